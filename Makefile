@@ -1,0 +1,65 @@
+# The fixed interface of this repository. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+TARGET := x86_64-unknown-linux-gnu
+ENGINE := target/$(TARGET)/release/kata-engine
+LAUNCH := target/$(TARGET)/release/kata-launch
+
+.PHONY: help run setup build build-native build-js build-guest check format generate test test-full bench guest-kernel install clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+run: build ## set up what is missing, build, run a container in its own VM
+	@scripts/demo
+
+setup: ## install what building and testing need (Debian packages, npm packages)
+	@scripts/setup
+
+build: setup build-native build-js build-guest build/configuration.toml ## programs in build/bin, guest in build/guest
+
+build-native: setup
+	@cargo build --quiet --release --locked -p kata-engine -p kata-launch
+
+build-js: build-native
+	@node scripts/bundle.mjs --engine $(ENGINE) --launch $(LAUNCH)
+
+build-guest: build-js
+	@guest/build
+
+build/configuration.toml: build-js
+	@node scripts/write-configuration.mjs $@
+
+check: setup ## format, lint, types, unit tests (under 3 minutes)
+	@scripts/check
+
+format: ## format everything
+	npx biome check --write .
+	cargo fmt
+
+generate: ## generated sources: the ops' types, the protocol codecs
+	@node packages/protocols/scripts/generate.mjs
+	@node scripts/generate-ops.mjs
+
+test: build ## everything once: unit tests, ops on the engine, runk, containers in VMs
+	@node scripts/test.mjs
+
+test-full: build ## test, then the matrix, the soak, the faults
+	@node scripts/test.mjs --full
+
+bench: build ## the promises of SPECIFICATION.md, measured
+	@node bench/run.mjs
+
+guest-kernel: ## our own guest kernel (issue 5)
+	@echo "make guest-kernel: our own kernel is not there yet; make build uses Debian's generic kernel" >&2; exit 1
+
+install: build ## install under DESTDIR/PREFIX
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" packaging/install
+
+clean: ## remove what was built
+	rm -rf build target

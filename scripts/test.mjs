@@ -1,0 +1,83 @@
+// make test / make test-full: runs the suites in order, cheapest first, and ends with one line that counts the tests:
+// `N passed, N failed`. A suite that cannot start counts as one failure. Exit status 1 when anything failed.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+
+const full = process.argv.includes("--full");
+const reports = "build/test-reports";
+mkdirSync(reports, { recursive: true });
+
+/** @typedef {{passed: number, failed: number}} Count */
+
+/** @type {(name: string, command: string, args: string[], count: (output: string) => Count, minutes: number) => Count} */
+const suite = (name, command, args, count, minutes) => {
+  const started = Date.now();
+  console.log(`== ${name}`);
+  const run = spawnSync(command, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+    maxBuffer: 256 << 20,
+    timeout: minutes * 60_000,
+    killSignal: "SIGKILL",
+  });
+  const output = run.stdout ?? "";
+  process.stdout.write(output);
+  let result = { passed: 0, failed: 0 };
+  try {
+    result = count(output);
+  } catch (error) {
+    console.log(`${name}: no result (${error})`);
+  }
+  if ((run.status !== 0 || result.passed === 0) && result.failed === 0) {
+    console.log(`${name}: ended with ${run.signal ?? run.status}, and counted no failure`);
+    result.failed = 1;
+  }
+  console.log(`== ${name}: ${result.passed} passed, ${result.failed} failed (${((Date.now() - started) / 1000).toFixed(0)} s)`);
+  return result;
+};
+
+/** @type {(name: string, args: string[], minutes: number) => Count} */
+const vitest = (name, args, minutes) => {
+  const report = `${reports}/${name.replaceAll(/[^a-z0-9]+/gi, "-")}.json`;
+  rmSync(report, { force: true });
+  return suite(
+    name,
+    "npx",
+    ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...args],
+    () => {
+      const { numPassedTests, numFailedTests, numFailedTestSuites, success } = JSON.parse(readFileSync(report, "utf8"));
+      const failed = numFailedTests || (success ? 0 : Math.max(1, numFailedTestSuites));
+      return { passed: numPassedTests, failed };
+    },
+    minutes,
+  );
+};
+
+const sum = (pattern) => (output) => {
+  const total = { passed: 0, failed: 0 };
+  for (const [, passed, failed] of output.matchAll(pattern)) {
+    total.passed += Number(passed);
+    total.failed += Number(failed);
+  }
+  return total;
+};
+
+const results = [
+  vitest("unit tests (TypeScript)", [], 5),
+  suite("unit tests (Rust)", "cargo", ["test", "--locked"], sum(/(\d+) passed; (\d+) failed/g), 10),
+];
+if (existsSync("build/test/engine-tests"))
+  results.push(suite("ops on the engine", "build/test/engine-tests", [], sum(/^(\d+) passed, (\d+) failed/gm), 5));
+for (const [name, folder] of [
+  ["runk on the host", "tests/runk"],
+  ["the guest", "tests/guest"],
+  ["containers in VMs", "tests/e2e"],
+])
+  if (existsSync(folder)) results.push(vitest(name, ["--config", "tests/vitest.config.ts", folder], 30));
+if (full && existsSync("tests/full"))
+  results.push(vitest("soak and faults", ["--config", "tests/vitest.config.ts", "tests/full"], 240));
+
+const passed = results.reduce((n, r) => n + r.passed, 0);
+const failed = results.reduce((n, r) => n + r.failed, 0);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
