@@ -1,0 +1,4 @@
+export * from "./container-id.ts";
+export * from "./parse-spec.ts";
+export * from "./spec.ts";
+export * from "./state.ts";

@@ -1,0 +1,16 @@
+/** "creating" is never written by us: a container's record appears when its process waits for `start`. */
+export type Status = "creating" | "created" | "running" | "stopped";
+
+/** What `state` prints and hooks read on stdin: OCI runtime-spec, runtime.md, "State". */
+export type State = {
+  readonly ociVersion: string;
+  readonly id: string;
+  readonly status: Status;
+  /** A host pid; required by the specification while created or running, 0 once stopped. */
+  readonly pid: number;
+  readonly bundle: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+};
+
+/** The version of the specification that we implement. */
+export const OCI_VERSION = "1.2.0";
