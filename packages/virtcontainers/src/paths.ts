@@ -1,0 +1,43 @@
+import { ops } from "@kata-containers/sys";
+
+/** Where our host files live: sockets, the index, and the state directories of a default run. */
+export const RUNTIME_DIR = "/run/vc";
+/** Default of `--root`: one directory a sandbox below it (upstream's place: virtcontainers' persist). */
+export const DEFAULT_ROOT = `${RUNTIME_DIR}/sbs`;
+/** One symbolic link a sandbox, named by its hash, pointing at its state directory, whatever its root. */
+export const INDEX_DIR = `${RUNTIME_DIR}/index`;
+
+/** Directory in the guest where the share is mounted (upstream: kata-agent's constant). */
+export const GUEST_SHARED_DIR = "/run/kata-containers/shared/containers";
+/** Directory in the guest for what the agent makes: shm, resolv.conf. */
+export const GUEST_SANDBOX_DIR = "/run/kata-containers/sandbox";
+/** virtio-fs tag of the share. */
+export const SHARE_TAG = "kataShared";
+
+/** First 16 hex digits of sha256(root, NUL, id): names sockets, cgroups, taps (sun_path is 108 bytes, and two roots may use one id). */
+export function sandboxHash(root: string, id: string): string {
+  const digest = ops.sha256(ops.utf8Encode(`${root}\0${id}`));
+  return hex(digest.subarray(0, 8));
+}
+
+/** State directory of a sandbox. */
+export function stateDir(root: string, id: string): string {
+  return `${root}/${id}`;
+}
+
+/** The daemon's socket. Shorter than sun_path for any root and id. */
+export function socketPath(root: string, id: string): string {
+  return `${RUNTIME_DIR}/${sandboxHash(root, id)}.sock`;
+}
+
+/** `<container>-<16 hex>-<basename>`: the name of a volume below the share; the random part keeps two volumes of one basename apart. */
+export function volumeName(containerId: string, destination: string): string {
+  const base = destination.split("/").filter(Boolean).at(-1) ?? "root";
+  return `${containerId}-${hex(ops.random(8))}-${base}`;
+}
+
+export function hex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}

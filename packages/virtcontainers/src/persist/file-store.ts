@@ -1,0 +1,133 @@
+import {
+  Fd,
+  KataError,
+  LOCK,
+  O,
+  ops,
+  readText,
+  removeTree,
+  SysError,
+  writeFileAtomic,
+} from "@kata-containers/sys";
+import { INDEX_DIR, sandboxHash, stateDir } from "../paths.ts";
+import { parseRecord, type SandboxRecord } from "./record.ts";
+import type { Store } from "./store.ts";
+
+const RECORD_FILE = "persist.json";
+const MAX_RECORD_BYTES = 4 << 20;
+
+/**
+ * The store on the file system: `<root>/<id>/persist.json` (directory 0700, file 0600), replaced by rename after
+ * fsync, changed under flock on the directory. `<index>/<hash>` is a symbolic link to the directory.
+ * @param index where the links go; for tests.
+ */
+export function createFileStore(root: string, index: string = INDEX_DIR): Store {
+  const file = (id: string): string => `${stateDir(root, id)}/${RECORD_FILE}`;
+  const link = (id: string): string => `${index}/${sandboxHash(root, id)}`;
+
+  const load = (id: string): SandboxRecord => {
+    const text = unlessMissing(() => readText(file(id), MAX_RECORD_BYTES));
+    if (text === undefined) throw notFound(id);
+    return parseRecord(text, file(id));
+  };
+  const save = (record: SandboxRecord): void => {
+    writeFileAtomic(file(record.id), ops.utf8Encode(JSON.stringify(record)), 0o600);
+  };
+
+  return {
+    create(record) {
+      makeDirs(root, 0o711);
+      makeDirs(index, 0o711);
+      claim(stateDir(root, record.id), record.id);
+      try {
+        symlinkOver(stateDir(root, record.id), link(record.id));
+        save(record);
+      } catch (cause) {
+        this.remove(record.id);
+        throw new KataError(
+          "Internal",
+          `cannot write state ${file(record.id)}: ${KataError.from(cause).message}`,
+          {
+            cause,
+          },
+        );
+      }
+    },
+    load,
+    update(id, change) {
+      using lock = lockDir(stateDir(root, id), id);
+      void lock;
+      const record = change(load(id));
+      save(record);
+      return record;
+    },
+    remove(id) {
+      removeTree(stateDir(root, id));
+      unlessMissing(() => ops.unlink(link(id)));
+    },
+    list() {
+      const entries = unlessMissing(() => ops.readdir(root)) ?? [];
+      return entries
+        .filter((entry) => entry.type === "dir")
+        .map((entry) => entry.name)
+        .sort();
+    },
+  };
+}
+
+/** mkdir is atomic: of two creates of one id, exactly one passes here. */
+function claim(dir: string, id: string): void {
+  try {
+    ops.mkdir(dir, 0o700);
+  } catch (cause) {
+    if (cause instanceof SysError && cause.code === "EEXIST") {
+      throw new KataError("AlreadyExists", `container with id "${id}" already exists`, { cause });
+    }
+    throw new KataError("Internal", `cannot create state directory: ${KataError.from(cause).message}`, {
+      cause,
+    });
+  }
+}
+
+function lockDir(dir: string, id: string): Fd {
+  const opened = unlessMissing(() => ops.open(dir, O.RDONLY | O.DIRECTORY | O.CLOEXEC, 0));
+  if (opened === undefined) throw notFound(id);
+  const fd = new Fd(opened);
+  ops.flock(fd.number, LOCK.EX);
+  return fd;
+}
+
+function makeDirs(path: string, mode: number): void {
+  let made = "";
+  for (const part of path.split("/").filter(Boolean)) {
+    made += `/${part}`;
+    try {
+      ops.mkdir(made, mode);
+    } catch (cause) {
+      if (cause instanceof SysError && cause.code === "EEXIST") continue;
+      // A read-only or foreign parent is no failure as long as the directory is there.
+      if (unlessMissing(() => ops.stat(made)) !== undefined) continue;
+      throw new KataError("Internal", `cannot create state directory: ${KataError.from(cause).message}`, {
+        cause,
+      });
+    }
+  }
+}
+
+function symlinkOver(target: string, path: string): void {
+  unlessMissing(() => ops.unlink(path));
+  ops.symlink(target, path);
+}
+
+function notFound(id: string): KataError {
+  return new KataError("NotFound", `container "${id}" does not exist`);
+}
+
+function unlessMissing<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SysError && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,134 @@
+import { KataError } from "@kata-containers/sys";
+
+/** A process, told apart from a later one with the same pid by its start time (field 22 of /proc/<pid>/stat, clock ticks since boot). */
+export type ProcessIdentity = { readonly pid: number; readonly startTime: number };
+
+/**
+ * Something on the host that is there because of the sandbox. It is in the record before it exists: a crash at any
+ * point leaves nothing that the record does not name. A process gets its pid only when it exists; until then the
+ * record holds the cgroup that it will be born in, and `undoFromRecord` kills whatever is in there.
+ */
+export type HostResource =
+  | { readonly kind: "process"; readonly name: ProcessName; readonly identity: ProcessIdentity }
+  | { readonly kind: "cgroup"; readonly path: string }
+  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "netns"; readonly path: string }
+  | { readonly kind: "tap"; readonly name: string }
+  | { readonly kind: "directory"; readonly path: string };
+export type ProcessName = "daemon" | "qemu" | "virtiofsd" | "kata-shim";
+
+export const CONTAINER_STATUS = ["creating", "created", "running", "paused", "stopped"] as const;
+/** OCI runtime-spec, runtime.md, "state". */
+export type ContainerStatus = (typeof CONTAINER_STATUS)[number];
+
+export type ContainerRecord = {
+  readonly id: string;
+  readonly bundle: string;
+  readonly status: ContainerStatus;
+  /** A pid of the host: kata-shim's, or 0 before one has attached. */
+  readonly pid: number;
+  /** Milliseconds since the epoch. */
+  readonly createdMs: number;
+  readonly exitStatus: number;
+  readonly exitedAtMs: number;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** The OCI version of its config.json, for `state`. */
+  readonly ociVersion: string;
+};
+
+export const RECORD_VERSION = 1;
+
+/** What `persist.json` holds. */
+export type SandboxRecord = {
+  readonly version: typeof RECORD_VERSION;
+  readonly id: string;
+  readonly root: string;
+  /** /proc/sys/kernel/random/boot_id: identities of processes mean nothing after a reboot. */
+  readonly bootId: string;
+  readonly socket: string;
+  readonly configPath: string;
+  /** In the order they are made; undone in reverse. */
+  readonly resources: readonly HostResource[];
+  readonly containers: readonly ContainerRecord[];
+};
+
+/** Reads a record. @throws KataError Internal naming `what` when it is no record of ours. */
+export function parseRecord(text: string, what: string): SandboxRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw corrupt(what, "no JSON", cause);
+  }
+  if (!isRecord(value)) throw corrupt(what, `not a record of version ${RECORD_VERSION}`);
+  return value;
+}
+
+export function withResource(record: SandboxRecord, resource: HostResource): SandboxRecord {
+  return { ...record, resources: [...record.resources, resource] };
+}
+
+/** The record with its container `container.id` replaced by `container`, or with it added. */
+export function withContainer(record: SandboxRecord, container: ContainerRecord): SandboxRecord {
+  const others = record.containers.filter((each) => each.id !== container.id);
+  return { ...record, containers: [...others, container] };
+}
+
+export function withoutContainer(record: SandboxRecord, id: string): SandboxRecord {
+  return { ...record, containers: record.containers.filter((each) => each.id !== id) };
+}
+
+function corrupt(what: string, why: string, cause?: unknown): KataError {
+  return new KataError("Internal", `cannot read state ${what}: ${why} (delete --force removes it)`, {
+    cause,
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isRecord(value: unknown): value is SandboxRecord {
+  return (
+    isObject(value) &&
+    value["version"] === RECORD_VERSION &&
+    ["id", "root", "bootId", "socket", "configPath"].every((key) => typeof value[key] === "string") &&
+    Array.isArray(value["resources"]) &&
+    value["resources"].every(isResource) &&
+    Array.isArray(value["containers"]) &&
+    value["containers"].every(isContainer)
+  );
+}
+
+function isResource(value: unknown): value is HostResource {
+  if (!isObject(value)) return false;
+  switch (value["kind"]) {
+    case "process": {
+      const identity = value["identity"];
+      return (
+        isObject(identity) &&
+        Number.isSafeInteger(identity["pid"]) &&
+        Number.isSafeInteger(identity["startTime"])
+      );
+    }
+    case "tap":
+      return typeof value["name"] === "string";
+    case "cgroup":
+    case "socket":
+    case "netns":
+    case "directory":
+      return typeof value["path"] === "string";
+    default:
+      return false;
+  }
+}
+
+function isContainer(value: unknown): value is ContainerRecord {
+  return (
+    isObject(value) &&
+    ["id", "bundle", "ociVersion"].every((key) => typeof value[key] === "string") &&
+    CONTAINER_STATUS.some((status) => status === value["status"]) &&
+    ["pid", "createdMs", "exitStatus", "exitedAtMs"].every((key) => typeof value[key] === "number") &&
+    isObject(value["annotations"])
+  );
+}

@@ -1,0 +1,91 @@
+import { KataError, ops, removeTree, SysError } from "@kata-containers/sys";
+import { killCgroup, removeCgroup } from "../resource/cgroup.ts";
+import { currentBootId, isAlive, killIdentity } from "./process-identity.ts";
+import type { HostResource, SandboxRecord } from "./record.ts";
+
+/** Whether the record's daemon still runs. */
+export function daemonAlive(record: SandboxRecord): boolean {
+  return (
+    record.bootId === currentBootId() &&
+    record.resources.some(
+      (each) => each.kind === "process" && each.name === "daemon" && isAlive(each.identity),
+    )
+  );
+}
+
+/**
+ * Removes from the host all that a record names, in reverse order of making; the record itself and its directory are
+ * the store's to remove afterwards. May be called any number of times, at any stage of a half-made sandbox. Kills a
+ * process only when its start time matches, and what lives in cgroups that were made for the sandbox.
+ * @throws KataError Internal with the first failure, after everything else was tried.
+ */
+export async function undoFromRecord(record: SandboxRecord): Promise<void> {
+  const sameBoot = record.bootId === currentBootId();
+  let failure: unknown;
+  const attempt = async (work: () => void | Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      failure ??= error;
+    }
+  };
+  const reversed = record.resources.toReversed();
+  if (sameBoot) {
+    for (const each of daemonFirst(reversed)) await attempt(() => killIdentity(each.identity));
+    for (const each of reversed) if (each.kind === "cgroup") await attempt(() => killCgroup(each.path));
+  }
+  for (const each of reversed) await attempt(() => release(each));
+  if (failure !== undefined) {
+    throw new KataError("Internal", `cannot undo sandbox ${record.id}: ${KataError.from(failure).message}`, {
+      cause: failure,
+    });
+  }
+}
+
+type ProcessResource = Extract<HostResource, { kind: "process" }>;
+
+/** The daemon goes first: while it lives it could start or record more. */
+function daemonFirst(resources: readonly HostResource[]): ProcessResource[] {
+  const processes = resources.filter((each) => each.kind === "process");
+  return [
+    ...processes.filter((each) => each.name === "daemon"),
+    ...processes.filter((each) => each.name !== "daemon"),
+  ];
+}
+
+function release(resource: HostResource): void | Promise<void> {
+  switch (resource.kind) {
+    case "process":
+      return;
+    case "cgroup":
+      return removeCgroup(resource.path);
+    case "socket":
+      return unlinkIfThere(resource.path);
+    case "netns":
+      detachIfMounted(resource.path);
+      return unlinkIfThere(resource.path);
+    case "directory":
+      return removeTree(resource.path);
+    case "tap":
+      // A tap of ours is not persistent: it went with the last descriptor of the VMM.
+      return;
+  }
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    ops.unlink(path);
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+  }
+}
+
+const MNT_DETACH = 2;
+
+function detachIfMounted(path: string): void {
+  try {
+    ops.umount(path, MNT_DETACH);
+  } catch (error) {
+    if (!(error instanceof SysError && (error.code === "EINVAL" || error.code === "ENOENT"))) throw error;
+  }
+}
