@@ -30,7 +30,8 @@ for (const name of readdirSync(join(root, "packages"))) {
         if (relative(folder, resolve(dirname(path), target)).startsWith(".."))
           problems.push(`${where}: ${target} leaves the package; import ${scope}<name>`);
       } else if (target.startsWith("node:")) {
-        if (!test) problems.push(`${where}: product code must not import ${target}; use @kata-containers/sys`);
+        if (!test)
+          problems.push(`${where}: product code must not import ${target}; use @kata-containers/sys`);
       } else if (target.startsWith(scope)) {
         const [other, ...behind] = target.slice(scope.length).split("/");
         if (behind.length > 0 && !(test && behind[0] === "testing"))
@@ -39,8 +40,11 @@ for (const name of readdirSync(join(root, "packages"))) {
           problems.push(`${where}: ${scope}${other} is not in packages/${name}/package.json`);
         if (!test) edges.get(name).add(other);
       } else if (!test) {
-        const dependency = target.startsWith("@") ? target.split("/").slice(0, 2).join("/") : target.split("/")[0];
-        if (!product[dependency]) problems.push(`${where}: ${dependency} is not a dependency in packages/${name}/package.json`);
+        const dependency = target.startsWith("@")
+          ? target.split("/").slice(0, 2).join("/")
+          : target.split("/")[0];
+        if (!product[dependency])
+          problems.push(`${where}: ${dependency} is not a dependency in packages/${name}/package.json`);
       }
     }
   }
@@ -48,7 +52,9 @@ for (const name of readdirSync(join(root, "packages"))) {
 
 const visit = (name, trail) => {
   if (trail.includes(name)) {
-    problems.push(`packages import each other in a circle: ${[...trail.slice(trail.indexOf(name)), name].join(" -> ")}`);
+    problems.push(
+      `packages import each other in a circle: ${[...trail.slice(trail.indexOf(name)), name].join(" -> ")}`,
+    );
     return;
   }
   for (const next of edges.get(name) ?? []) visit(next, [...trail, name]);

@@ -32,7 +32,9 @@ const suite = (name, command, args, count, minutes) => {
     console.log(`${name}: ended with ${run.signal ?? run.status}, and counted no failure`);
     result.failed = 1;
   }
-  console.log(`== ${name}: ${result.passed} passed, ${result.failed} failed (${((Date.now() - started) / 1000).toFixed(0)} s)`);
+  console.log(
+    `== ${name}: ${result.passed} passed, ${result.failed} failed (${((Date.now() - started) / 1000).toFixed(0)} s)`,
+  );
   return result;
 };
 
@@ -45,7 +47,9 @@ const vitest = (name, args, minutes) => {
     "npx",
     ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...args],
     () => {
-      const { numPassedTests, numFailedTests, numFailedTestSuites, success } = JSON.parse(readFileSync(report, "utf8"));
+      const { numPassedTests, numFailedTests, numFailedTestSuites, success } = JSON.parse(
+        readFileSync(report, "utf8"),
+      );
       const failed = numFailedTests || (success ? 0 : Math.max(1, numFailedTestSuites));
       return { passed: numPassedTests, failed };
     },
@@ -67,7 +71,9 @@ const results = [
   suite("unit tests (Rust)", "cargo", ["test", "--locked"], sum(/(\d+) passed; (\d+) failed/g), 10),
 ];
 if (existsSync("build/test/engine-tests"))
-  results.push(suite("ops on the engine", "build/test/engine-tests", [], sum(/^(\d+) passed, (\d+) failed/gm), 5));
+  results.push(
+    suite("ops on the engine", "build/test/engine-tests", [], sum(/^(\d+) passed, (\d+) failed/gm), 5),
+  );
 for (const [name, folder] of [
   ["runk on the host", "tests/runk"],
   ["the guest", "tests/guest"],

@@ -1,7 +1,8 @@
 // write-configuration.mjs FILE [PREFIX]: the configuration template with this build's paths, or those of an installation.
-import { build } from "esbuild";
+
 import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { build } from "esbuild";
 
 const [file, prefix] = process.argv.slice(2);
 if (!file) throw new Error("usage: write-configuration.mjs FILE [PREFIX]");
@@ -15,7 +16,9 @@ const bundle = await build({
   mainFields: ["module", "main"],
   target: "es2022",
 });
-const { renderTemplate } = await import(`data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`);
+const { renderTemplate } = await import(
+  `data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`
+);
 
 const bin = prefix ? join(prefix, "bin") : resolve("build/bin");
 const libexec = prefix ? join(prefix, "libexec/kata-containers") : bin;

@@ -1,0 +1,78 @@
+// Containers to measure: a bundle from busybox, docker's default config.json, started and removed.
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { must } from "./measure.mjs";
+
+export const runtime = resolve("build/bin/kata-runtime");
+export const configuration = resolve("build/configuration.toml");
+/** kata-runtime with the build's configuration. */
+export const kata = [runtime, "--config", configuration];
+
+/** @param {string[]} args @returns {import("node:child_process").SpawnSyncReturns<string>} */
+export const kataRuntime = (...args) => must(runtime, ["--config", configuration, ...args]);
+
+/** A bundle that runs args; the caller removes it. @param {string[]} args */
+export const makeBundle = (args) => {
+  const path = mkdtempSync(join(tmpdir(), "kata-bench-"));
+  for (const folder of ["bin", "dev", "etc", "proc", "sys", "tmp"])
+    mkdirSync(join(path, "rootfs", folder), { recursive: true });
+  cpSync("/bin/busybox", join(path, "rootfs/bin/busybox"));
+  for (const applet of ["sh", "true", "cat", "sleep", "dd", "head", "grep", "uname"])
+    symlinkSync("busybox", join(path, "rootfs/bin", applet));
+  const config = JSON.parse(readFileSync(new URL("./docker-config.json", import.meta.url), "utf8"));
+  config.process.args = args;
+  writeFileSync(join(path, "config.json"), JSON.stringify(config));
+  return path;
+};
+
+let count = 0;
+/** A new container id. */
+export const newId = () => `bench-${process.pid}-${++count}`;
+
+/**
+ * Runs `use` on a container that sleeps; then kills and deletes it.
+ * @template T
+ * @param {(container: {id: string, shimPid: number, daemonPid: number}) => T} use
+ */
+export const withIdle = (use) => {
+  const bundle = makeBundle(["sleep", "600"]);
+  const id = newId();
+  const pidFile = join(bundle, "pid");
+  try {
+    const create = `${kata.join(" ")} run --detach --pid-file ${pidFile} --bundle ${bundle} ${id}`;
+    must("/bin/sh", ["-c", `exec ${create} < /dev/null > /dev/null`]);
+    return use({ id, shimPid: Number(readFileSync(pidFile, "utf8")), daemonPid: daemonOf(id) });
+  } finally {
+    kataRuntime("delete", "--force", id);
+    rmSync(bundle, { recursive: true, force: true });
+  }
+};
+
+/** The pid of the daemon that serves the sandbox. @param {string} id */
+const daemonOf = (id) => {
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const argv = readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0");
+      if (
+        argv[0]?.endsWith("containerd-shim-kata-v2") &&
+        argv.includes(id) &&
+        readlinkSync(`/proc/${entry}/exe`)
+      )
+        return Number(entry);
+    } catch {
+      // it ended meanwhile
+    }
+  }
+  throw new Error(`no daemon serves ${id}`);
+};

@@ -1,0 +1,54 @@
+// make bench: checks the promises of SPECIFICATION.md, in its order, and prints a table.
+// `node bench/run.mjs NAME...` checks some. Exit status 1 when a promise is broken, 0 otherwise.
+import { cpus, release, totalmem } from "node:os";
+import { cliMemory } from "./promises/cli-memory.mjs";
+import { disk } from "./promises/disk.mjs";
+import { exec } from "./promises/exec.mjs";
+import { makeRun } from "./promises/make-run.mjs";
+import { agentMemory, daemonMemory, shimMemory } from "./promises/memory.mjs";
+import { run } from "./promises/run.mjs";
+import { stdout } from "./promises/stdout.mjs";
+import { version } from "./promises/version.mjs";
+
+/**
+ * @typedef {object} Verdict
+ * @property {string} figure what was measured, with its unit
+ * @property {string} [baseline] what it was compared with
+ * @property {number} used the share of the allowance that is used: 1 = at the limit, above = broken
+ */
+/** @typedef {{name: string, promise: string, measure: () => Verdict | Promise<Verdict>}} Promise_ */
+
+/** @type {Promise_[]} */
+const promises = [version, cliMemory, daemonMemory, shimMemory, agentMemory, disk, stdout, run, exec];
+const onRequest = [makeRun];
+
+const asked = process.argv.slice(2);
+const known = [...promises, ...onRequest];
+for (const name of asked)
+  if (!known.some((p) => p.name === name)) {
+    console.error(`bench: no promise is called ${name}; there are ${known.map((p) => p.name).join(", ")}`);
+    process.exit(2);
+  }
+const chosen = asked.length > 0 ? known.filter((p) => asked.includes(p.name)) : promises;
+
+console.log(
+  `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
+);
+console.log(row("promise", "must", "figure", "baseline", "verdict"));
+let broken = 0;
+for (const { name, promise, measure } of chosen) {
+  try {
+    const { figure, baseline = "", used } = await measure();
+    if (!(used <= 1)) broken++;
+    console.log(row(name, promise, figure, baseline, used <= 1 ? "held" : "BROKEN"));
+  } catch (error) {
+    broken++;
+    console.log(row(name, promise, "", "", `FAILED: ${error instanceof Error ? error.message : error}`));
+  }
+}
+process.exitCode = broken > 0 ? 1 : 0;
+
+/** @param {string} name @param {string} promise @param {string} figure @param {string} baseline @param {string} verdict */
+function row(name, promise, figure, baseline, verdict) {
+  return `${name.padEnd(14)} ${promise.padEnd(34)} ${figure.padEnd(38)} ${baseline.padEnd(34)} ${verdict}`;
+}
