@@ -1,0 +1,125 @@
+import { AT, O, RESOLVE } from "./constants.ts";
+import { Fd } from "./fd.ts";
+import { ops } from "./ops.ts";
+import { isSysError, SysError } from "./sys-error.ts";
+
+/** Largest file that {@link readText} takes by default: 16 MiB. */
+export const MAX_TEXT_BYTES = 16 << 20;
+
+/**
+ * The file's text (UTF-8; wrong bytes become U+FFFD). Works on /proc and /sys too.
+ * @param maxBytes SysError EFBIG beyond it
+ */
+export function readText(path: string, maxBytes = MAX_TEXT_BYTES): string {
+  return ops.utf8Decode(ops.readFile(path, maxBytes));
+}
+
+/** Writes a file in place, made if absent, cut if longer: for /proc, /sys, cgroups, and files nobody reads at the time. */
+export function writeText(path: string, text: string, mode = 0o644): void {
+  ops.writeFile(path, ops.utf8Encode(text), O.CREAT | O.TRUNC, mode);
+}
+
+/** True when the path leads to something (symbolic links followed). Throws when that cannot be told. */
+export function exists(path: string): boolean {
+  try {
+    ops.stat(path);
+    return true;
+  } catch (error) {
+    if (isSysError(error, "ENOENT", "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
+/** Makes a directory and those above it; one that is there already is left as it is. */
+export function mkdirp(path: string, mode = 0o755): void {
+  try {
+    ops.mkdir(path, mode);
+  } catch (error) {
+    if (isSysError(error, "EEXIST")) {
+      if ((ops.stat(path).mode & 0o170000) === 0o040000) return;
+      throw error;
+    }
+    const parent = parentOf(path);
+    if (!isSysError(error, "ENOENT") || parent === path) throw error;
+    mkdirp(parent, mode);
+    mkdirp(path, mode);
+  }
+}
+
+let temporaries = 0;
+
+/**
+ * Replaces a file so that a reader, and a crash at any point, sees the old or the new one whole:
+ * temporary file beside it, fsync, rename, fsync of the directory.
+ */
+export function writeFileAtomic(path: string, content: Uint8Array | string, mode = 0o644): void {
+  const temporary = `${path}.${ops.getpid()}.${temporaries++}.tmp`;
+  try {
+    using file = new Fd(ops.open(temporary, O.WRONLY | O.CREAT | O.EXCL | O.CLOEXEC | O.NOFOLLOW, mode));
+    ops.writeSync(file.number, typeof content === "string" ? ops.utf8Encode(content) : content);
+    ops.fsync(file.number);
+    ops.rename(temporary, path);
+  } catch (error) {
+    try {
+      ops.unlink(temporary);
+    } catch {
+      // The first error says what went wrong.
+    }
+    throw error;
+  }
+  using directory = new Fd(ops.open(parentOf(path), O.RDONLY | O.DIRECTORY | O.CLOEXEC, 0));
+  ops.fsync(directory.number);
+}
+
+/**
+ * Removes a file, or a directory with all in it; nothing there is no error.
+ * Never follows a symbolic link, and throws SysError EXDEV or EBUSY at a mount point instead of emptying what is mounted there.
+ */
+export function removeTree(path: string): void {
+  try {
+    using parent = new Fd(ops.open(parentOf(path), O.PATH | O.DIRECTORY | O.CLOEXEC, 0));
+    removeAt(
+      parent.number,
+      path.slice(path.replace(/\/+$/, "").lastIndexOf("/") + 1).replace(/\/+$/, ""),
+      path,
+    );
+  } catch (error) {
+    if (!isSysError(error, "ENOENT")) throw error;
+  }
+}
+
+function removeAt(parent: number, name: string, path: string): void {
+  try {
+    ops.unlinkat(parent, name, 0);
+    return;
+  } catch (error) {
+    if (isSysError(error, "ENOENT")) return;
+    if (!isSysError(error, "EISDIR")) throw at(error, path);
+  }
+  try {
+    using directory = new Fd(
+      ops.openat2(parent, name, {
+        flags: O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC,
+        resolve: RESOLVE.NO_XDEV | RESOLVE.NO_SYMLINKS | RESOLVE.BENEATH,
+      }),
+    );
+    for (const entry of ops.readdirFd(directory.number))
+      removeAt(directory.number, entry.name, `${path}/${entry.name}`);
+    ops.unlinkat(parent, name, AT.REMOVEDIR);
+  } catch (error) {
+    throw at(error, path);
+  }
+}
+
+/** The same error with the whole path, where the op knew only a name. */
+function at(error: unknown, path: string): unknown {
+  if (!isSysError(error) || error.path.startsWith(path)) return error;
+  return new SysError(error.code, error.syscall, path, error.errno);
+}
+
+function parentOf(path: string): string {
+  const trimmed = path.replace(/\/+$/, "");
+  const slash = trimmed.lastIndexOf("/");
+  if (slash < 0) return ".";
+  return slash === 0 ? "/" : trimmed.slice(0, slash);
+}

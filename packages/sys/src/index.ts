@@ -1,0 +1,17 @@
+// The typed face of the native ops, and what every program of ours is built from.
+
+export * from "./constants.ts";
+export { deadline } from "./deadline.ts";
+export { ERRNO } from "./errno.ts";
+export { Fd } from "./fd.ts";
+export { exists, MAX_TEXT_BYTES, mkdirp, readText, removeTree, writeFileAtomic, writeText } from "./files.ts";
+export { KataError, STATUS, type StatusName } from "./kata-error.ts";
+export { LEVELS, type Level, type LogFields, Logger, type LoggerOptions, logfmt } from "./logger.ts";
+export type * from "./ops.gen.ts";
+export { ops, setOps } from "./ops.ts";
+export { EXIT_BROKEN, runMain } from "./run-main.ts";
+export { SIG, signalName, signalNumber } from "./signals.ts";
+export { type AbortSignalLike, sleep } from "./sleep.ts";
+export { describeError, mappedStack } from "./stack.ts";
+export { isSysError, SysError } from "./sys-error.ts";
+export { Undo } from "./undo.ts";
