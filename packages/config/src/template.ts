@@ -1,8 +1,10 @@
 import type { Key } from "./key.ts";
-import { type SectionName, table } from "./table.ts";
+import { type SectionName, type Table, table } from "./table.ts";
 
-/** Values that a package or a test wants instead of the defaults: `{ hypervisor: { kernel: "/x" } }`. */
-export type Overrides = { readonly [S in SectionName]?: Readonly<Record<string, unknown>> };
+/** Values that a package or a test wants instead of the defaults, by table: `{ "hypervisor.qemu": { kernel: "/x" } }`. */
+export type Overrides = {
+  readonly [S in SectionName as Table[S]["name"]]?: Readonly<Record<string, unknown>>;
+};
 
 /**
  * Prints configuration.toml: every key with its help. A key at its default is a comment, so that a later version's
@@ -10,10 +12,13 @@ export type Overrides = { readonly [S in SectionName]?: Readonly<Record<string, 
  * @throws RangeError when an override names no key, or is not allowed for it
  */
 export function renderTemplate(overrides: Overrides = {}): string {
+  const tables: readonly string[] = sectionNames.map((section) => table[section].name);
+  const stray = Object.keys(overrides).find((name) => !tables.includes(name));
+  if (stray !== undefined) throw new RangeError(`there is no table [${stray}]`);
   const parts = ["# Kata Containers. Unknown keys and wrong values are errors.\n"];
   for (const section of sectionNames) {
     const { name, help, keys } = table[section];
-    const given = overrides[section] ?? {};
+    const given = overrides[name] ?? {};
     refuseUnknown(name, keys, given);
     parts.push(`${comment(help)}[${name}]\n`);
     for (const [key, known] of entries(keys))
