@@ -1,3 +1,5 @@
+export * from "./hypervisor/accelerator.ts";
+export * from "./hypervisor/hypervisor.ts";
 export * from "./paths.ts";
 export * from "./persist/file-store.ts";
 export * from "./persist/memory-store.ts";

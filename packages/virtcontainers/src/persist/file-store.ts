@@ -1,14 +1,4 @@
-import {
-  Fd,
-  KataError,
-  LOCK,
-  O,
-  ops,
-  readText,
-  removeTree,
-  SysError,
-  writeFileAtomic,
-} from "@kata-containers/sys";
+import { Fd, KataError, LOCK, O, ops, readText, removeTree, writeFileAtomic } from "@kata-containers/sys";
 import { INDEX_DIR, sandboxHash, stateDir } from "../paths.ts";
 import { parseRecord, type SandboxRecord } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -80,7 +70,7 @@ function claim(dir: string, id: string): void {
   try {
     ops.mkdir(dir, 0o700);
   } catch (cause) {
-    if (cause instanceof SysError && cause.code === "EEXIST") {
+    if (isSysError(cause, "EEXIST")) {
       throw new KataError("AlreadyExists", `container with id "${id}" already exists`, { cause });
     }
     throw new KataError("Internal", `cannot create state directory: ${KataError.from(cause).message}`, {
@@ -104,7 +94,7 @@ function makeDirs(path: string, mode: number): void {
     try {
       ops.mkdir(made, mode);
     } catch (cause) {
-      if (cause instanceof SysError && cause.code === "EEXIST") continue;
+      if (isSysError(cause, "EEXIST")) continue;
       // A read-only or foreign parent is no failure as long as the directory is there.
       if (unlessMissing(() => ops.stat(made)) !== undefined) continue;
       throw new KataError("Internal", `cannot create state directory: ${KataError.from(cause).message}`, {
@@ -127,7 +117,7 @@ function unlessMissing<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof SysError && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
+    if (isSysError(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;
   }
 }

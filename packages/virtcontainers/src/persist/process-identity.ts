@@ -1,4 +1,4 @@
-import { ops, readText, SIG, SysError } from "@kata-containers/sys";
+import { isSysError, ops, readText, SIG } from "@kata-containers/sys";
 import type { ProcessIdentity } from "./record.ts";
 
 /** Start time of a process in clock ticks since boot (proc(5), stat field 22). undefined: there is none, or it is a zombie. */
@@ -6,7 +6,7 @@ export function processStartTime(pid: number): number | undefined {
   try {
     return startTimeOf(readText(`/proc/${pid}/stat`, 4096));
   } catch (error) {
-    if (error instanceof SysError && (error.code === "ENOENT" || error.code === "ESRCH")) return undefined;
+    if (isSysError(error, "ENOENT", "ESRCH")) return undefined;
     throw error;
   }
 }
@@ -35,10 +35,10 @@ export async function killIdentity(identity: ProcessIdentity): Promise<void> {
   try {
     // Compared after the pidfd is open: from here on the pid cannot change its owner behind us.
     if (!isAlive(identity)) return;
-    ops.pidfdSendSignal(pidfd, SIG.KILL);
+    ops.pidfdSendSignal(pidfd, SIG.SIGKILL);
     await ops.pidfdEnded(pidfd);
   } catch (error) {
-    if (!(error instanceof SysError && error.code === "ESRCH")) throw error;
+    if (!isSysError(error, "ESRCH")) throw error;
   } finally {
     ops.close(pidfd);
   }
@@ -49,7 +49,7 @@ function openPidfd(pid: number): number | undefined {
   try {
     return ops.pidfdOpen(pid);
   } catch (error) {
-    if (error instanceof SysError && (error.code === "ESRCH" || error.code === "EINVAL")) return undefined;
+    if (isSysError(error, "ESRCH", "EINVAL")) return undefined;
     throw error;
   }
 }

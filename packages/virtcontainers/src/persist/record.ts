@@ -91,33 +91,31 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function isRecord(value: unknown): value is SandboxRecord {
   return (
     isObject(value) &&
-    value["version"] === RECORD_VERSION &&
+    value.version === RECORD_VERSION &&
     ["id", "root", "bootId", "socket", "configPath"].every((key) => typeof value[key] === "string") &&
-    Array.isArray(value["resources"]) &&
-    value["resources"].every(isResource) &&
-    Array.isArray(value["containers"]) &&
-    value["containers"].every(isContainer)
+    Array.isArray(value.resources) &&
+    value.resources.every(isResource) &&
+    Array.isArray(value.containers) &&
+    value.containers.every(isContainer)
   );
 }
 
 function isResource(value: unknown): value is HostResource {
   if (!isObject(value)) return false;
-  switch (value["kind"]) {
+  switch (value.kind) {
     case "process": {
-      const identity = value["identity"];
+      const identity = value.identity;
       return (
-        isObject(identity) &&
-        Number.isSafeInteger(identity["pid"]) &&
-        Number.isSafeInteger(identity["startTime"])
+        isObject(identity) && Number.isSafeInteger(identity.pid) && Number.isSafeInteger(identity.startTime)
       );
     }
     case "tap":
-      return typeof value["name"] === "string";
+      return typeof value.name === "string";
     case "cgroup":
     case "socket":
     case "netns":
     case "directory":
-      return typeof value["path"] === "string";
+      return typeof value.path === "string";
     default:
       return false;
   }
@@ -127,8 +125,8 @@ function isContainer(value: unknown): value is ContainerRecord {
   return (
     isObject(value) &&
     ["id", "bundle", "ociVersion"].every((key) => typeof value[key] === "string") &&
-    CONTAINER_STATUS.some((status) => status === value["status"]) &&
+    CONTAINER_STATUS.some((status) => status === value.status) &&
     ["pid", "createdMs", "exitStatus", "exitedAtMs"].every((key) => typeof value[key] === "number") &&
-    isObject(value["annotations"])
+    isObject(value.annotations)
   );
 }

@@ -1,4 +1,4 @@
-import { KataError, ops, removeTree, SysError } from "@kata-containers/sys";
+import { isSysError, KataError, MNT, ops, removeTree } from "@kata-containers/sys";
 import { killCgroup, removeCgroup } from "../resource/cgroup.ts";
 import { currentBootId, isAlive, killIdentity } from "./process-identity.ts";
 import type { HostResource, SandboxRecord } from "./record.ts";
@@ -76,16 +76,14 @@ function unlinkIfThere(path: string): void {
   try {
     ops.unlink(path);
   } catch (error) {
-    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+    if (!isSysError(error, "ENOENT")) throw error;
   }
 }
 
-const MNT_DETACH = 2;
-
 function detachIfMounted(path: string): void {
   try {
-    ops.umount(path, MNT_DETACH);
+    ops.umount(path, MNT.DETACH);
   } catch (error) {
-    if (!(error instanceof SysError && (error.code === "EINVAL" || error.code === "ENOENT"))) throw error;
+    if (!isSysError(error, "EINVAL", "ENOENT")) throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { KataError, O, ops, readText, SysError, sleep } from "@kata-containers/sys";
+import { KataError, O, ops, readText, sleep } from "@kata-containers/sys";
 import { identityOf, killIdentity } from "../persist/process-identity.ts";
 
 /** One mounted cgroup hierarchy: cgroup v2's, or one of v1's with its controllers. */
@@ -84,7 +84,7 @@ function cleanPath(path: string): string {
 
 /** Whether the cgroup is there in any hierarchy: then somebody else made it, and it is not ours to remove. */
 export function cgroupExists(path: string, hierarchies: readonly Hierarchy[] = hostHierarchies()): boolean {
-  return hierarchies.some((each) => isThere(each.mount + path));
+  return hierarchies.some((each) => exists(each.mount + path));
 }
 
 /**
@@ -154,7 +154,7 @@ async function removeDir(dir: string): Promise<void> {
       return ops.rmdir(dir);
     } catch (error) {
       if (isMissing(error)) return;
-      if (!(error instanceof SysError && error.code === "EBUSY" && tries < REMOVE_TRIES)) throw error;
+      if (!isSysError(error, "EBUSY") || tries >= REMOVE_TRIES) throw error;
     }
     await sleep(REMOVE_INTERVAL_MS);
   }
@@ -165,23 +165,13 @@ function makeDir(path: string): boolean {
     ops.mkdir(path, 0o755);
     return true;
   } catch (error) {
-    if (error instanceof SysError && error.code === "EEXIST") return false;
+    if (isSysError(error, "EEXIST")) return false;
     throw new KataError("Internal", `cannot create cgroup: ${KataError.from(error).message}`, {
       cause: error,
     });
   }
 }
 
-function isThere(path: string): boolean {
-  try {
-    ops.stat(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
-}
-
 function isMissing(error: unknown): boolean {
-  return error instanceof SysError && (error.code === "ENOENT" || error.code === "ENODEV");
+  return isSysError(error, "ENOENT", "ENODEV");
 }

@@ -1,0 +1,18 @@
+/** Where things are for the programs that the daemon starts, after it has moved to its small root. */
+export type Confinement = {
+  /** kata-launch. */
+  readonly launchPath: string;
+  /** `cgroup.procs` files of the sandbox's cgroup. */
+  readonly cgroupProcs: readonly string[];
+  /** A directory, itself a mount, with all that the VMM may see. */
+  readonly vmmRoot: string;
+  /** The directory that the guest sees. */
+  readonly shareDir: string;
+};
+
+/** Places in the daemon's small root. */
+export const LAUNCH_PATH = "/kata-launch";
+export const VMM_ROOT = "/vmm";
+export const SHARE_DIR = "/share";
+/** For sockets that have a name only while they are connected. */
+export const SOCKET_DIR = "/sockets";

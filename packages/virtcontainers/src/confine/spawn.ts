@@ -1,0 +1,135 @@
+import { launch, type Step } from "@kata-containers/launch";
+import { CLONE, deadline, type ExitStatus, Fd, KataError, O, ops, SIG } from "@kata-containers/sys";
+import { readLines } from "../lines.ts";
+import { identityOf } from "../persist/process-identity.ts";
+import type { ProcessIdentity } from "../persist/record.ts";
+import type { Confinement } from "./confinement.ts";
+
+/** A program that the daemon runs through kata-launch. */
+export type ConfinedProgram = {
+  /** For error texts: "QEMU". */
+  readonly name: string;
+  readonly path: string;
+  readonly argv: readonly string[];
+  /** Descriptors it inherits, `from` ours `to` its number (5 and up: 3 and 4 are kata-launch's). */
+  readonly fds: readonly { readonly from: number; readonly to: number }[];
+  /** A directory, itself a mount, that becomes its root; undefined: it stays in the daemon's mount namespace. */
+  readonly root: string | undefined;
+  /** Capabilities it keeps, a bit mask by capability(7) number. */
+  readonly capabilities: number;
+};
+
+/** A confined program that runs: the daemon's child, killed when the daemon dies. */
+export interface ConfinedProcess {
+  readonly identity: ProcessIdentity;
+  readonly ended: Promise<ExitStatus>;
+  /** The last line of its stderr. */
+  lastWords(): string;
+  /** Sends SIGKILL and waits for the end. Without effect on one that has ended. */
+  kill(): Promise<void>;
+  /** Whether it ended within so many milliseconds. */
+  endsWithin(ms: number): Promise<boolean>;
+}
+
+/**
+ * Starts a program in the sandbox's cgroup, without privileges beyond the listed ones, without a name for any
+ * descriptor, and tied to this process's life.
+ * @throws KataError naming the program and the step that failed.
+ */
+export async function spawnConfined(
+  program: ConfinedProgram,
+  confinement: Confinement,
+): Promise<ConfinedProcess> {
+  const [stderrRead = -1, stderrWrite = -1] = ops.pipe();
+  using stderr = new Fd(stderrWrite);
+  const lastLine = keepLastLine(stderrRead);
+  try {
+    const started = await launch(
+      {
+        sealed: false,
+        parent: [],
+        stage: [],
+        init: confinedSteps(program, confinement.cgroupProcs, ops.getpid()),
+      },
+      { launchPath: confinement.launchPath, fds: [{ from: stderr.number, to: 2 }, ...program.fds] },
+    );
+    return confinedProcess(started.pid, started.pidfd, lastLine);
+  } catch (cause) {
+    throw KataError.from(cause, `cannot start ${program.name}`);
+  }
+}
+
+/** The steps of kata-launch for a confined program. @param parent pid of the process that it must not survive */
+export function confinedSteps(
+  program: ConfinedProgram,
+  cgroupProcs: readonly string[],
+  parent: number,
+): Step[] {
+  return [
+    // "0" is the writer itself.
+    ...cgroupProcs.map((path): Step => ({ op: "write", path, text: "0" })),
+    ...(program.root === undefined ? [] : ownRoot(program.root)),
+    { op: "chdir", path: "/" },
+    { op: "setsid" },
+    { op: "bounding", keep: program.capabilities },
+    {
+      op: "capabilities",
+      effective: program.capabilities,
+      permitted: program.capabilities,
+      inheritable: 0,
+      ambient: 0,
+    },
+    { op: "no_new_privileges" },
+    // After the last change of credentials, which would clear it.
+    { op: "parent_death_signal", signal: SIG.SIGKILL, parent },
+    { op: "close_others", keep: [], pass: program.fds.map((each) => each.to) },
+    { op: "exec", argv: program.argv, env: [], program: { path: program.path } },
+  ];
+}
+
+function ownRoot(root: string): Step[] {
+  return [
+    { op: "unshare", flags: CLONE.NEWNS },
+    { op: "open", path: root, flags: O.PATH | O.DIRECTORY, as: "root" },
+    { op: "pivot_root", root: "root" },
+  ];
+}
+
+function confinedProcess(pid: number, pidfd: number, lastLine: () => string): ConfinedProcess {
+  let over = false;
+  const ended = ops.waitPidfd(pidfd).then((status) => {
+    over = true;
+    ops.close(pidfd);
+    return status;
+  });
+  return {
+    identity: identityOf(pid) ?? { pid, startTime: 0 },
+    ended,
+    lastWords: lastLine,
+    async kill() {
+      if (!over) ops.pidfdSendSignal(pidfd, SIG.SIGKILL);
+      await ended;
+    },
+    endsWithin: (ms) =>
+      deadline(
+        ended.then(() => true),
+        ms,
+        () => new KataError("DeadlineExceeded", "still running"),
+      ).catch(() => false),
+  };
+}
+
+const MAX_LINE = 1 << 16;
+
+/** Drains a pipe as long as it lasts and remembers the last line of it. */
+function keepLastLine(fd: number): () => string {
+  let last = "";
+  const source = { read: () => ops.read(fd, 4096) };
+  const keep = (line: string): void => {
+    last = line;
+  };
+  readLines(source, MAX_LINE, keep)
+    .catch(() => {})
+    .finally(() => ops.close(fd));
+  return () => last;
+}

@@ -1,0 +1,64 @@
+import type { ExitStatus } from "@kata-containers/sys";
+import type { ProcessIdentity } from "../persist/record.ts";
+
+/** What a virtual machine monitor can do; a sandbox asks before it tries. */
+export type Capabilities = {
+  readonly fsSharing: boolean;
+  readonly blockHotplug: boolean;
+  readonly networkHotplug: boolean;
+  readonly cpuHotplug: boolean;
+  readonly memoryHotplug: boolean;
+  readonly pause: boolean;
+  readonly save: boolean;
+};
+
+/**
+ * What a VM is made of. Nothing in here speaks of the pod: hostname, network, share and containers come later by RPC
+ * and hotplug, so that a VM made ahead or cloned from a template is the same thing as one booted for this sandbox.
+ */
+export type VmConfig = {
+  /** The sandbox's hash: the VM's name in the host's process list. */
+  readonly name: string;
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  readonly machineType: string;
+  readonly kernelParams: readonly string[];
+  readonly accelerator: "kvm" | "tcg";
+  /** Keep a console and its log. */
+  readonly debug: boolean;
+};
+
+/** Descriptors that the VMM inherits: no socket of it has a name. */
+export type VmDescriptors = {
+  /** Its end of the agent channel (a stream socket). */
+  readonly agent: number;
+  /** Connected to the share's server, when there is a share. */
+  readonly share: number | undefined;
+  /** Where its console goes with `debug`. */
+  readonly console: number | undefined;
+};
+
+/** A running virtual machine. */
+export interface Vm {
+  readonly identity: ProcessIdentity;
+  /** Resolves when the VMM's process has ended, however that came about. */
+  readonly ended: Promise<ExitStatus>;
+  /** The last line that the VMM wrote to stderr, for error texts; "" when it wrote none. */
+  lastWords(): string;
+  /**
+   * Ends the VM: asks the VMM to quit, then kills it when it is still there after `deadlineMs`. Resolves when the
+   * process is gone. Without effect on one that has ended.
+   */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** A driver for one VMM. */
+export interface Hypervisor {
+  readonly name: string;
+  capabilities(): Capabilities;
+  /**
+   * Starts a VM; resolves as soon as the VMM's process runs, long before the guest does.
+   * @throws KataError naming the VMM and the reason.
+   */
+  start(config: VmConfig, descriptors: VmDescriptors): Promise<Vm>;
+}

@@ -1,0 +1,96 @@
+import { SHARE_TAG } from "../../paths.ts";
+import type { VmConfig } from "../hypervisor.ts";
+
+/** Descriptor numbers as the QEMU process sees them. */
+export type QemuDescriptors = {
+  readonly qmp: number;
+  readonly agent: number;
+  readonly share?: number;
+  readonly console?: number;
+};
+
+/** Paths as the QEMU process sees them, inside its own root. */
+export type QemuPaths = { readonly kernel: string; readonly initrd: string };
+
+/** QEMU's own seccomp filter: it may not spawn, gain privileges or change its limits. So migration goes by `fd:`. */
+const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+/**
+ * Translated code of the guest, MiB. QEMU's default is a quarter of the host's... memory up to 1 GiB, all of which can
+ * become resident; a container's guest kernel and agent fit in this one (SPECIFICATION.md, memory).
+ */
+const TCG_CODE_MIB = 64;
+
+/** The command line of a VM, without the program's name. */
+export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: QemuPaths): string[] {
+  return [
+    ...["-name", `sandbox-${config.name}`],
+    ...machine(config),
+    ...["-nodefaults", "-no-user-config", "-nographic", "-no-reboot"],
+    ...["-sandbox", SANDBOX],
+    ...["-kernel", paths.kernel, "-initrd", paths.initrd, "-append", kernelCommandLine(config)],
+    ...["-chardev", `socket,id=qmp,fd=${fds.qmp}`, "-mon", "chardev=qmp,mode=control"],
+    ...agentChannel(fds.agent),
+    ...(fds.share === undefined ? [] : share(fds.share)),
+    ...["-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy"],
+    ...(fds.console === undefined ? [] : serialConsole(fds.console)),
+  ];
+}
+
+function machine(config: VmConfig): string[] {
+  const memory = `${config.memoryMiB}M`;
+  return [
+    ...["-machine", `${config.machineType},memory-backend=memory,usb=off,vmport=off,smbus=off,hpet=off`],
+    ...(config.accelerator === "kvm"
+      ? ["-accel", "kvm", "-cpu", "host", "-global", "kvm-pit.lost_tick_policy=discard"]
+      : ["-accel", `tcg,tb-size=${TCG_CODE_MIB}`, "-cpu", "max"]),
+    ...["-rtc", "base=utc,driftfix=slew,clock=host"],
+    ...["-smp", String(config.vcpus), "-m", memory],
+    // Shared, because virtiofsd reads and writes the guest's memory.
+    ...["-object", `memory-backend-memfd,id=memory,size=${memory},share=on`],
+  ];
+}
+
+function agentChannel(fd: number): string[] {
+  return [
+    ...["-chardev", `socket,id=agent,fd=${fd}`],
+    ...["-device", "virtio-serial-pci,id=serial,max_ports=2"],
+    ...["-device", "virtserialport,chardev=agent,name=agent.channel.0"],
+  ];
+}
+
+function share(fd: number): string[] {
+  return [
+    ...["-chardev", `socket,id=share,fd=${fd}`],
+    ...["-device", `vhost-user-fs-pci,chardev=share,tag=${SHARE_TAG},queue-size=1024`],
+  ];
+}
+
+function serialConsole(fd: number): string[] {
+  return ["-chardev", `socket,id=console,fd=${fd}`, "-device", "isa-serial,chardev=console"];
+}
+
+/** Later parameters win over earlier ones of the same key, so the user's come last. */
+function kernelCommandLine(config: VmConfig): string {
+  return [...(config.debug ? DEBUG_PARAMS : QUIET_PARAMS), ...BASE_PARAMS, ...config.kernelParams].join(" ");
+}
+
+/** Documentation/admin-guide/kernel-parameters.txt. Each is there for boot time or for a clean end. */
+const BASE_PARAMS = [
+  "panic=1", // reboot at a panic, which -no-reboot turns into QEMU's exit
+  "reboot=k",
+  "no_timer_check",
+  "tsc=reliable",
+  "noreplace-smp",
+  "rcupdate.rcu_expedited=1",
+  "cryptomgr.notests",
+  "net.ifnames=0",
+  "pci=lastbus=0",
+  "i8042.direct=1",
+  "i8042.dumbkbd=1",
+  "i8042.nopnp=1",
+  "i8042.noaux=1",
+  "random.trust_cpu=on",
+];
+const QUIET_PARAMS = ["quiet", "loglevel=0"];
+const DEBUG_PARAMS = ["console=ttyS0", "agent.log=debug"];

@@ -1,0 +1,125 @@
+import type { KataConfig } from "@kata-containers/config";
+import { Fd, KataError, ops, SOCK } from "@kata-containers/sys";
+import type { Confinement } from "../../confine/confinement.ts";
+import { type ConfinedProcess, spawnConfined } from "../../confine/spawn.ts";
+import type { Capabilities, Hypervisor, Vm, VmConfig, VmDescriptors } from "../hypervisor.ts";
+import { registerHypervisor } from "../registry.ts";
+import { type QemuDescriptors, qemuArguments } from "./arguments.ts";
+import { connectQmp, type Qmp, type QmpTransport } from "./qmp.ts";
+
+registerHypervisor("qemu", ({ config, confinement }) => new Qemu(config, confinement));
+
+/** What this driver implements today; QEMU can do more. */
+const CAPABILITIES: Capabilities = {
+  fsSharing: true,
+  blockHotplug: false,
+  networkHotplug: false,
+  cpuHotplug: false,
+  memoryHotplug: false,
+  pause: false,
+  save: false,
+};
+
+const FD = { qmp: 5, agent: 6, share: 7, console: 8 } as const;
+
+/** Answers to QMP commands come at once, but for a host that is out of CPU. */
+const QMP_TIMEOUT_MS = 10_000;
+
+class Qemu implements Hypervisor {
+  readonly name = "qemu";
+  readonly #config: KataConfig;
+  readonly #confinement: Confinement;
+
+  constructor(config: KataConfig, confinement: Confinement) {
+    this.#config = config;
+    this.#confinement = confinement;
+  }
+
+  capabilities(): Capabilities {
+    return CAPABILITIES;
+  }
+
+  async start(config: VmConfig, descriptors: VmDescriptors): Promise<Vm> {
+    const { path, kernel, initrd } = this.#config.hypervisor;
+    const [ours = -1, theirs = -1] = ops.socketpair(SOCK.STREAM);
+    using qmpEnd = new Fd(theirs);
+    const inherited = [
+      { from: qmpEnd.number, to: FD.qmp },
+      { from: descriptors.agent, to: FD.agent },
+      ...(descriptors.share === undefined ? [] : [{ from: descriptors.share, to: FD.share }]),
+      ...(descriptors.console === undefined ? [] : [{ from: descriptors.console, to: FD.console }]),
+    ];
+    const fds: QemuDescriptors = {
+      qmp: FD.qmp,
+      agent: FD.agent,
+      ...(descriptors.share === undefined ? {} : { share: FD.share }),
+      ...(descriptors.console === undefined ? {} : { console: FD.console }),
+    };
+    try {
+      const process = await spawnConfined(
+        {
+          name: "QEMU",
+          path,
+          argv: [path, ...qemuArguments(config, fds, { kernel, initrd })],
+          fds: inherited,
+          root: this.#confinement.vmmRoot,
+          capabilities: 0,
+        },
+        this.#confinement,
+      );
+      return new QemuVm(process, socketTransport(ours));
+    } catch (error) {
+      ops.close(ours);
+      throw error;
+    }
+  }
+}
+
+class QemuVm implements Vm {
+  readonly #process: ConfinedProcess;
+  readonly #transport: QmpTransport;
+  /** Made while the guest boots: nothing waits for it until the VM is to be stopped. */
+  readonly #qmp: Promise<Qmp | undefined>;
+
+  constructor(process: ConfinedProcess, transport: QmpTransport) {
+    this.#process = process;
+    this.#transport = transport;
+    this.#qmp = connectQmp(transport, () => {}, QMP_TIMEOUT_MS).catch(() => undefined);
+    process.ended.then(() => this.#transport.close());
+  }
+
+  get identity() {
+    return this.#process.identity;
+  }
+
+  get ended() {
+    return this.#process.ended;
+  }
+
+  lastWords(): string {
+    return this.#process.lastWords();
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    await Promise.race([this.#quit(deadlineMs), this.#process.ended]);
+    if (!(await this.#process.endsWithin(deadlineMs))) await this.#process.kill();
+  }
+
+  async #quit(deadlineMs: number): Promise<void> {
+    const qmp = await this.#qmp;
+    if (qmp === undefined) return this.#process.kill();
+    await qmp.execute("quit", undefined, deadlineMs).catch(KataError.from);
+  }
+}
+
+function socketTransport(fd: number): QmpTransport {
+  let open = true;
+  return {
+    read: () => ops.read(fd, 65536),
+    write: (bytes) => ops.write(fd, bytes),
+    close() {
+      if (open) ops.close(fd);
+      open = false;
+    },
+  };
+}
