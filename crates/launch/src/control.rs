@@ -1,0 +1,47 @@
+//! The control socket: one JSON object a message (SOCK_SEQPACKET), with at most one descriptor.
+
+use crate::sys::{Failure, Result, check};
+use std::ffi::c_long;
+use std::mem::{size_of, zeroed};
+
+pub const CONTROL: i32 = 4;
+
+/// Sends one message; `fd` goes with it.
+pub fn send(message: &str, fd: Option<i32>) -> Result<()> {
+    let mut vector = libc::iovec {
+        iov_base: message.as_ptr() as *mut _,
+        iov_len: message.len(),
+    };
+    // Room for one cmsghdr and one int, aligned as cmsghdr is.
+    let mut space = [0u64; 4];
+    let mut header: libc::msghdr = unsafe { zeroed() };
+    header.msg_iov = &mut vector;
+    header.msg_iovlen = 1;
+    if let Some(fd) = fd {
+        header.msg_control = space.as_mut_ptr().cast();
+        header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<i32>() as u32) } as usize;
+        // SAFETY: msg_control has CMSG_SPACE(4) bytes, so the first header and its data are inside.
+        unsafe {
+            let first = libc::CMSG_FIRSTHDR(&header);
+            (*first).cmsg_level = libc::SOL_SOCKET;
+            (*first).cmsg_type = libc::SCM_RIGHTS;
+            (*first).cmsg_len = libc::CMSG_LEN(size_of::<i32>() as u32) as usize;
+            libc::CMSG_DATA(first).cast::<i32>().write_unaligned(fd);
+        }
+    }
+    check(unsafe { libc::sendmsg(CONTROL, &header, libc::MSG_NOSIGNAL) } as c_long)?;
+    Ok(())
+}
+
+/// Reports a failed step; on stderr when the spawner has gone or gave no control socket.
+pub fn report(list: &str, index: usize, failure: &Failure) {
+    let detail = serde_json::to_string(&failure.detail).unwrap_or_default();
+    let errno = failure.errno;
+    let message = format!(
+        r#"{{"error":{{"list":"{list}","index":{index},"errno":{errno},"detail":{detail}}}}}"#
+    );
+    if send(&message, None).is_err() {
+        let why = std::io::Error::from_raw_os_error(errno);
+        eprintln!("kata-launch: {list} step {index}: {why} {detail}");
+    }
+}

@@ -1,0 +1,54 @@
+//! Files and nodes that a container's root is given.
+
+use crate::paths::{ensure_directory, split};
+use crate::sys::*;
+
+pub fn write(path: &str, text: &str) -> Result<()> {
+    let fd = open(path, libc::O_WRONLY)?;
+    let written = write_all_at_once(fd, text);
+    close(fd);
+    written
+}
+
+pub fn symlink(root: Option<i32>, path: &str, to: &str) -> Result<()> {
+    let (parent, name) = split(path)?;
+    let directory = ensure_directory(root, parent, 0o755)?;
+    let made = symlinkat(to, directory, name);
+    close(directory);
+    made
+}
+
+pub struct Node<'a> {
+    pub path: &'a str,
+    pub mode: u32,
+    pub device: u64,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+pub fn mknod(root: Option<i32>, node: &Node) -> Result<()> {
+    let (parent, name) = split(node.path)?;
+    let directory = ensure_directory(root, parent, 0o755)?;
+    match mknodat(directory, name, node.mode, node.device) {
+        Err(failure) if failure.errno == libc::EEXIST => {}
+        other => other?,
+    }
+    let fd = openat2(
+        directory,
+        name,
+        libc::O_PATH | libc::O_NOFOLLOW,
+        RESOLVE_IN_ROOT,
+    )?;
+    close(directory);
+    let stat = fstat(fd)?;
+    let same =
+        stat.st_mode & libc::S_IFMT == node.mode & libc::S_IFMT && stat.st_rdev == node.device;
+    if !same {
+        return fail_at(libc::EEXIST, node.path);
+    }
+    check(unsafe { libc::fchownat(fd, c"".as_ptr(), node.uid, node.gid, libc::AT_EMPTY_PATH) })?;
+    let path = c_string(&fd_path(fd))?;
+    check(unsafe { libc::chmod(path.as_ptr(), node.mode & 0o7777) })?;
+    close(fd);
+    Ok(())
+}

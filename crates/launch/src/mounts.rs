@@ -1,0 +1,167 @@
+//! Mounts, by descriptor.
+
+use crate::launch::Launch;
+use crate::paths::{ensure_directory, ensure_file, open_in};
+use crate::plan::{Bind, Create, Mount, Target};
+use crate::sys::*;
+
+const AT_EMPTY_PATH: i32 = libc::AT_EMPTY_PATH;
+const AT_RECURSIVE: i32 = 0x8000;
+
+impl Launch {
+    /// Opens a mount's target, made if the plan says so; `like` is the source of a bind.
+    fn open_target(&self, target: &Target, like: Option<i32>) -> Result<i32> {
+        let root = target.root.as_ref().map(|root| self.fd(root)).transpose()?;
+        let resolve = if target.no_symlinks {
+            RESOLVE_NO_SYMLINKS
+        } else {
+            0
+        };
+        match open_in(root, &target.target, libc::O_PATH, resolve) {
+            Err(failure) if failure.errno == libc::ENOENT => {}
+            other => return other,
+        }
+        let create = match (target.create, like) {
+            (None, _) => return fail_at(libc::ENOENT, &target.target),
+            (Some(Create::LikeSource), Some(fd)) if !is_directory(fd)? => Create::File,
+            (Some(Create::LikeSource), _) => Create::Directory,
+            (Some(create), _) => create,
+        };
+        close(match create {
+            Create::Directory => ensure_directory(root, &target.target, 0o755)?,
+            _ => ensure_file(root, &target.target)?,
+        });
+        open_in(root, &target.target, libc::O_PATH, resolve)
+    }
+
+    pub fn mount(&self, step: &Mount) -> Result<()> {
+        let target = self.open_target(&step.target, None)?;
+        mount(
+            Some(&step.source),
+            &fd_path(target),
+            Some(&step.fstype),
+            step.flags,
+            &step.data,
+        )?;
+        close(target);
+        if let Some(propagation) = step.propagation {
+            // Opened again: now it is the new mount.
+            let mounted = self.open_target(&step.target, None)?;
+            mount(None, &fd_path(mounted), None, propagation, "")?;
+            close(mounted);
+        }
+        Ok(())
+    }
+
+    pub fn bind(&mut self, step: &Bind) -> Result<()> {
+        let tree = self.open_source(step)?;
+        if step.set | step.clear != 0 {
+            mount_setattr(tree, "", AT_EMPTY_PATH, step.set, step.clear, 0)?;
+        }
+        if step.set_recursive != 0 {
+            mount_setattr(
+                tree,
+                "",
+                AT_EMPTY_PATH | AT_RECURSIVE,
+                step.set_recursive,
+                0,
+                0,
+            )?;
+        }
+        let target = self.open_target(&step.target, Some(tree))?;
+        if is_directory(tree)? != is_directory(target)? {
+            return fail_at(libc::ENOTDIR, &step.target.target);
+        }
+        move_mount(tree, target)?;
+        close(target);
+        if let Some(propagation) = step.propagation {
+            mount(None, &fd_path(tree), None, propagation, "")?;
+        }
+        match &step.name {
+            Some(name) => self.name(name, tree),
+            None => close(tree),
+        }
+        Ok(())
+    }
+
+    fn open_source(&self, step: &Bind) -> Result<i32> {
+        if let Some(tree) = &step.tree {
+            return self.fd(tree);
+        }
+        let source = step.source.as_deref().unwrap_or_default();
+        let recursive = if step.recursive {
+            AT_RECURSIVE as u32
+        } else {
+            0
+        };
+        let clone = libc::OPEN_TREE_CLONE | recursive;
+        let Some(root) = &step.source_root else {
+            return open_tree(libc::AT_FDCWD, source, clone)
+                .or_else(|failure| fail_at(failure.errno, source));
+        };
+        let inside = open_in(Some(self.fd(root)?), source, libc::O_PATH, 0)?;
+        let tree = open_tree(inside, "", clone | AT_EMPTY_PATH as u32);
+        close(inside);
+        tree
+    }
+
+    pub fn mask(&self, root: i32, path: &str) -> Result<()> {
+        let target = open_in(Some(root), path, libc::O_PATH, 0)?;
+        if is_directory(target)? {
+            let flags = libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+            mount(Some("tmpfs"), &fd_path(target), Some("tmpfs"), flags, "")?;
+        } else {
+            // The host's /dev/null: the container's could be anything (CVE-2025-31133).
+            let null = open_tree(libc::AT_FDCWD, "/dev/null", libc::OPEN_TREE_CLONE)?;
+            move_mount(null, target)?;
+            close(null);
+        }
+        close(target);
+        Ok(())
+    }
+
+    pub fn pivot_root(&self, root: i32) -> Result<()> {
+        let old = open("/", libc::O_PATH | libc::O_DIRECTORY)?;
+        check(unsafe { libc::fchdir(root) })?;
+        pivot_root_here()?;
+        // The old root lies on top of the new one now; a slave, so that detaching it is not seen on the host.
+        check(unsafe { libc::fchdir(old) })?;
+        mount(None, ".", None, libc::MS_SLAVE | libc::MS_REC, "")?;
+        check(unsafe { libc::umount2(c".".as_ptr(), libc::MNT_DETACH) })?;
+        check(unsafe { libc::chdir(c"/".as_ptr()) })?;
+        close(old);
+        Ok(())
+    }
+
+    pub fn move_root(&self, root: i32) -> Result<()> {
+        check(unsafe { libc::fchdir(root) })?;
+        mount(Some("."), "/", None, libc::MS_MOVE, "")?;
+        check(unsafe { libc::chroot(c".".as_ptr()) })?;
+        check(unsafe { libc::chdir(c"/".as_ptr()) })?;
+        Ok(())
+    }
+
+    /// Walks up from `path` to the mount that holds it: only a mount's root can be made private.
+    pub fn private_parent(&self, path: &str) -> Result<()> {
+        let mut path = path;
+        loop {
+            match mount(None, path, None, libc::MS_PRIVATE, "") {
+                Err(failure) if failure.errno == libc::EINVAL && path != "/" => {
+                    path = match path.rfind('/') {
+                        Some(0) | None => "/",
+                        Some(end) => &path[..end],
+                    };
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+pub fn remount(path: &str, set: u64, clear: u64) -> Result<()> {
+    mount_setattr(libc::AT_FDCWD, path, 0, set, clear, 0)
+}
+
+fn is_directory(fd: i32) -> Result<bool> {
+    Ok(fstat(fd)?.st_mode & libc::S_IFMT == libc::S_IFDIR)
+}

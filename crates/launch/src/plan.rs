@@ -1,0 +1,250 @@
+//! The plan as JSON. The documentation of every step is in packages/launch/src/plan.ts.
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub struct Plan {
+    pub sealed: bool,
+    pub parent: Vec<Step>,
+    pub stage: Vec<Step>,
+    pub init: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+pub struct Step {
+    #[serde(default)]
+    pub ignore: Vec<i32>,
+    #[serde(flatten)]
+    pub operation: Operation,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum FdRef {
+    Number(i32),
+    Name(String),
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub enum Create {
+    Directory,
+    File,
+    LikeSource,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Send,
+    Wait,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    pub root: Option<FdRef>,
+    pub target: String,
+    pub create: Option<Create>,
+    #[serde(default)]
+    pub no_symlinks: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mount {
+    pub fstype: String,
+    pub source: String,
+    pub flags: u64,
+    pub data: String,
+    pub propagation: Option<u64>,
+    #[serde(flatten)]
+    pub target: Target,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bind {
+    pub source: Option<String>,
+    pub source_root: Option<FdRef>,
+    pub tree: Option<FdRef>,
+    pub recursive: bool,
+    pub set: u64,
+    pub clear: u64,
+    pub set_recursive: u64,
+    pub propagation: Option<u64>,
+    #[serde(rename = "as")]
+    pub name: Option<String>,
+    #[serde(flatten)]
+    pub target: Target,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Console {
+    pub root: FdRef,
+    pub bind_console: bool,
+    pub uid: u32,
+    pub gid: Option<u32>,
+    pub rows: Option<u16>,
+    pub columns: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Program {
+    Path { path: String },
+    Fd { fd: FdRef },
+    Found(Found),
+}
+
+/// What find_executable found.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Found {
+    Found,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Operation {
+    Open {
+        path: String,
+        flags: i32,
+        #[serde(rename = "as")]
+        name: String,
+        root: Option<FdRef>,
+    },
+    Close {
+        fd: FdRef,
+    },
+    CloseOthers {
+        keep: Vec<FdRef>,
+        pass: Vec<i32>,
+    },
+    Write {
+        path: String,
+        text: String,
+    },
+    Mkdir {
+        path: String,
+        mode: u32,
+        root: Option<FdRef>,
+    },
+    Symlink {
+        path: String,
+        to: String,
+        root: Option<FdRef>,
+    },
+    Mknod {
+        path: String,
+        mode: u32,
+        major: u32,
+        minor: u32,
+        uid: u32,
+        gid: u32,
+        root: Option<FdRef>,
+    },
+    Setns {
+        fd: FdRef,
+        r#type: i32,
+    },
+    Unshare {
+        flags: i32,
+    },
+    Sync {
+        name: String,
+        side: Side,
+    },
+    IdMap {
+        uid: String,
+        gid: String,
+        deny_setgroups: bool,
+    },
+    Hostname {
+        name: String,
+    },
+    Domainname {
+        name: String,
+    },
+    Propagation {
+        path: String,
+        flags: u64,
+    },
+    PrivateParent {
+        path: String,
+    },
+    Mount(Mount),
+    Bind(Bind),
+    Mask {
+        path: String,
+        root: FdRef,
+    },
+    Remount {
+        path: String,
+        set: u64,
+        clear: u64,
+    },
+    PivotRoot {
+        root: FdRef,
+    },
+    MoveRoot {
+        root: FdRef,
+    },
+    Console(Console),
+    ControllingTerminal,
+    Setsid,
+    SessionKeyring {
+        name: String,
+    },
+    Rlimit {
+        resource: u32,
+        soft: i64,
+        hard: i64,
+    },
+    Umask {
+        mask: u32,
+    },
+    ChownStdio {
+        uid: u32,
+    },
+    User {
+        uid: u32,
+        gid: u32,
+        groups: Option<Vec<u32>>,
+        keep_capabilities: bool,
+    },
+    Bounding {
+        keep: u64,
+    },
+    Capabilities {
+        effective: u64,
+        permitted: u64,
+        inheritable: u64,
+        ambient: u64,
+    },
+    NoNewPrivileges,
+    ParentDeathSignal {
+        signal: i32,
+        parent: i32,
+    },
+    Chdir {
+        path: String,
+    },
+    Home {
+        uid: u32,
+    },
+    FindExecutable {
+        file: String,
+        path: String,
+    },
+    Ready,
+    Wait {
+        fd: FdRef,
+    },
+    Exec {
+        argv: Vec<String>,
+        env: Vec<String>,
+        program: Program,
+    },
+}
