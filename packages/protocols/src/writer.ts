@@ -1,0 +1,190 @@
+import { KataError } from "@kata-containers/sys";
+import type { Codec, Init } from "./codec.ts";
+
+const FIRST_CAPACITY = 1024;
+/** A buffer that grew past this is not kept for the next message. */
+const KEPT_CAPACITY = 65_536;
+const MAX_UINT64 = (1n << 64n) - 1n;
+const MIN_INT64 = -(1n << 63n);
+const MAX_INT64 = (1n << 63n) - 1n;
+
+const encoder = new TextEncoder();
+
+/**
+ * Builds one message after the other in a buffer that it keeps. `start`, then fields, then `finish`. Tags are given
+ * whole: field number * 8 + wire type; an element of a packed list has none, 0. Integers that do not fit their field are KataError InvalidArgument.
+ */
+export class Writer {
+  private buffer = new Uint8Array(FIRST_CAPACITY);
+  private at = 0;
+  private typeName = "";
+
+  /** Begins a message, after `reserved` bytes that the caller fills in. */
+  start(typeName: string, reserved = 0): void {
+    this.typeName = typeName;
+    this.at = reserved;
+  }
+
+  /** A copy of what was written since `start`. */
+  finish(): Uint8Array {
+    const bytes = this.buffer.slice(0, this.at);
+    if (this.buffer.length > KEPT_CAPACITY) {
+      this.buffer = new Uint8Array(FIRST_CAPACITY);
+    }
+    return bytes;
+  }
+
+  uint32(tag: number, value: number): void {
+    if (value >>> 0 !== value) {
+      throw this.invalid(tag, value, "uint32");
+    }
+    this.tag(tag);
+    this.varint(value);
+  }
+
+  int32(tag: number, value: number): void {
+    if ((value | 0) !== value) {
+      throw this.invalid(tag, value, "int32");
+    }
+    this.int64(tag, value);
+  }
+
+  bool(tag: number, value: boolean): void {
+    this.tag(tag);
+    this.varint(value ? 1 : 0);
+  }
+
+  uint64(tag: number, value: number): void {
+    if (value < 0 || !Number.isSafeInteger(value)) {
+      throw this.invalid(tag, value, "uint64");
+    }
+    this.tag(tag);
+    this.varint(value);
+  }
+
+  int64(tag: number, value: number): void {
+    if (!Number.isSafeInteger(value)) {
+      throw this.invalid(tag, value, "int64");
+    }
+    this.tag(tag);
+    if (value >= 0) {
+      this.varint(value);
+    } else {
+      this.negative(value);
+    }
+  }
+
+  uint64Big(tag: number, value: bigint): void {
+    if (value < 0n || value > MAX_UINT64) {
+      throw this.invalid(tag, value, "uint64");
+    }
+    this.tag(tag);
+    this.varintBig(value);
+  }
+
+  int64Big(tag: number, value: bigint): void {
+    if (value < MIN_INT64 || value > MAX_INT64) {
+      throw this.invalid(tag, value, "int64");
+    }
+    this.tag(tag);
+    this.varintBig(BigInt.asUintN(64, value));
+  }
+
+  string(tag: number, value: string): void {
+    this.bytes(tag, encoder.encode(value));
+  }
+
+  bytes(tag: number, value: Uint8Array): void {
+    this.varint(tag);
+    this.varint(value.length);
+    this.raw(value);
+  }
+
+  /** Bytes that are encoded already. */
+  raw(value: Uint8Array): void {
+    this.ensure(value.length);
+    this.buffer.set(value, this.at);
+    this.at += value.length;
+  }
+
+  message<T extends object>(tag: number, codec: Codec<T>, value: Init<T>): void {
+    const start = this.open(tag);
+    codec.writeTo(value, this);
+    this.close(start);
+  }
+
+  /** Begins a length-delimited field whose length is not known yet; `close` takes what this returns. */
+  open(tag: number): number {
+    this.varint(tag);
+    this.ensure(1);
+    this.at += 1;
+    return this.at;
+  }
+
+  /** Ends a field: one byte was kept for its length, a longer length moves the contents. */
+  close(start: number): void {
+    const length = this.at - start;
+    const more =
+      length < 0x80 ? 0 : length < 0x4000 ? 1 : length < 0x20_0000 ? 2 : length < 0x1000_0000 ? 3 : 4;
+    const end = this.at + more;
+    if (more > 0) {
+      this.ensure(more);
+      this.buffer.copyWithin(start + more, start, this.at);
+    }
+    this.at = start - 1;
+    this.varint(length);
+    this.at = end;
+  }
+
+  private tag(tag: number): void {
+    if (tag !== 0) {
+      this.varint(tag);
+    }
+  }
+
+  private varint(value: number): void {
+    this.ensure(10);
+    let rest = value;
+    while (rest >= 0x80) {
+      // & works on 32 bits: the seven that are wanted come through of any safe integer.
+      this.buffer[this.at++] = (rest & 0x7f) | 0x80;
+      rest = rest < 0x8000_0000 ? rest >>> 7 : Math.floor(rest / 0x80);
+    }
+    this.buffer[this.at++] = rest;
+  }
+
+  /** A negative integer is sign-extended to 64 bits: ten bytes. */
+  private negative(value: number): void {
+    this.ensure(10);
+    let rest = value;
+    for (let index = 0; index < 9; index += 1) {
+      const bits = ((rest % 0x80) + 0x80) % 0x80;
+      this.buffer[this.at++] = bits | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.buffer[this.at++] = 1;
+  }
+
+  private varintBig(value: bigint): void {
+    this.ensure(10);
+    let rest = value;
+    while (rest >= 0x80n) {
+      this.buffer[this.at++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.buffer[this.at++] = Number(rest);
+  }
+
+  private ensure(count: number): void {
+    const needed = this.at + count;
+    if (needed > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(needed, this.buffer.length * 2));
+      larger.set(this.buffer.subarray(0, this.at));
+      this.buffer = larger;
+    }
+  }
+
+  private invalid(tag: number, value: number | bigint, type: string): KataError {
+    return new KataError("InvalidArgument", `${this.typeName}: field ${tag >>> 3}: ${value} is not ${type}`);
+  }
+}
