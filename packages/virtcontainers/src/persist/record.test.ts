@@ -27,6 +27,7 @@ const record: SandboxRecord = {
   bootId: "boot",
   socket: "/s",
   configPath: "/c.toml",
+  cgroups: { sandbox: "/a", daemon: "/b" },
   resources: [{ kind: "process", name: "qemu", identity: { pid: 3, startTime: 4 } }],
   containers: [container],
 };

@@ -1,4 +1,5 @@
 import { KataError } from "@kata-containers/sys";
+import type { SandboxCgroups } from "../resource/cgroup.ts";
 
 /** A process, told apart from a later one with the same pid by its start time (field 22 of /proc/<pid>/stat, clock ticks since boot). */
 export type ProcessIdentity = { readonly pid: number; readonly startTime: number };
@@ -47,6 +48,8 @@ export type SandboxRecord = {
   readonly bootId: string;
   readonly socket: string;
   readonly configPath: string;
+  /** Where its processes run, as paths below every cgroup hierarchy. */
+  readonly cgroups: SandboxCgroups;
   /** In the order they are made; undone in reverse. */
   readonly resources: readonly HostResource[];
   readonly containers: readonly ContainerRecord[];
@@ -93,6 +96,9 @@ function isRecord(value: unknown): value is SandboxRecord {
     isObject(value) &&
     value.version === RECORD_VERSION &&
     ["id", "root", "bootId", "socket", "configPath"].every((key) => typeof value[key] === "string") &&
+    isObject(value.cgroups) &&
+    typeof value.cgroups.sandbox === "string" &&
+    typeof value.cgroups.daemon === "string" &&
     Array.isArray(value.resources) &&
     value.resources.every(isResource) &&
     Array.isArray(value.containers) &&

@@ -1,0 +1,34 @@
+import { ops } from "@kata-containers/sys";
+
+/** Stations of a sandbox's start, in order. Those of `host`, `qemu`, `kernel` and `agent` follow one another. */
+export type PhaseName = "host" | "qemu" | "kernel" | "agent" | "sandbox" | "container";
+/** Milliseconds of CLOCK_MONOTONIC since `Phases` was made. */
+export type Phase = { readonly name: PhaseName; readonly startMs: number; readonly endMs: number };
+
+/** A stopwatch for `--timing`. */
+export class Phases {
+  readonly #origin = ops.monotonicMs();
+  readonly #list: Phase[] = [];
+
+  now(): number {
+    return ops.monotonicMs() - this.#origin;
+  }
+
+  /** Notes that the phase ends now. @param startMs by default, the end of the one noted before */
+  end(name: PhaseName, startMs: number = this.#list.at(-1)?.endMs ?? 0): void {
+    this.#list.push({ name, startMs, endMs: this.now() });
+  }
+
+  async measure<T>(name: PhaseName, work: () => Promise<T>): Promise<T> {
+    const start = this.now();
+    try {
+      return await work();
+    } finally {
+      this.end(name, start);
+    }
+  }
+
+  list(): readonly Phase[] {
+    return this.#list;
+  }
+}

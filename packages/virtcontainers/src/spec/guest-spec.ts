@@ -1,0 +1,86 @@
+import type { Linux, Mount, Resources, Spec } from "@kata-containers/oci";
+import { mountPlace } from "./shared-mounts.ts";
+
+/** What the guest needs to know of the host's side. */
+export type GuestPlaces = {
+  /** The root file system, as the guest sees it. */
+  readonly rootfs: string;
+  /** Sources of shared mounts as the guest sees them, by index into the spec's mounts. */
+  readonly volumes: ReadonlyMap<number, string>;
+  /** Size of the host's /dev/shm when the spec binds it, bytes. */
+  readonly shmBytes: number | undefined;
+};
+
+/** /dev/shm's size when nothing says otherwise: docker's and podman's default. */
+const DEFAULT_SHM_BYTES = 64 << 20;
+
+/**
+ * The spec that the guest executes: config.json without what only the host can do. Pure.
+ * - hooks run on the host;
+ * - the network namespace is the host's (the guest has the VM's network), the cgroup namespace has no meaning across
+ *   kernels, the pid namespace is the agent's business (`sandboxPidns`); paths of the others name files of the host;
+ * - cgroupsPath is a place in the host's hierarchy;
+ * - cpuset, block I/O, hugepages and network classes name hardware of the host, device rules its device numbers: the
+ *   VM has none of them. CPU, memory and pids limits stay and hold in the guest;
+ * - labels of the host's SELinux and AppArmor policies are unknown to the guest's kernel.
+ */
+export function guestSpec(spec: Spec, places: GuestPlaces): Spec {
+  const { hooks: _hooks, process, mounts, linux, ...rest } = spec;
+  return {
+    ...rest,
+    ...(process === undefined ? {} : { process: guestProcess(process) }),
+    root: { ...spec.root, path: places.rootfs },
+    mounts: (mounts ?? []).map((mount, index) => guestMount(mount, index, places)),
+    ...(linux === undefined ? {} : { linux: guestLinux(linux) }),
+  };
+}
+
+/** Whether the container joins a pid namespace that exists: the pod's. */
+export function sandboxPidns(spec: Spec): boolean {
+  return (spec.linux?.namespaces ?? []).some(
+    (each) => each.type === "pid" && each.path !== undefined && each.path !== "",
+  );
+}
+
+type Process = NonNullable<Spec["process"]>;
+
+export function guestProcess(process: Process): Process {
+  const { selinuxLabel: _selinux, apparmorProfile: _apparmor, ...rest } = process;
+  return rest;
+}
+
+function guestMount(mount: Mount, index: number, places: GuestPlaces): Mount {
+  const source = places.volumes.get(index);
+  if (source !== undefined) return { ...mount, source };
+  if (mountPlace(mount) !== "shm") return mount;
+  const size = places.shmBytes ?? DEFAULT_SHM_BYTES;
+  return {
+    destination: mount.destination,
+    type: "tmpfs",
+    source: "shm",
+    options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${size}`],
+  };
+}
+
+const HOST_NAMESPACES = new Set(["network", "cgroup", "pid"]);
+
+function guestLinux(linux: Linux): Linux {
+  const { cgroupsPath: _path, mountLabel: _label, intelRdt: _rdt, resources, namespaces, ...rest } = linux;
+  return {
+    ...rest,
+    namespaces: (namespaces ?? [])
+      .filter((each) => !HOST_NAMESPACES.has(each.type))
+      .map((each) => ({ type: each.type })),
+    ...(resources === undefined ? {} : { resources: guestResources(resources) }),
+  };
+}
+
+function guestResources(resources: Resources): Resources {
+  const { memory, cpu, pids } = resources;
+  const { cpus: _cpus, mems: _mems, ...limits } = cpu ?? {};
+  return {
+    ...(memory === undefined ? {} : { memory }),
+    ...(cpu === undefined ? {} : { cpu: limits }),
+    ...(pids === undefined ? {} : { pids }),
+  };
+}

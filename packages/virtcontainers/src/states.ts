@@ -1,0 +1,34 @@
+import { KataError } from "@kata-containers/sys";
+import type { ContainerStatus } from "./persist/record.ts";
+
+/** OCI runtime-spec, runtime.md, "Lifecycle": where a container may go from each state. */
+export const CONTAINER_TRANSITIONS: Readonly<Record<ContainerStatus, readonly ContainerStatus[]>> = {
+  creating: ["created", "stopped"],
+  created: ["running", "stopped"],
+  running: ["paused", "stopped"],
+  paused: ["running", "stopped"],
+  stopped: [],
+};
+
+/** What may be asked of a container in which state. */
+export const ALLOWED = {
+  start: ["created"],
+  exec: ["running"],
+  kill: ["created", "running", "paused"],
+  resize: ["created", "running", "paused"],
+  delete: ["creating", "created", "stopped"],
+} as const satisfies Readonly<Record<string, readonly ContainerStatus[]>>;
+
+/** @throws KataError FailedPrecondition when the action is not for a container in that state. */
+export function checkAllowed(action: keyof typeof ALLOWED, id: string, status: ContainerStatus): void {
+  const allowed: readonly ContainerStatus[] = ALLOWED[action];
+  if (allowed.includes(status)) return;
+  throw new KataError("FailedPrecondition", `cannot ${action} container "${id}": it is ${status}`);
+}
+
+/** @throws KataError Internal: a transition that the table does not have is a defect of ours. */
+export function nextStatus(from: ContainerStatus, to: ContainerStatus): ContainerStatus {
+  if (!CONTAINER_TRANSITIONS[from].includes(to))
+    throw new KataError("Internal", `container state ${from} -> ${to}`);
+  return to;
+}
