@@ -1,0 +1,98 @@
+import { FORWARDED, SignalInbox } from "@kata-containers/shim";
+import { KataError, ops } from "@kata-containers/sys";
+import { attend } from "../container/attend.ts";
+import { type CreatedContainer, createContainer } from "../container/create-container.ts";
+import { deleteContainer } from "../container/delete-container.ts";
+import { launchFailureStatus } from "../container/exit-status.ts";
+import { startContainer } from "../container/start-container.ts";
+import { defineCommand } from "../define-command.ts";
+import type { Globals } from "../globals.ts";
+import { reportError } from "../report-error.ts";
+import { containerId, containerOptions } from "./container-options.ts";
+
+export const run = defineCommand({
+  name: "run",
+  summary: "create and start a container, wait for its end, and delete it",
+  description:
+    "Exits with the status of the container's process: 128 + N when signal N ended it, 127 when its command is not " +
+    "found, 126 when it cannot be executed. Signals go to the container's process.",
+  args: [{ ...containerId, help: "the new container's id: letters, digits, and _ + - ." }],
+  options: {
+    ...containerOptions,
+    detach: { short: "d", help: "return when the container runs, and leave it running" },
+    timing: { help: "print on standard error what each phase took" },
+  },
+  async run({ options, args: [id = ""], globals }) {
+    using signals = new SignalInbox(FORWARDED);
+    let created: CreatedContainer;
+    try {
+      created = await createContainer({
+        id,
+        globals,
+        signals,
+        bundle: options.bundle ?? ".",
+        pidFile: options["pid-file"],
+        consoleSocket: options["console-socket"],
+        detach: options.detach,
+      });
+    } catch (error) {
+      return launchFailure(error, globals);
+    }
+    return options.detach
+      ? detached(created, id, globals, options.timing)
+      : foreground(created, id, globals, options.timing, signals);
+  },
+});
+
+async function detached(
+  created: CreatedContainer,
+  id: string,
+  globals: Globals,
+  timing: boolean,
+): Promise<number> {
+  using daemon = created.daemon;
+  try {
+    created.stopwatch.add(await startContainer(daemon, id));
+  } catch (error) {
+    await deleteContainer(globals, id, true);
+    return launchFailure(error, globals);
+  }
+  created.stopwatch.lap("cli: start");
+  if (timing) printTiming(created);
+  return 0;
+}
+
+/** Whatever happens once it is created, the container is deleted. */
+async function foreground(
+  created: CreatedContainer,
+  id: string,
+  globals: Globals,
+  timing: boolean,
+  signals: SignalInbox,
+): Promise<number> {
+  using daemon = created.daemon;
+  let status: number;
+  try {
+    created.stopwatch.add(await startContainer(daemon, id));
+    created.stopwatch.lap("cli: start");
+    status = await attend({ ...created, signals, id, execId: "", terminal: created.terminal });
+    created.stopwatch.lap("cli: run");
+  } catch (error) {
+    await deleteContainer(globals, id, true);
+    return launchFailure(error, globals);
+  }
+  await deleteContainer(globals, id, true);
+  created.stopwatch.lap("cli: delete");
+  if (timing) printTiming(created);
+  return status;
+}
+
+function launchFailure(error: unknown, globals: Globals): number {
+  if (!(error instanceof KataError)) throw error;
+  reportError(globals, error.message);
+  return launchFailureStatus(error.message);
+}
+
+function printTiming({ stopwatch }: CreatedContainer): void {
+  ops.writeSync(2, ops.utf8Encode(stopwatch.render()));
+}

@@ -1,0 +1,29 @@
+import { OCI_VERSION } from "@kata-containers/oci";
+import { currentState, findContainer } from "../container/find-container.ts";
+import { defineCommand } from "../define-command.ts";
+import { printText } from "../print.ts";
+import { containerId } from "./container-options.ts";
+
+export const state = defineCommand({
+  name: "state",
+  summary: "print a container's state as JSON",
+  description:
+    "The state of the OCI runtime specification. The pid is kata-shim's, which stands for the process on the host.",
+  args: [containerId],
+  options: {},
+  async run({ args: [id = ""], globals }) {
+    using found = await findContainer(globals, id);
+    const container = await currentState(found);
+    const state = {
+      ociVersion: container.ociVersion === "" ? OCI_VERSION : container.ociVersion,
+      id: container.id,
+      pid: container.pid,
+      status: container.status,
+      bundle: container.bundle,
+      created: new Date(container.createdMs).toISOString(),
+      annotations: container.annotations,
+    };
+    printText(`${JSON.stringify(state, undefined, 2)}\n`);
+    return 0;
+  },
+});

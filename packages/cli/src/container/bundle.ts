@@ -1,0 +1,109 @@
+import { type Mount, type Process, parseSpec, type Spec } from "@kata-containers/oci";
+import { isSysError, KataError, MAX_TEXT_BYTES, ops, S } from "@kata-containers/sys";
+import { joinPath } from "../paths.ts";
+
+/** A bundle that was read and checked: OCI runtime-spec, bundle.md. */
+export interface Bundle {
+  /** Absolute. */
+  readonly path: string;
+  readonly spec: Spec;
+  readonly process: Process;
+  /** config.json as it was read. */
+  readonly configJson: Uint8Array;
+  /** Absolute path of the root file system. */
+  readonly rootfs: string;
+  readonly volumes: readonly BindMount[];
+}
+
+/** A bind mount of the specification. */
+export interface BindMount {
+  /** Index into the specification's mounts. */
+  readonly index: number;
+  /** Absolute. */
+  readonly source: string;
+  readonly destination: string;
+  readonly directory: boolean;
+  /** Its submounts come along ("rbind"). */
+  readonly recursive: boolean;
+  /** "ro": the mount itself; "rro": its submounts too. */
+  readonly readonly: "no" | "ro" | "rro";
+}
+
+/**
+ * Reads a bundle and checks all that can be told without changing anything.
+ * @throws KataError InvalidArgument or NotFound
+ */
+export function readBundle(path: string): Bundle {
+  requireDirectory(path, "bundle");
+  const { bytes, spec } = readSpec(path);
+  if (spec.process === undefined) throw invalid(`${path}/config.json: process: is missing`);
+  if (spec.root === undefined) throw invalid(`${path}/config.json: root: is missing`);
+  const rootfs = joinPath(path, spec.root.path);
+  requireDirectory(rootfs, "rootfs");
+  const volumes = (spec.mounts ?? []).flatMap((mount, index) =>
+    isBind(mount) ? [readBindMount(mount, index, path)] : [],
+  );
+  return { path, spec, process: spec.process, configJson: bytes, rootfs, volumes };
+}
+
+function readSpec(bundle: string): { bytes: Uint8Array; spec: Spec } {
+  const file = `${bundle}/config.json`;
+  try {
+    const bytes = ops.readFile(file, MAX_TEXT_BYTES);
+    return { bytes, spec: parseSpec(bytes, file) };
+  } catch (error) {
+    // runc's words, which callers of an OCI runtime know.
+    if (isSysError(error, "ENOENT")) {
+      throw new KataError("NotFound", `JSON specification file ${file} not found`, { cause: error });
+    }
+    throw KataError.from(error);
+  }
+}
+
+function isBind(mount: Mount): boolean {
+  return (
+    mount.type === "bind" ||
+    (mount.options?.some((option) => option === "bind" || option === "rbind") ?? false)
+  );
+}
+
+function readBindMount(mount: Mount, index: number, bundle: string): BindMount {
+  const options = mount.options ?? [];
+  if (mount.source === undefined || mount.source === "") {
+    throw invalid(
+      `${bundle}/config.json: mounts[${index}] (${mount.destination}): a bind mount needs a source`,
+    );
+  }
+  const source = joinPath(bundle, mount.source);
+  return {
+    index,
+    source,
+    destination: joinPath("/", mount.destination),
+    directory: fileType(source, `source of mount ${mount.destination}`) === S.IFDIR,
+    recursive: !options.includes("bind"),
+    readonly: options.includes("rro") ? "rro" : lastOf(options, "ro", "rw") === "ro" ? "ro" : "no",
+  };
+}
+
+function lastOf(options: readonly string[], ...names: readonly string[]): string | undefined {
+  return options.findLast((option) => names.includes(option));
+}
+
+function requireDirectory(path: string, what: string): void {
+  if (fileType(path, what) !== S.IFDIR) throw invalid(`${what} ${path}: not a directory`);
+}
+
+function fileType(path: string, what: string): number {
+  try {
+    return ops.stat(path).mode & S.IFMT;
+  } catch (error) {
+    if (isSysError(error, "ENOENT", "ENOTDIR")) {
+      throw new KataError("NotFound", `${what} ${path}: no such file or directory`, { cause: error });
+    }
+    throw KataError.from(error, what);
+  }
+}
+
+function invalid(message: string): KataError {
+  return new KataError("InvalidArgument", message);
+}

@@ -1,0 +1,181 @@
+import { checkFiles, type KataConfig, loadConfig } from "@kata-containers/config";
+import { validateContainerId } from "@kata-containers/oci";
+import { Daemon } from "@kata-containers/protocols";
+import { connectDaemon, type DaemonClient, ENDING, type SignalInbox } from "@kata-containers/shim";
+import { Fd, KataError, mkdirp, ops, signalName, Undo } from "@kata-containers/sys";
+import { RUNTIME_DIR } from "@kata-containers/virtcontainers";
+import type { Globals } from "../globals.ts";
+import { absolutePath } from "../paths.ts";
+import { type Bundle, readBundle } from "./bundle.ts";
+import { claimRecord } from "./claim-record.ts";
+import { spawnDaemon } from "./daemon-process.ts";
+import { openNetworkNamespace } from "./network-namespace.ts";
+import { writePidFile } from "./pid-file.ts";
+import { type ShimProcess, spawnContainerShim } from "./shim-process.ts";
+import { openStdio, type ProcessStdio } from "./stdio.ts";
+import { Stopwatch } from "./stopwatch.ts";
+import { openTrees, type Trees } from "./trees.ts";
+
+/** What `create` and `run` are asked for. */
+export interface CreateOrder {
+  readonly id: string;
+  readonly globals: Globals;
+  readonly bundle: string;
+  readonly pidFile: string | undefined;
+  readonly consoleSocket: string | undefined;
+  /** The command returns while the container lives. */
+  readonly detach: boolean;
+  /** Gets the signals while the container is made: those that end a command undo everything. */
+  readonly signals: SignalInbox;
+}
+
+/** A container that waits to be started. */
+export interface CreatedContainer {
+  readonly config: KataConfig;
+  readonly daemon: DaemonClient;
+  readonly shim: ShimProcess;
+  /** Its process has a terminal. */
+  readonly terminal: boolean;
+  readonly stopwatch: Stopwatch;
+}
+
+/**
+ * Makes a container and, since it is its sandbox's first, the sandbox: validates everything, writes the record, starts
+ * the daemon and kata-shim, and has the daemon create it. The pid file comes last. A failure, and a signal that ends
+ * a command, undoes everything.
+ * @throws KataError
+ */
+export async function createContainer(order: CreateOrder): Promise<CreatedContainer> {
+  const stopwatch = new Stopwatch();
+  const id = validateContainerId(order.id);
+  const bundle = readBundle(absolutePath(order.bundle));
+  const config = loadConfig(order.globals.config);
+  checkFiles(config);
+  using trees = openTrees(bundle);
+  using networkNamespace = openNetworkNamespace(bundle.spec);
+  await using undo = new Undo();
+  const socket = claimRecord({ id, root: order.globals.root, bundle, config, undo });
+  using stdio = await openStdio({ ...order, process: bundle.process });
+  stopwatch.lap("cli: validate");
+
+  stopwatch.daemonStarts();
+  const daemonProcess = startDaemon({ order, config, socket, networkNamespace, undo });
+  const daemon = await connectDaemon(socket);
+  if (daemon === undefined) throw new KataError("Unavailable", `${socket}: nobody listens`);
+  undo.defer(() => daemon[Symbol.dispose]());
+  const shim = spawnContainerShim({ config, socket, id, stdio, networkNamespace, trees });
+  undo.defer(() => shim.kill());
+  stopwatch.lap("cli: spawn");
+
+  const created = daemon.call(
+    Daemon.Create,
+    ...createRequest(id, bundle, trees, stdio, createTimeoutMs(config)),
+  );
+  const { phases } = await Promise.race([
+    created,
+    // The daemon's own words, when it cannot even start, are better than a broken connection.
+    failureOf(daemonProcess.ready).then((failure) => Promise.reject(failure)),
+    endOfShim(shim),
+    endingSignal(order.signals),
+  ]).catch(async (error) => {
+    throw await betterReason(error, daemonProcess.ready);
+  });
+  stopwatch.lap("cli: wait for the daemon");
+  stopwatch.add(phases);
+  if (order.pidFile !== undefined) writePidFile(order.pidFile, shim.pid);
+  undo.commit();
+  return { config, daemon, shim, terminal: stdio.terminal, stopwatch };
+}
+
+interface DaemonStart {
+  readonly order: CreateOrder;
+  readonly config: KataConfig;
+  readonly socket: string;
+  readonly networkNamespace: Fd;
+  readonly undo: Undo;
+}
+
+function startDaemon({ order, config, socket, networkNamespace, undo }: DaemonStart) {
+  using listener = listen(socket);
+  const daemon = spawnDaemon({ ...order.globals, id: order.id, config, networkNamespace, listener });
+  daemon.ready.catch(() => {});
+  undo.defer(() => daemon.kill());
+  return daemon;
+}
+
+/** Only root may connect; the record is ours, so whatever is at the path was left by a sandbox that is gone. */
+function listen(socket: string): Fd {
+  mkdirp(RUNTIME_DIR, 0o711);
+  const umask = ops.umask(0o177);
+  try {
+    return new Fd(ops.unixListen(socket, 64));
+  } catch (error) {
+    throw KataError.from(error, "cannot make the daemon's socket");
+  } finally {
+    ops.umask(umask);
+  }
+}
+
+function createRequest(id: string, bundle: Bundle, trees: Trees, stdio: ProcessStdio, timeoutMs: number) {
+  const fds: number[] = [];
+  const send = (fd: number | undefined) => (fd === undefined ? 0 : fds.push(fd));
+  const request = {
+    id,
+    bundle: bundle.path,
+    configJson: bundle.configJson,
+    rootfsFd: send(trees.rootfs.number),
+    mounts: trees.volumes.map(({ volume, tree }) => ({
+      mountIndex: volume.index,
+      treeFd: send(tree.number),
+      directory: volume.directory,
+    })),
+    stdio: sendStdio(stdio, send),
+    attach: true,
+  };
+  return [request, { fds, timeoutMs }] as const;
+}
+
+/** The Stdio message: descriptors by their place among those that go along. */
+export function sendStdio(stdio: ProcessStdio, send: (fd: number | undefined) => number) {
+  const [stdin, stdout, stderr] = stdio.daemonFds;
+  return { terminal: stdio.terminal, stdinFd: send(stdin), stdoutFd: send(stdout), stderrFd: send(stderr) };
+}
+
+/** The daemon has a time-out for each step; this one is for a daemon that does not answer at all. */
+export function createTimeoutMs(config: KataConfig): number {
+  const { vm_start_timeout, stop_timeout } = config.runtime;
+  const { dial_timeout, request_timeout } = config.agent;
+  return (vm_start_timeout + dial_timeout + request_timeout + stop_timeout + 5) * 1000;
+}
+
+async function endOfShim(shim: ShimProcess): Promise<never> {
+  const { code, signal } = await shim.exit;
+  const how = signal === undefined ? `status ${code}` : signalName(signal);
+  throw new KataError("Internal", `kata-shim ended with ${how} before the container was created`);
+}
+
+function endingSignal(signals: SignalInbox): Promise<never> {
+  return new Promise((_, reject) => {
+    signals.deliver((signal) => {
+      if (ENDING.some((ending) => ending === signal)) {
+        reject(new KataError("Canceled", `interrupted by ${signalName(signal)}, everything was undone`));
+      }
+    });
+  });
+}
+
+/** Resolves with the reason when the promise rejects; stays pending when it resolves. */
+function failureOf(promise: Promise<void>): Promise<unknown> {
+  return new Promise((resolve) => {
+    promise.catch(resolve);
+  });
+}
+
+/** A broken connection says less than what the daemon wrote into its pipe before it ended. */
+async function betterReason(error: unknown, ready: Promise<void>): Promise<unknown> {
+  if (!(error instanceof KataError) || error.code !== "Unavailable") return error;
+  return ready.then(
+    () => error,
+    (reason) => reason,
+  );
+}

@@ -1,0 +1,89 @@
+import type { KataConfig } from "@kata-containers/config";
+import { Fd, isSysError, KataError, ops, SIG } from "@kata-containers/sys";
+
+export interface DaemonOrder {
+  readonly config: KataConfig;
+  readonly id: string;
+  readonly root: string;
+  readonly debug: boolean;
+  readonly networkNamespace: Fd;
+  /** The listening socket. */
+  readonly listener: Fd;
+}
+
+/** A sandbox's daemon that was started and may not be ready yet. */
+export interface DaemonProcess {
+  /** Rejects when the daemon ends, or says that it cannot start, before it serves. Resolves when it serves. */
+  readonly ready: Promise<void>;
+  /** Kills it and waits for its end. What it started dies with it. */
+  kill(): Promise<void>;
+}
+
+/** Descriptors of the daemon by number: the contract with containerd-shim-kata-v2 --daemon. */
+const READY = 3;
+const NETNS = 4;
+const LISTENER = 5;
+
+/**
+ * Starts the sandbox's daemon, detached: a session of its own, nobody's child, no descriptor but those listed here.
+ * @throws KataError when it cannot be executed
+ */
+export function spawnDaemon(order: DaemonOrder): DaemonProcess {
+  const [readEnd, writeEnd] = ops.pipe();
+  if (readEnd === undefined || writeEnd === undefined)
+    throw new KataError("Internal", "pipe gave no descriptors");
+  const ready = new Fd(readEnd);
+  using told = new Fd(writeEnd);
+  try {
+    const { pidfd } = ops.spawn({
+      path: order.config.runtime.shim_path,
+      argv: argumentsOf(order),
+      env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+      cwd: "/",
+      fds: [
+        { from: told.number, to: READY },
+        { from: order.networkNamespace.number, to: NETNS },
+        { from: order.listener.number, to: LISTENER },
+      ],
+      setsid: true,
+      doubleFork: true,
+    });
+    return { ready: readReady(ready), kill: () => killAndWait(pidfd) };
+  } catch (error) {
+    ready.close();
+    throw KataError.from(error, "cannot start the sandbox's daemon");
+  }
+}
+
+function argumentsOf({ config, id, root, debug }: DaemonOrder): string[] {
+  const argv = ["containerd-shim-kata-v2", "--daemon", "--id", id, "--root", root, "--config", config.path];
+  argv.push("--netns-fd", String(NETNS));
+  if (debug || config.runtime.enable_debug) argv.push("--debug");
+  return argv;
+}
+
+/** One JSON line: {"socket": path} when it serves, {"error": text} when it cannot. */
+async function readReady(pipe: Fd): Promise<void> {
+  using _ = pipe;
+  let line = "";
+  while (!line.endsWith("\n")) {
+    const bytes = await ops.read(pipe.number, 64 * 1024);
+    if (bytes.length === 0) break;
+    line += ops.utf8Decode(bytes);
+  }
+  if (line === "") throw new KataError("Unavailable", "the sandbox's daemon ended before it was ready");
+  const answer: unknown = JSON.parse(line);
+  if (typeof answer === "object" && answer !== null && "error" in answer) {
+    throw new KataError("Internal", String(answer.error));
+  }
+}
+
+async function killAndWait(pidfd: number): Promise<void> {
+  using fd = new Fd(pidfd);
+  try {
+    ops.pidfdSendSignal(fd.number, SIG.SIGKILL);
+  } catch (error) {
+    if (!isSysError(error, "ESRCH")) throw error;
+  }
+  await ops.pidfdEnded(fd.number);
+}

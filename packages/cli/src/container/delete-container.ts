@@ -1,0 +1,96 @@
+import { Daemon } from "@kata-containers/protocols";
+import { deadline, Fd, isSysError, KataError, ops } from "@kata-containers/sys";
+import {
+  createFileStore,
+  daemonAlive,
+  type SandboxRecord,
+  type Store,
+  undoFromRecord,
+} from "@kata-containers/virtcontainers";
+import type { Globals } from "../globals.ts";
+import { type FoundContainer, findContainer } from "./find-container.ts";
+
+/** The daemon stops the virtual machine meanwhile, within its own time-outs; this one is for a daemon that hangs. */
+const DELETE_MS = 120_000;
+/** How long a daemon may take to leave after its last answer. */
+const LEAVE_MS = 5_000;
+
+/**
+ * Removes a stopped container and, with the last one, its sandbox; with force one that runs, a half-made one, and
+ * what a daemon that died has left.
+ * @throws KataError NotFound, FailedPrecondition while it runs
+ */
+export async function deleteContainer(globals: Globals, id: string, force: boolean): Promise<void> {
+  using found = await findOrRemove(globals, id, force);
+  if (found === undefined) return;
+  if (found.daemon === undefined || !(await askDaemon(found, id, force))) {
+    await deleteLeftovers(found.store, found.record, force);
+    return;
+  }
+  await daemonLeaves(found.record);
+  found.store.remove(id);
+}
+
+/** With force, a record that nobody can read, or that is not there, is no obstacle. */
+async function findOrRemove(
+  globals: Globals,
+  id: string,
+  force: boolean,
+): Promise<FoundContainer | undefined> {
+  try {
+    return await findContainer(globals, id);
+  } catch (error) {
+    if (!force || !(error instanceof KataError)) throw error;
+    const store = createFileStore(globals.root);
+    if (store.list().includes(id)) store.remove(id);
+    return undefined;
+  }
+}
+
+/** @returns false when the daemon is gone before it answers */
+async function askDaemon(
+  { daemon, record, container }: FoundContainer,
+  id: string,
+  force: boolean,
+): Promise<boolean> {
+  try {
+    await daemon?.call(Daemon.Delete, { id: container.id, force }, { timeoutMs: DELETE_MS });
+    return true;
+  } catch (error) {
+    if (!(error instanceof KataError)) throw error;
+    // A daemon that does not know it has lost it, one that hangs or died cannot say; the record is left.
+    const cannotSay = ["Unavailable", "NotFound", "DeadlineExceeded"].includes(error.code);
+    if (cannotSay && (force || !daemonAlive(record))) return false;
+    if (error.code === "NotFound") throw new KataError("NotFound", `container "${id}" does not exist`);
+    throw error;
+  }
+}
+
+async function deleteLeftovers(store: Store, record: SandboxRecord, force: boolean): Promise<void> {
+  if (!force && daemonAlive(record)) {
+    throw new KataError(
+      "Unavailable",
+      `the daemon of container ${record.id} does not answer (delete --force kills it)`,
+    );
+  }
+  try {
+    await undoFromRecord(record);
+  } finally {
+    store.remove(record.id);
+  }
+}
+
+/** When `delete` returns, nothing of the sandbox is left: not its daemon either. */
+async function daemonLeaves(record: SandboxRecord): Promise<void> {
+  for (const resource of record.resources) {
+    if (resource.kind !== "process" || resource.name !== "daemon" || !daemonAlive(record)) continue;
+    try {
+      using pidfd = new Fd(ops.pidfdOpen(resource.identity.pid));
+      if (!daemonAlive(record)) return;
+      await deadline(ops.pidfdEnded(pidfd.number), LEAVE_MS, () => new Error("the daemon stays"));
+    } catch (error) {
+      if (isSysError(error, "ESRCH")) return;
+      await undoFromRecord(record);
+    }
+  }
+}

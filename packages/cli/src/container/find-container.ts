@@ -1,0 +1,64 @@
+import { Daemon } from "@kata-containers/protocols";
+import { connectDaemon, type DaemonClient } from "@kata-containers/shim";
+import { KataError } from "@kata-containers/sys";
+import {
+  type ContainerRecord,
+  createFileStore,
+  type SandboxRecord,
+  type Store,
+} from "@kata-containers/virtcontainers";
+import type { Globals } from "../globals.ts";
+
+/** How long a daemon may take to answer what it knows without asking the guest. */
+const ANSWER_MS = 10_000;
+
+/** A container as the host knows it. */
+export interface FoundContainer extends Disposable {
+  readonly store: Store;
+  readonly record: SandboxRecord;
+  readonly container: ContainerRecord;
+  /** undefined: it is gone, and the container with it. */
+  readonly daemon: DaemonClient | undefined;
+}
+
+/**
+ * Looks a container up and reaches for its daemon.
+ * @throws KataError NotFound
+ */
+export async function findContainer(globals: Globals, id: string): Promise<FoundContainer> {
+  const store = createFileStore(globals.root);
+  const record = store.load(existingId(id));
+  const container = record.containers.find((each) => each.id === id);
+  if (container === undefined) throw new KataError("NotFound", `container "${id}" does not exist`);
+  const daemon = await connectDaemon(record.socket);
+  return { store, record, container, daemon, [Symbol.dispose]: () => daemon?.[Symbol.dispose]() };
+}
+
+/** What the container does now. The daemon knows; a container without its daemon has stopped. */
+export async function currentState(found: FoundContainer): Promise<ContainerRecord> {
+  const { container, daemon } = found;
+  const stopped = { ...container, status: "stopped", pid: 0 } as const;
+  if (daemon === undefined) return stopped;
+  try {
+    const state = await daemon.call(Daemon.State, { id: container.id }, { timeoutMs: ANSWER_MS });
+    return { ...container, status: statusOf(state.status), pid: state.status === "stopped" ? 0 : state.pid };
+  } catch (error) {
+    if (error instanceof KataError && error.code === "Unavailable") return stopped;
+    throw error;
+  }
+}
+
+/** An id that no container can have names none: its text must not become a path. */
+function existingId(id: string): string {
+  if (id !== "" && id !== "." && id !== ".." && !id.includes("/")) return id;
+  throw new KataError("NotFound", `container "${id}" does not exist`);
+}
+
+const STATUSES = ["creating", "created", "running", "paused", "stopped"] as const;
+
+function statusOf(text: string): ContainerRecord["status"] {
+  const known = STATUSES.find((status) => status === text);
+  if (known === undefined)
+    throw new KataError("Internal", `the daemon says an unknown status, ${JSON.stringify(text)}`);
+  return known;
+}

@@ -1,0 +1,39 @@
+import { DEFAULT_ROOT } from "@kata-containers/virtcontainers";
+import type { Options, Values } from "./command.ts";
+import { absolutePath } from "./paths.ts";
+
+/** Options that stand before the command. */
+export const globalOptions = {
+  root: { value: "DIR", help: `where containers' state is kept (default ${DEFAULT_ROOT})` },
+  log: { value: "FILE", help: "append errors to this file (they go to standard error as well)" },
+  "log-format": { value: "FORMAT", choices: ["text", "json"], help: "of --log: text (default) or json" },
+  config: {
+    aliases: ["kata-config"],
+    value: "FILE",
+    help: "the configuration, instead of the default paths",
+  },
+  debug: { help: "log everything, and keep the daemon's log in the state directory" },
+  version: { short: "v", help: "print the version" },
+  help: { short: "h", help: "print this help" },
+} as const satisfies Options;
+
+/** What every command gets. */
+export interface Globals {
+  /** Absolute. */
+  readonly root: string;
+  readonly log: string | undefined;
+  readonly logFormat: "text" | "json";
+  /** Absolute; undefined: the default paths. */
+  readonly config: string | undefined;
+  readonly debug: boolean;
+}
+
+export function readGlobals(options: Values<typeof globalOptions>): Globals {
+  return {
+    root: absolutePath(options.root ?? DEFAULT_ROOT),
+    log: options.log,
+    logFormat: options["log-format"] === "json" ? "json" : "text",
+    config: options.config === undefined ? undefined : absolutePath(options.config),
+    debug: options.debug,
+  };
+}

@@ -1,0 +1,2 @@
+export { type CallOptions, connectDaemon, type DaemonClient } from "./client/daemon-client.ts";
+export { ENDING, FORWARDED, SignalInbox } from "./signal-inbox.ts";
