@@ -1,0 +1,3 @@
+export type { NativeArch } from "./architecture.ts";
+export { type CompiledSeccomp, compileSeccomp } from "./compile-seccomp.ts";
+export type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "./profile.ts";

@@ -1,0 +1,15 @@
+/** Numbers by name, from a table of syscalls.gen.ts. */
+export function parseTable(encoded: string): Map<string, number> {
+  const numbers = new Map<string, number>();
+  let next = 0;
+  for (const word of encoded.split(" ")) {
+    const number = Number(word);
+    if (Number.isNaN(number)) {
+      numbers.set(word, next);
+      next += 1;
+    } else {
+      next = number;
+    }
+  }
+  return numbers;
+}
