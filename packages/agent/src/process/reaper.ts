@@ -26,7 +26,7 @@ export class Reaper implements ChildWaiter {
 
   /** Reaps for ever. */
   async run(): Promise<never> {
-    const signals = ops.signalOpen([SIG.CHLD]);
+    const signals = ops.signalOpen([SIG.SIGCHLD]);
     for (;;) {
       this.reap();
       await ops.signalRead(signals);

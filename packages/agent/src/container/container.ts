@@ -1,0 +1,146 @@
+import type { Process, Spec } from "@kata-containers/oci";
+import { KataError, readText, SIG } from "@kata-containers/sys";
+import { GuestProcess } from "../process/guest-process.ts";
+import type { ChildWaiter } from "../process/reaper.ts";
+import { isSignalHandled } from "../process/signal-handled.ts";
+import type { CreatedContainer, Launcher } from "./launcher.ts";
+import { type ContainerState, next } from "./state.ts";
+
+/** A container of the sandbox: its init process, the others that were started in it, its state. */
+export class Container {
+  readonly id: string;
+  /** Mount points of the sandbox's storages that it uses. */
+  readonly storages: readonly string[];
+  readonly init: GuestProcess;
+  readonly #spec: Spec;
+  readonly #created: CreatedContainer;
+  readonly #launcher: Launcher;
+  readonly #waiter: ChildWaiter;
+  readonly #processes = new Map<string, GuestProcess>();
+  /** Exec ids whose process is being started. */
+  readonly #starting = new Set<string>();
+  #state: ContainerState = "created";
+
+  private constructor(
+    id: string,
+    init: GuestProcess,
+    spec: Spec,
+    storages: readonly string[],
+    created: CreatedContainer,
+    launcher: Launcher,
+    waiter: ChildWaiter,
+  ) {
+    this.id = id;
+    this.init = init;
+    this.storages = storages;
+    this.#spec = spec;
+    this.#created = created;
+    this.#launcher = launcher;
+    this.#waiter = waiter;
+    this.#processes.set(init.execId, init);
+    void init.exited.then(() => {
+      this.#state = next(id, this.#state, "exit");
+    });
+  }
+
+  /**
+   * Starts the init process up to the point where it waits for {@link start}.
+   * @param execId the name by which requests call the init process
+   */
+  static async create(
+    id: string,
+    execId: string,
+    spec: Spec,
+    storages: readonly string[],
+    launcher: Launcher,
+    waiter: ChildWaiter,
+  ): Promise<Container> {
+    using _expected = waiter.expect();
+    const created = await launcher.create(id, spec);
+    const init = new GuestProcess(execId, created, waiter);
+    return new Container(id, init, spec, storages, created, launcher, waiter);
+  }
+
+  get state(): ContainerState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#state = next(this.id, this.#state, "start");
+    this.#created.start();
+  }
+
+  async exec(execId: string, process: Process): Promise<void> {
+    next(this.id, this.#state, "exec");
+    if (this.#processes.has(execId) || this.#starting.has(execId)) {
+      throw new KataError("AlreadyExists", `process ${execId} of container ${this.id}`);
+    }
+    this.#starting.add(execId);
+    try {
+      using _expected = this.#waiter.expect();
+      const launched = await this.#launcher.exec(this.id, this.#spec, this.init.pid, process);
+      this.#processes.set(execId, new GuestProcess(execId, launched, this.#waiter));
+    } finally {
+      this.#starting.delete(execId);
+    }
+  }
+
+  /**
+   * The process called `execId`; "" is the init process.
+   * @throws KataError NotFound
+   */
+  process(execId: string): GuestProcess {
+    const process = execId === "" ? this.init : this.#processes.get(execId);
+    if (process === undefined) throw new KataError("NotFound", `process ${execId} of container ${this.id}`);
+    return process;
+  }
+
+  /**
+   * Signals one process; with `execId` "" every process of the container. SIGTERM to an init process that does not catch it
+   * becomes SIGKILL, because the kernel would drop it. A container that has stopped: nothing to do.
+   */
+  signal(execId: string, signal: number): void {
+    if (this.#state === "stopped") return;
+    const process = this.process(execId);
+    const dropped =
+      process === this.init && signal === SIG.SIGTERM && !isSignalHandled(statusOf(process.pid), signal);
+    process.signal(dropped ? SIG.SIGKILL : signal);
+    if (execId !== "") return;
+    for (const other of this.#processes.values()) if (other !== process) other.signal(signal);
+  }
+
+  /** Waits for a process's end. */
+  async wait(execId: string): Promise<number> {
+    const process = this.process(execId);
+    const status = await process.exited;
+    process.waitedFor = true;
+    this.forgetSpent(execId);
+    return status;
+  }
+
+  /** A process other than init is forgotten when it has been waited for and nothing of it is left to read. */
+  forgetSpent(execId: string): void {
+    const process = this.#processes.get(execId);
+    if (process !== undefined && process !== this.init && process.spent) this.#processes.delete(execId);
+  }
+
+  /** Kills everything in it, and resolves when its processes have ended. */
+  async kill(): Promise<void> {
+    this.init.signal(SIG.SIGKILL);
+    for (const process of this.#processes.values()) process.signal(SIG.SIGKILL);
+    await Promise.all([...this.#processes.values()].map((process) => process.exited));
+  }
+
+  /** Gives back what it held. Only after {@link kill}. */
+  destroy(): void {
+    this.#created.destroy();
+  }
+}
+
+function statusOf(pid: number): string {
+  try {
+    return readText(`/proc/${pid}/status`);
+  } catch {
+    return ""; // It has ended.
+  }
+}

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { guestSpec } from "./guest-spec.ts";
+
+const shared = { ipc: "/run/sandbox-ns/ipc", uts: "/run/sandbox-ns/uts" };
+const spec = {
+  ociVersion: "1.2.0",
+  process: { cwd: "/", args: ["true"] },
+  root: { path: "/run/kata-containers/shared/containers/c/rootfs" },
+};
+
+test("a container gets pid and mount namespaces of its own and the sandbox's ipc and uts", () => {
+  const namespaces = [{ type: "network", path: "/proc/1/ns/net" }, { type: "ipc" }, { type: "cgroup" }] as const;
+  expect(guestSpec({ ...spec, linux: { namespaces } }, shared).linux?.namespaces).toEqual([
+    { type: "pid" },
+    { type: "mount" },
+    { type: "ipc", path: shared.ipc },
+    { type: "uts", path: shared.uts },
+    { type: "cgroup" },
+  ]);
+});
+
+test("the host's hooks and the hostname, which is the sandbox's, do not come along", () => {
+  const guest = guestSpec({ ...spec, hostname: "h", hooks: { prestart: [{ path: "/bin/evil" }] } }, shared);
+  expect(guest).not.toHaveProperty("hooks");
+  expect(guest).not.toHaveProperty("hostname");
+});
+
+test("a pid namespace to join is refused", () => {
+  const namespaces = [{ type: "pid", path: "/proc/7/ns/pid" }] as const;
+  expect(() => guestSpec({ ...spec, linux: { namespaces } }, shared)).toThrow("pid namespace");
+});
+
+test("a root outside of the run directory is refused", () => {
+  expect(() => guestSpec({ ...spec, root: { path: "/" } }, shared)).toThrow("root.path");
+  expect(() => guestSpec({ ...spec, root: { path: "/run/kata-containers/../.." } }, shared)).toThrow("root.path");
+});

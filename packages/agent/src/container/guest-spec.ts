@@ -1,0 +1,36 @@
+import type { Namespace, Spec } from "@kata-containers/oci";
+import { KataError } from "@kata-containers/sys";
+import { checkRunPath } from "../check.ts";
+import type { SharedNamespaces } from "../sandbox/namespaces.ts";
+
+/**
+ * The spec as it runs in the guest: a pid and a mount namespace of its own, the sandbox's IPC and UTS namespaces, the guest's
+ * network, and no hooks, which are the host's programs. Upstream: update_container_namespaces of src/agent/src/rpc.rs.
+ *
+ * @throws KataError FailedPrecondition when the spec brings a pid namespace to join, InvalidArgument when it has no process or
+ *   its root is not below the run directory
+ */
+export function guestSpec(spec: Spec, shared: SharedNamespaces): Spec {
+  if (spec.process === undefined) throw new KataError("InvalidArgument", "OCI: the spec has no process");
+  if (spec.root === undefined) throw new KataError("InvalidArgument", "OCI: the spec has no root");
+  const root = { ...spec.root, path: checkRunPath(spec.root.path, "OCI root.path") };
+  const { hooks: _, hostname: __, domainname: ___, ...rest } = spec;
+  return { ...rest, root, linux: { ...spec.linux, namespaces: guestNamespaces(spec, shared) } };
+}
+
+function guestNamespaces(spec: Spec, shared: SharedNamespaces): Namespace[] {
+  const asked = spec.linux?.namespaces ?? [];
+  const joins = asked.find(({ type, path }) => type === "pid" && path !== undefined && path !== "");
+  if (joins !== undefined) {
+    throw new KataError("FailedPrecondition", `OCI: cannot join the pid namespace ${joins.path}: it is the host's`);
+  }
+  // A user or cgroup namespace is the container's own matter; the others are decided here.
+  const own = asked.filter(({ type }) => type === "user" || type === "cgroup").map(({ type }) => ({ type }));
+  return [
+    { type: "pid" },
+    { type: "mount" },
+    { type: "ipc", path: shared.ipc },
+    { type: "uts", path: shared.uts },
+    ...own,
+  ];
+}

@@ -1,0 +1,20 @@
+import type { Process, Spec } from "@kata-containers/oci";
+import type { LaunchedProcess } from "../process/guest-process.ts";
+
+/** A container whose init process waits for {@link start}. */
+export interface CreatedContainer extends LaunchedProcess {
+  /** Lets the init process go on to its program. */
+  start(): void;
+  /** Every pid in the container's control group. */
+  pids(): number[];
+  /** Kills what is left of it and removes its control group; waits for neither. */
+  destroy(): void;
+}
+
+/** Starts containers' processes: through kata-launch, or in a test by a fake. */
+export interface Launcher {
+  /** @throws KataError with what failed, on what, why; nothing is left then */
+  create(id: string, spec: Spec): Promise<CreatedContainer>;
+  /** Starts one more process in a container whose init process has `pid`. */
+  exec(id: string, spec: Spec, pid: number, process: Process): Promise<LaunchedProcess>;
+}

@@ -1,0 +1,64 @@
+import type {
+  CreateSandboxRequest,
+  GuestDetailsRequest,
+  GuestDetailsResponse,
+  Init,
+  ReseedRandomDevRequest,
+  SetGuestDateTimeRequest,
+} from "@kata-containers/protocols";
+import { exists, KataError, ops, readText } from "@kata-containers/sys";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { STORAGE_DRIVERS } from "../storage/storage.ts";
+import { AGENT_VERSION } from "../version.ts";
+
+const MEMORY_BLOCK_SIZE = "/sys/devices/system/memory/block_size_bytes";
+const MEMORY_PROBE = "/sys/devices/system/memory/probe";
+/** More than any pool holds; a larger request is a mistake. */
+const MAX_SEED = 64 << 10;
+const USEC_PER_SEC = 1_000_000;
+
+/** The RPCs about the guest as a whole. */
+export const sandboxMethods = (sandbox: Sandbox) => ({
+  CreateSandbox: async (request: CreateSandboxRequest) => {
+    await sandbox.create(request);
+    return {};
+  },
+
+  DestroySandbox: async () => {
+    await sandbox.destroy();
+    ops.sync();
+    return {};
+  },
+
+  ReseedRandomDev: async ({ data }: ReseedRandomDevRequest) => {
+    if (data.length === 0 || data.length > MAX_SEED) {
+      throw new KataError("InvalidArgument", `data: ${data.length} bytes of entropy, not 1 to ${MAX_SEED}`);
+    }
+    ops.addEntropy(data);
+    return {};
+  },
+
+  SetGuestDateTime: async ({ Sec, Usec }: SetGuestDateTimeRequest) => {
+    if (Sec < 0 || Usec < 0 || Usec >= USEC_PER_SEC) {
+      throw new KataError("InvalidArgument", `Sec ${Sec}, Usec ${Usec}: not a time of the day`);
+    }
+    ops.setRealtime(Sec, Usec);
+    return {};
+  },
+
+  GetGuestDetails: async (request: GuestDetailsRequest): Promise<Init<GuestDetailsResponse>> => ({
+    memBlockSizeBytes: request.memBlockSize ? memoryBlockSize() : 0,
+    supportMemHotplugProbe: request.memHotplugProbe && exists(MEMORY_PROBE),
+    agentDetails: {
+      version: AGENT_VERSION,
+      initDaemon: ops.getpid() === 1,
+      storageHandlers: [...STORAGE_DRIVERS],
+      supportsSeccomp: false,
+    },
+  }),
+});
+
+/** Bytes; the file is hexadecimal. 0 when this kernel has no memory hotplug. */
+function memoryBlockSize(): number {
+  return exists(MEMORY_BLOCK_SIZE) ? Number.parseInt(readText(MEMORY_BLOCK_SIZE), 16) : 0;
+}

@@ -1,0 +1,109 @@
+import type { Spec } from "@kata-containers/oci";
+import type { CreateSandboxRequest, Storage } from "@kata-containers/protocols";
+import { deadline, KataError, Undo } from "@kata-containers/sys";
+import type { KernelModules } from "../boot/kernel-modules.ts";
+import { Container } from "../container/container.ts";
+import { guestSpec } from "../container/guest-spec.ts";
+import type { Launcher } from "../container/launcher.ts";
+import type { ChildWaiter } from "../process/reaper.ts";
+import { Storages } from "../storage/storage.ts";
+import { makeSharedNamespaces, releaseSharedNamespaces, type SharedNamespaces } from "./namespaces.ts";
+import { writeResolvConf } from "./resolv-conf.ts";
+
+/** What the sandbox is made from: the guest's own things. */
+export interface SandboxParts {
+  readonly modules: KernelModules;
+  readonly launcher: Launcher;
+  readonly waiter: ChildWaiter;
+}
+
+/** What CreateSandbox has made; it ends with DestroySandbox. */
+interface Running {
+  readonly namespaces: SharedNamespaces;
+  readonly undo: Undo;
+}
+
+/** The guest's one sandbox: absent until CreateSandbox, then the owner of containers and storages. */
+export class Sandbox {
+  readonly #parts: SandboxParts;
+  readonly #containers = new Map<string, Container>();
+  /** Ids of containers that are being created. */
+  readonly #creating = new Set<string>();
+  readonly #storages: Storages;
+  #running: Running | undefined;
+
+  constructor(parts: SandboxParts) {
+    this.#parts = parts;
+    this.#storages = new Storages(parts.modules);
+  }
+
+  /** @throws KataError AlreadyExists the second time, Unimplemented for a shared pid namespace */
+  async create(request: CreateSandboxRequest): Promise<void> {
+    if (this.#running !== undefined) throw new KataError("AlreadyExists", "the sandbox has been created already");
+    if (request.sandboxPidns) throw new KataError("Unimplemented", "sandbox_pidns: containers cannot share a pid namespace yet");
+    await using undo = new Undo();
+    for (const { name, parameters } of request.kernelModules) this.#parts.modules.require(name, parameters);
+    const namespaces = makeSharedNamespaces(request.hostname);
+    undo.defer(() => releaseSharedNamespaces(namespaces));
+    undo.defer(() => this.#storages.releaseAll());
+    for (const storage of request.storages) this.#storages.attach(storage);
+    writeResolvConf(request.dns);
+    this.#running = { namespaces, undo: undo.move() };
+  }
+
+  /** Ends every container and gives everything back. Nothing when there is no sandbox. */
+  async destroy(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    for (const id of [...this.#containers.keys()]) await this.remove(id, 0);
+    this.#running = undefined;
+    await running.undo.run();
+  }
+
+  /**
+   * Creates a container, its init process waiting.
+   * @throws KataError FailedPrecondition without a sandbox, AlreadyExists for an id in use
+   */
+  async createContainer(id: string, execId: string, spec: Spec, storages: readonly Storage[]): Promise<void> {
+    if (this.#running === undefined) throw new KataError("FailedPrecondition", "there is no sandbox: call CreateSandbox first");
+    if (this.#containers.has(id) || this.#creating.has(id)) throw new KataError("AlreadyExists", `container ${id}`);
+    const guest = guestSpec(spec, this.#running.namespaces);
+    this.#creating.add(id);
+    try {
+      await using undo = new Undo();
+      const used: string[] = [];
+      for (const storage of storages) {
+        const mountPoint = this.#storages.attach(storage);
+        used.push(mountPoint);
+        undo.defer(() => this.#storages.release(mountPoint));
+      }
+      const { launcher, waiter } = this.#parts;
+      this.#containers.set(id, await Container.create(id, execId, guest, used, launcher, waiter));
+      undo.commit();
+    } finally {
+      this.#creating.delete(id);
+    }
+  }
+
+  /** @throws KataError NotFound */
+  container(id: string): Container {
+    const container = this.#containers.get(id);
+    if (container === undefined) throw new KataError("NotFound", `container ${id}`);
+    return container;
+  }
+
+  /**
+   * Kills a container, waits for its end, and gives back what it held.
+   * @param seconds 0: as long as it takes
+   * @throws KataError NotFound, DeadlineExceeded
+   */
+  async remove(id: string, seconds: number): Promise<void> {
+    const container = this.container(id);
+    const late = () => new KataError("DeadlineExceeded", `container ${id} did not end within ${seconds} s`);
+    const ended = container.kill();
+    await (seconds === 0 ? ended : deadline(ended, seconds * 1000, late));
+    container.destroy();
+    this.#containers.delete(id);
+    for (const mountPoint of [...container.storages].reverse()) this.#storages.release(mountPoint);
+  }
+}
