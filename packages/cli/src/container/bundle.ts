@@ -1,5 +1,6 @@
 import { type Mount, type Process, parseSpec, type Spec } from "@kata-containers/oci";
 import { isSysError, KataError, MAX_TEXT_BYTES, ops, S } from "@kata-containers/sys";
+import { mountsToOpen } from "@kata-containers/virtcontainers";
 import { joinPath } from "../paths.ts";
 
 /** A bundle that was read and checked: OCI runtime-spec, bundle.md. */
@@ -15,7 +16,7 @@ export interface Bundle {
   readonly volumes: readonly BindMount[];
 }
 
-/** A bind mount of the specification. */
+/** A bind mount of the specification whose source is the host's. */
 export interface BindMount {
   /** Index into the specification's mounts. */
   readonly index: number;
@@ -40,9 +41,10 @@ export function readBundle(path: string): Bundle {
   if (spec.root === undefined) throw invalid(`${path}/config.json: root: is missing`);
   const rootfs = joinPath(path, spec.root.path);
   requireDirectory(rootfs, "rootfs");
-  const volumes = (spec.mounts ?? []).flatMap((mount, index) =>
-    isBind(mount) ? [readBindMount(mount, index, path)] : [],
-  );
+  const volumes = mountsToOpen(spec).flatMap((index) => {
+    const mount = spec.mounts?.[index];
+    return mount === undefined ? [] : [readBindMount(mount, index, path)];
+  });
   return { path, spec, process: spec.process, configJson: bytes, rootfs, volumes };
 }
 
@@ -58,13 +60,6 @@ function readSpec(bundle: string): { bytes: Uint8Array; spec: Spec } {
     }
     throw KataError.from(error);
   }
-}
-
-function isBind(mount: Mount): boolean {
-  return (
-    mount.type === "bind" ||
-    (mount.options?.some((option) => option === "bind" || option === "rbind") ?? false)
-  );
 }
 
 function readBindMount(mount: Mount, index: number, bundle: string): BindMount {

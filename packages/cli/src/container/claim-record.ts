@@ -2,14 +2,11 @@ import type { KataConfig } from "@kata-containers/config";
 import { ops, type Undo } from "@kata-containers/sys";
 import {
   createFileStore,
-  currentBootId,
-  RECORD_VERSION,
+  newRecord,
   type SandboxRecord,
   type Store,
-  sandboxCgroups,
-  sandboxHash,
-  socketPath,
   undoFromRecord,
+  withContainer,
 } from "@kata-containers/virtcontainers";
 import type { Bundle } from "./bundle.ts";
 
@@ -27,35 +24,23 @@ export interface RecordClaim {
  * @throws KataError AlreadyExists
  */
 export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): string {
-  const { spec } = bundle;
+  const { spec, path } = bundle;
   const store = createFileStore(root);
-  const socket = socketPath(root, id);
-  const record: SandboxRecord = {
-    version: RECORD_VERSION,
+  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath: spec.linux?.cgroupsPath });
+  const record = withContainer(sandbox, {
     id,
-    root,
-    bootId: currentBootId(),
-    socket,
-    configPath: config.path,
-    cgroups: sandboxCgroups(spec.linux?.cgroupsPath, sandboxHash(root, id)),
-    resources: [{ kind: "socket", path: socket }],
-    containers: [
-      {
-        id,
-        bundle: bundle.path,
-        status: "creating",
-        pid: 0,
-        createdMs: ops.realtimeMs(),
-        exitStatus: 0,
-        exitedAtMs: 0,
-        annotations: spec.annotations ?? {},
-        ociVersion: spec.ociVersion,
-      },
-    ],
-  };
+    bundle: path,
+    status: "creating",
+    pid: 0,
+    createdMs: ops.realtimeMs(),
+    exitStatus: 0,
+    exitedAtMs: 0,
+    annotations: spec.annotations ?? {},
+    ociVersion: spec.ociVersion,
+  });
   store.create(record);
   undo.defer(() => removeRecord(store, record));
-  return socket;
+  return record.socket;
 }
 
 /** By what the record says now: the daemon writes into it what it makes. */
