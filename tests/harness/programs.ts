@@ -1,0 +1,41 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type KataConfig, type Overrides, parseConfig, renderTemplate } from "@kata-containers/config";
+
+/** What `make build` makes. */
+export const repository = resolve(import.meta.dirname, "../..");
+export const kataRuntime = join(repository, "build/bin/kata-runtime");
+export const configurationFile = join(repository, "build/configuration.toml");
+
+if (!existsSync(kataRuntime)) throw new Error(`${kataRuntime} is not there: run make build first`);
+
+/** The build's own configuration. */
+export function buildConfiguration(): KataConfig {
+  return parseConfig(readFileSync(configurationFile, "utf8"), configurationFile);
+}
+
+/** Writes the build's configuration with some keys changed, and returns its path. */
+export function writeConfiguration(path: string, changes: Overrides): string {
+  const { hypervisor, agent, runtime } = buildConfiguration();
+  const text = renderTemplate({
+    "hypervisor.qemu": { ...hypervisor, ...changes["hypervisor.qemu"] },
+    "agent.kata": { ...agent, ...changes["agent.kata"] },
+    runtime: { ...runtime, ...changes.runtime },
+  });
+  writeFileSync(path, text);
+  return path;
+}
+
+/** A directory of a test's own, gone with it. */
+export class Scratch implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), "kata-e2e-"));
+
+  join(...parts: string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,128 @@
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { afterAll, afterEach, expect } from "vitest";
+import { type BundleOptions, makeBundle } from "./bundle.ts";
+import { expectNoLeaks } from "./leaks.ts";
+import { type Ended, type RunOptions, run } from "./process.ts";
+import { configurationFile, kataRuntime, Scratch } from "./programs.ts";
+
+let suites = 0;
+
+/** kata-runtime with a state root and ids of a suite's own, so that what it leaves can be told from everything else. */
+export class Runtime {
+  readonly scratch = new Scratch();
+  readonly root: string = this.scratch.join("state");
+  readonly #ids: string[] = [];
+  readonly #children: ChildProcess[] = [];
+  configuration = configurationFile;
+
+  constructor() {
+    mkdirSync(this.root);
+  }
+
+  /** A new id; whatever bears it must be gone in the end. */
+  newId(): string {
+    const id = `e2e-${process.pid}-${suites++}`;
+    this.#ids.push(id);
+    return id;
+  }
+
+  /** A new bundle. */
+  bundle(options: BundleOptions = {}): string {
+    return makeBundle(this.scratch.join(`bundle-${suites++}`), options);
+  }
+
+  globals(): string[] {
+    return ["--root", this.root, "--config", this.configuration];
+  }
+
+  /** kata-runtime with these arguments, to its end. */
+  kata(args: readonly string[], options?: RunOptions): Promise<Ended> {
+    return run(kataRuntime, [...this.globals(), ...args], options);
+  }
+
+  /** The same; fails unless it succeeds. */
+  async ok(args: readonly string[], options?: RunOptions): Promise<string> {
+    const ended = await this.kata(args, options);
+    expect(ended, `kata-runtime ${args.join(" ")}`).toMatchObject({ status: 0 });
+    return ended.stdout;
+  }
+
+  /** kata-runtime, running: the caller deals with its stdio. Killed at the end of the suite. */
+  spawn(args: readonly string[], options: SpawnOptions): ChildProcess {
+    const child = spawn(kataRuntime, [...this.globals(), ...args], options);
+    this.#children.push(child);
+    return child;
+  }
+
+  async state(
+    id: string,
+  ): Promise<{ status: string; pid: number; bundle: string; ociVersion: string; id: string }> {
+    return JSON.parse(await this.ok(["state", id]));
+  }
+
+  /** A container that was created, with stdio on /dev/null. It must not keep our pipes, or nobody sees their end. */
+  async create(options: BundleOptions = {}, args: readonly string[] = []): Promise<string> {
+    const id = this.newId();
+    const bundle = this.bundle({ args: ["sleep", "1000"], ...options });
+    const child = this.spawn(["create", "--bundle", bundle, ...args, id], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    expect(await exitOf(child), `create ${id}`).toEqual({ status: 0, stderr: "" });
+    return id;
+  }
+
+  /** A container that runs `sleep`, unless told otherwise. */
+  async start(options: BundleOptions = {}, args: readonly string[] = []): Promise<string> {
+    const id = await this.create(options, args);
+    await this.ok(["start", id]);
+    return id;
+  }
+
+  async removeAll(): Promise<void> {
+    for (const child of this.#children) child.kill("SIGKILL");
+    for (const id of this.#ids) await this.kata(["delete", "--force", id]);
+  }
+
+  traces() {
+    return { root: this.root, ids: this.#ids };
+  }
+}
+
+/** The status and what was said on stderr; does not wait for the end of stderr, which a container may have inherited. */
+export function exitOf(child: ChildProcess): Promise<{ status: number | null; stderr: string }> {
+  let stderr = "";
+  child.stderr?.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  return new Promise((resolve) => {
+    child.on("exit", (status) =>
+      setImmediate(() => {
+        child.stderr?.destroy();
+        resolve({ status, stderr });
+      }),
+    );
+  });
+}
+
+/** A runtime for a suite. After each test everything is deleted, and nothing of it may be left on the host. */
+export function useRuntime(): Runtime {
+  const runtime = new Runtime();
+  afterEach(async () => {
+    await runtime.removeAll();
+    await expectNoLeaks(runtime.traces());
+  });
+  afterAll(() => runtime.scratch[Symbol.dispose]());
+  return runtime;
+}
+
+/** The same for a suite whose tests share containers: looked at once, at the end. */
+export function useSharedRuntime(): Runtime {
+  const runtime = new Runtime();
+  afterAll(async () => {
+    await runtime.removeAll();
+    await expectNoLeaks(runtime.traces());
+    runtime.scratch[Symbol.dispose]();
+  });
+  return runtime;
+}

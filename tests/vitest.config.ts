@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests that run the built programs: one after the other, for they share the machine's cores, cgroups and /run. */
+export default defineConfig({
+  test: {
+    include: ["tests/**/*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
