@@ -52,3 +52,20 @@ pub fn mknod(root: Option<i32>, node: &Node) -> Result<()> {
     close(fd);
     Ok(())
 }
+
+/// A new v1 cpuset has no CPU and no memory node, and takes no process until it has: they are the parent's.
+pub fn inherit_cpuset(base: &str, path: &str) -> Result<()> {
+    let below = path.strip_prefix(base).unwrap_or_default();
+    let mut parent = base.to_string();
+    for part in below.split('/').filter(|part| !part.is_empty()) {
+        let child = format!("{parent}/{part}");
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            let own = format!("{child}/{file}");
+            if std::fs::read_to_string(&own)?.trim().is_empty() {
+                write(&own, &std::fs::read_to_string(format!("{parent}/{file}"))?)?;
+            }
+        }
+        parent = child;
+    }
+    Ok(())
+}

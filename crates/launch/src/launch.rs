@@ -132,6 +132,8 @@ impl Launch {
             Operation::Domainname { name } => {
                 check(unsafe { libc::setdomainname(name.as_ptr().cast(), name.len()) })?;
             }
+            Operation::LoopbackUp => process::loopback_up()?,
+            Operation::InheritCpuset { base, path } => files::inherit_cpuset(base, path)?,
             Operation::Propagation { path, flags } => mount(None, path, None, *flags, "")?,
             Operation::PrivateParent { path } => self.private_parent(path)?,
             Operation::Mount(step) => self.mount(step)?,

@@ -167,6 +167,11 @@ pub enum Operation {
     Domainname {
         name: String,
     },
+    LoopbackUp,
+    InheritCpuset {
+        base: String,
+        path: String,
+    },
     Propagation {
         path: String,
         flags: u64,

@@ -182,3 +182,16 @@ fn executable(file: &str) -> Result<()> {
     check(unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, libc::AT_EACCESS) })?;
     Ok(())
 }
+
+/// Sets IFF_UP on `lo`: netdevice(7).
+pub fn loopback_up() -> Result<()> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+    let socket = check(unsafe { libc::socket(libc::AF_INET, kind, 0) })? as i32;
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[0] = b'l' as libc::c_char;
+    request.ifr_name[1] = b'o' as libc::c_char;
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
+    let result = check(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &request) });
+    close(socket);
+    result.map(|_| ())
+}

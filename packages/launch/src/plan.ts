@@ -76,6 +76,10 @@ type Operation =
   | { readonly op: "id_map"; readonly uid: string; readonly gid: string; readonly denySetgroups: boolean }
   | { readonly op: "hostname"; readonly name: string }
   | { readonly op: "domainname"; readonly name: string }
+  /** Brings `lo` up in the process's network namespace. */
+  | { readonly op: "loopback_up" }
+  /** Copies cpuset.cpus and cpuset.mems downwards from `base` to `path` (cgroup v1) wherever they are empty. */
+  | { readonly op: "inherit_cpuset"; readonly base: string; readonly path: string }
 
   // mounts
   /** mount(2) with only propagation flags, on a path or, with `as`-opened `root`, inside it. */

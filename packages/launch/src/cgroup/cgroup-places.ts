@@ -1,0 +1,51 @@
+import { KataError } from "@kata-containers/sys";
+import type { CgroupFacts, CgroupHierarchy } from "../host-facts.ts";
+import { unsupported } from "../refuse.ts";
+
+/** A container's cgroup in one hierarchy. */
+export type CgroupPlace = {
+  readonly version: 1 | 2;
+  readonly controllers: readonly string[];
+  readonly mountpoint: string;
+  /** From the hierarchy's root: "/kata/abc". */
+  readonly path: string;
+  /** The cgroup's directory. */
+  readonly directory: string;
+};
+
+/**
+ * Where the container's cgroups are: an absolute cgroupsPath from each hierarchy's root, a relative one (default: the id) from
+ * the cgroup we are in, which on v2 is its parent, for a v2 cgroup holds either processes or cgroups (as runc).
+ */
+export function cgroupPlaces(facts: CgroupFacts, cgroupsPath: string | undefined, id: string): CgroupPlace[] {
+  const asked = cgroupsPath === undefined || cgroupsPath === "" ? id : cgroupsPath;
+  if (/^[^/:]*:[^/:]*:[^/:]*$/.test(asked))
+    unsupported("linux.cgroupsPath", "a systemd name (slice:prefix:name)");
+  if (asked.split("/").includes("..")) {
+    throw new KataError("InvalidArgument", `config.json: linux.cgroupsPath: must not contain "..": ${asked}`);
+  }
+  const place = (version: 1 | 2, hierarchy: CgroupHierarchy): CgroupPlace => {
+    const own = version === 2 ? parentOf(hierarchy.ownPath) : hierarchy.ownPath;
+    const path = normalise(asked.startsWith("/") ? asked : `${own}/${asked}`);
+    const { mountpoint, controllers } = hierarchy;
+    return { version, controllers, mountpoint, path, directory: `${mountpoint}${path}` };
+  };
+  const places = facts.v1.map((hierarchy) => place(1, hierarchy));
+  return facts.v2 !== undefined && isUsed(facts.v2, facts.v1) ? [...places, place(2, facts.v2)] : places;
+}
+
+/** In a hybrid set-up v2 is often there for systemd alone. */
+function isUsed(v2: CgroupHierarchy, v1: readonly CgroupHierarchy[]): boolean {
+  return v1.length === 0 || ["cpu", "memory", "pids", "io"].some((name) => v2.controllers.includes(name));
+}
+
+function normalise(path: string): string {
+  return `/${path
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/")}`;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

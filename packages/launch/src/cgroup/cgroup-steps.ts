@@ -1,0 +1,90 @@
+import type { Resources } from "@kata-containers/oci";
+import type { HostFacts } from "../host-facts.ts";
+import type { Step } from "../plan.ts";
+import { invalid } from "../refuse.ts";
+import type { CgroupPlace } from "./cgroup-places.ts";
+import { deviceRules } from "./device-rules.ts";
+import { type Setting, settingsOfResources } from "./settings.ts";
+
+const write = (path: string, text: string): Step => ({ op: "write", path, text });
+
+/** Makes the container's cgroups, sets their limits, and moves the running process in, in this order. */
+export function cgroupSteps(
+  places: readonly CgroupPlace[],
+  resources: Resources,
+  facts: HostFacts,
+  warnings: string[],
+): Step[] {
+  const settings = settingsOfResources(resources);
+  const devices = places.find((place) => place.version === 1 && place.controllers.includes("devices"));
+  const rules =
+    devices === undefined ? withoutRules(resources, facts, warnings) : deviceRules(resources.devices ?? []);
+  return [
+    ...places.flatMap(makeSteps),
+    ...settings.map((setting) => settingStep(setting, places)),
+    ...unifiedSteps(resources, places),
+    ...rules.map(({ file, rule }) => write(`${devices?.directory ?? ""}/${file}`, rule)),
+    ...joinSteps(places),
+  ];
+}
+
+/** Moves the process that runs these steps into the container's cgroups: `exec`. */
+export function joinSteps(places: readonly CgroupPlace[]): Step[] {
+  return places.map((place) => write(`${place.directory}/cgroup.procs`, "0"));
+}
+
+function makeSteps(place: CgroupPlace): Step[] {
+  const mkdir: Step = { op: "mkdir", path: place.directory, mode: 0o755 };
+  if (place.version === 2) return [mkdir, ...enableSteps(place)];
+  if (!place.controllers.includes("cpuset")) return [mkdir];
+  return [mkdir, { op: "inherit_cpuset", base: place.mountpoint, path: place.directory }];
+}
+
+/** A v2 controller is there when every ancestor hands it down (cgroup-v2.rst, "Enabling and Disabling"). */
+function enableSteps(place: CgroupPlace): Step[] {
+  const parts = place.path.split("/").filter((part) => part !== "");
+  const ancestors = parts.map((_, depth) => [place.mountpoint, ...parts.slice(0, depth)].join("/"));
+  return ancestors.flatMap((directory) =>
+    place.controllers.map((name) => write(`${directory}/cgroup.subtree_control`, `+${name}`)),
+  );
+}
+
+function settingStep(setting: Setting, places: readonly CgroupPlace[]): Step {
+  const v1 = places.find((place) => place.version === 1 && place.controllers.includes(setting.v1Controller));
+  if (v1 !== undefined) {
+    if (setting.v1 === undefined) return invalid(setting.where, "cannot be set with cgroup v1");
+    return write(`${v1.directory}/${setting.v1.file}`, setting.v1.text);
+  }
+  const controller = setting.v2Controller ?? setting.v1Controller;
+  const v2 = places.find((place) => place.version === 2 && place.controllers.includes(controller));
+  if (v2 === undefined)
+    return invalid(setting.where, `needs the cgroup controller ${controller}, which this system has not`);
+  if (setting.v2 === undefined) return invalid(setting.where, "cannot be set with cgroup v2");
+  return write(`${v2.directory}/${setting.v2.file}`, setting.v2.text);
+}
+
+function unifiedSteps(resources: Resources, places: readonly CgroupPlace[]): Step[] {
+  const entries = Object.entries(resources.unified ?? {});
+  const v2 = places.find((place) => place.version === 2);
+  return entries.map(([file, text]) => {
+    const where = `linux.resources.unified.${file}`;
+    if (v2 === undefined) invalid(where, "needs cgroup v2");
+    if (file.includes("/") || !file.includes(".")) invalid(where, "is not the name of a cgroup file");
+    return write(`${v2.directory}/${file}`, text);
+  });
+}
+
+/** On v2 device rules are a BPF program. Allowing everything asks for none. */
+function withoutRules(
+  resources: Resources,
+  facts: HostFacts,
+  warnings: string[],
+): ReturnType<typeof deviceRules> {
+  const rules = resources.devices ?? [];
+  if (rules.every((rule) => rule.allow)) return [];
+  const where = "linux.resources.devices";
+  if (facts.devicesOnV2 === "refuse")
+    return invalid(where, "needs the cgroup v1 controller devices, which this system has not");
+  warnings.push(`${where}: not enforced: this system has no cgroup v1 controller devices`);
+  return [];
+}

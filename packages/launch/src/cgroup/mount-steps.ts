@@ -1,0 +1,65 @@
+import type { Mount } from "@kata-containers/oci";
+import { MOUNT_ATTR, MS } from "@kata-containers/sys";
+import type { MountOptions } from "../mount-options.ts";
+import { type MountContext, ROOT, readOnlyAgain, targetOf } from "../mount-target.ts";
+import type { Step } from "../plan.ts";
+import type { CgroupPlace } from "./cgroup-places.ts";
+
+const BASE = MS.NOSUID | MS.NODEV | MS.NOEXEC;
+const EEXIST = 17;
+
+/**
+ * A container's view of its cgroups. v2: one mount. v1: a tmpfs with a directory for each hierarchy. In a cgroup namespace
+ * they are mounts of the kernel's own, which shows them from the container's cgroup; without one that cgroup is bound.
+ */
+export function cgroupMountSteps(mount: Mount, options: MountOptions, context: MountContext): Step[] {
+  const target = targetOf(mount);
+  const readOnly = (options.flags & MS.RDONLY) !== 0;
+  const v1 = context.cgroups.filter((place) => place.version === 1);
+  const v2 = context.cgroups.find((place) => place.version === 2);
+  if (v1.length === 0) return v2 === undefined ? [] : [view(v2, target, readOnly, context.cgroupNamespace)];
+  const tmpfs: Step = {
+    op: "mount",
+    fstype: "tmpfs",
+    source: "tmpfs",
+    flags: BASE,
+    data: "mode=755",
+    root: ROOT,
+    target,
+    create: "directory",
+  };
+  const views = v1.flatMap((place) => {
+    const name = baseName(place.mountpoint);
+    const aliases = place.controllers.length > 1 ? place.controllers : [];
+    return [
+      view(place, `${target}/${name}`, readOnly, context.cgroupNamespace),
+      ...aliases.map(
+        (alias): Step => ({
+          op: "symlink",
+          path: `${target}/${alias}`,
+          to: name,
+          root: ROOT,
+          ignore: [EEXIST],
+        }),
+      ),
+    ];
+  });
+  const seal = readOnly ? [readOnlyAgain(mount, { ...options, flags: BASE })] : [];
+  return [tmpfs, ...views, ...seal];
+}
+
+function view(place: CgroupPlace, target: string, readOnly: boolean, inNamespace: boolean): Step {
+  const at = { root: ROOT, target, create: "directory" } as const;
+  if (!inNamespace) {
+    const set = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | (readOnly ? MOUNT_ATTR.RDONLY : 0);
+    return { op: "bind", source: place.directory, recursive: false, set, clear: 0, setRecursive: 0, ...at };
+  }
+  const flags = BASE | (readOnly ? MS.RDONLY : 0);
+  return place.version === 2
+    ? { op: "mount", fstype: "cgroup2", source: "cgroup", flags, data: "", ...at }
+    : { op: "mount", fstype: "cgroup", source: "cgroup", flags, data: place.controllers.join(","), ...at };
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,175 @@
+import type { Process, Spec } from "@kata-containers/oci";
+import { MOUNT_ATTR, MS } from "@kata-containers/sys";
+import { type CgroupPlace, cgroupPlaces } from "./cgroup/cgroup-places.ts";
+import { cgroupSteps } from "./cgroup/cgroup-steps.ts";
+import { deviceSteps } from "./devices.ts";
+import type { HostFacts } from "./host-facts.ts";
+import { PROPAGATION } from "./mount-options.ts";
+import { ROOT } from "./mount-target.ts";
+import { mountSteps } from "./mounts.ts";
+import { type NamespacePlan, planNamespaces } from "./namespaces.ts";
+import type { FdRef, LaunchPlan, Step } from "./plan.ts";
+import { checkProcess, earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
+import { invalid, unsupported } from "./refuse.ts";
+import { sysctlSteps } from "./sysctl.ts";
+
+export type ContainerOptions = {
+  readonly id: string;
+  /** Absolute path of the bundle: relative paths of the spec start there. */
+  readonly bundle: string;
+  /** The inherited descriptor whose first byte starts the process (an exec FIFO opened for reading and writing, a pipe). */
+  readonly startFd?: FdRef;
+  /** Inherited descriptors that the process keeps besides 0 to 2. */
+  readonly pass?: readonly number[];
+};
+
+export type Compiled = {
+  readonly plan: LaunchPlan;
+  /** The container's cgroups, made by the plan; whoever launches it removes them in the end. */
+  readonly cgroups: readonly CgroupPlace[];
+  /** One line each: what the facts allowed us to leave out. */
+  readonly warnings: readonly string[];
+};
+
+const ENOENT = 2;
+const ENOTDIR = 20;
+
+/**
+ * Compiles a container into the plan of its first process. Pure.
+ *
+ * @throws KataError InvalidArgument, Unimplemented: what the spec asks for and cannot be had, by JSON path.
+ */
+export function compileContainer(spec: Spec, facts: HostFacts, options: ContainerOptions): Compiled {
+  const process = spec.process ?? invalid("process", "is required");
+  const root = spec.root ?? invalid("root", "is required");
+  const warnings: string[] = [];
+  checkSpec(spec, facts, warnings);
+  checkProcess(process);
+  const namespaces = planNamespaces(spec);
+  const cgroups = cgroupPlaces(facts.cgroup, spec.linux?.cgroupsPath, options.id);
+  const rootPath = root.path.startsWith("/") ? root.path : `${options.bundle}/${root.path}`;
+  const init = [
+    { op: "setsid" } as const,
+    ...namespaceSteps(spec, options.id, namespaces),
+    ...rootSteps(spec, rootPath),
+    ...contentSteps(spec, process, options, cgroups, namespaces),
+    ...enterSteps(spec, facts),
+    ...processSteps(process, {
+      lastCapability: facts.lastCapability,
+      pass: options.pass ?? [],
+      ...(options.startFd === undefined ? {} : { startFd: options.startFd }),
+    }),
+  ];
+  const stage = [
+    ...earlySteps(process),
+    ...cgroupSteps(cgroups, spec.linux?.resources ?? {}, facts, warnings),
+    ...namespaces.stage,
+  ];
+  return { plan: { sealed: true, parent: namespaces.parent, stage, init }, cgroups, warnings };
+}
+
+function checkSpec(spec: Spec, facts: HostFacts, warnings: string[]): void {
+  if (spec.linux?.seccomp !== undefined) {
+    if (facts.seccomp === "refuse") unsupported("linux.seccomp", "a seccomp profile");
+    warnings.push("linux.seccomp: the profile is not applied: seccomp is not supported yet");
+  }
+  const hooks = Object.entries(spec.hooks ?? {}).filter(([, list]) => list.length > 0);
+  for (const [kind] of hooks) unsupported(`hooks.${kind}`, "a hook");
+  if (spec.linux?.mountLabel) unsupported("linux.mountLabel", "SELinux");
+  if (spec.linux?.intelRdt !== undefined) unsupported("linux.intelRdt", "Intel RDT");
+  if (spec.linux?.personality !== undefined) unsupported("linux.personality", "an execution domain");
+}
+
+/** What belongs to the new namespaces themselves. */
+function namespaceSteps(spec: Spec, id: string, namespaces: NamespacePlan): Step[] {
+  for (const key of ["hostname", "domainname"] as const) {
+    if (spec[key] && !namespaces.has("uts")) invalid(key, "cannot be set without a private UTS namespace");
+  }
+  return [
+    // ENOSYS, EDQUOT, EACCES: kernels without keys, users with too many (as runc's --no-new-keyring).
+    { op: "session_keyring", name: `_ses.${id}`, ignore: [38] },
+    ...(namespaces.isNew("network") ? [{ op: "loopback_up" } as const] : []),
+    ...(spec.hostname ? [{ op: "hostname", name: spec.hostname } as const] : []),
+    ...(spec.domainname ? [{ op: "domainname", name: spec.domainname } as const] : []),
+    ...sysctlSteps(spec, namespaces),
+  ];
+}
+
+/** The root becomes a mount of its own, open as ROOT; what happens in this mount namespace does not reach the host's. */
+function rootSteps(spec: Spec, path: string): Step[] {
+  const asked = rootPropagation(spec);
+  const bind: Step = {
+    op: "bind",
+    source: path,
+    recursive: true,
+    set: 0,
+    clear: 0,
+    setRecursive: 0,
+    target: path,
+    as: ROOT,
+  };
+  return (asked & MS.SHARED) !== 0
+    ? [{ op: "propagation", path: "/", flags: MS.SHARED | MS.REC }, { op: "private_parent", path }, bind]
+    : [{ op: "propagation", path: "/", flags: MS.SLAVE | MS.REC }, bind];
+}
+
+function rootPropagation(spec: Spec): number {
+  const asked = spec.linux?.rootfsPropagation;
+  if (asked === undefined || asked === "") return 0;
+  return (
+    PROPAGATION[asked] ?? invalid("linux.rootfsPropagation", `unknown propagation ${JSON.stringify(asked)}`)
+  );
+}
+
+/** Everything below the root, while the machine's own files can still be reached. */
+function contentSteps(
+  spec: Spec,
+  process: Process,
+  options: ContainerOptions,
+  cgroups: readonly CgroupPlace[],
+  namespaces: NamespacePlan,
+): Step[] {
+  const mounts = mountSteps(spec, {
+    bundle: options.bundle,
+    cgroups,
+    cgroupNamespace: namespaces.has("cgroup"),
+  });
+  return [
+    ...mounts.now,
+    ...deviceSteps(spec, namespaces.inUserNamespace),
+    { op: "mkdir", path: process.cwd, mode: 0o755, root: ROOT },
+    ...terminalSteps(process, ROOT, true),
+    ...mounts.late,
+    ...(spec.linux?.readonlyPaths ?? []).map(readOnlyStep),
+    ...(spec.linux?.maskedPaths ?? []).map(
+      (path): Step => ({ op: "mask", path, root: ROOT, ignore: [ENOENT, ENOTDIR] }),
+    ),
+  ];
+}
+
+function readOnlyStep(path: string): Step {
+  return {
+    op: "bind",
+    source: path,
+    sourceRoot: ROOT,
+    recursive: true,
+    set: 0,
+    clear: 0,
+    setRecursive: MOUNT_ATTR.RDONLY,
+    root: ROOT,
+    target: path,
+    ignore: [ENOENT, ENOTDIR],
+  };
+}
+
+/** The container's root becomes the process's. */
+function enterSteps(spec: Spec, facts: HostFacts): Step[] {
+  const propagation = rootPropagation(spec);
+  return [
+    { op: facts.rootIsInitramfs ? "move_root" : "pivot_root", root: ROOT },
+    ...(propagation === 0 ? [] : [{ op: "propagation", path: "/", flags: propagation } as const]),
+    ...(spec.root?.readonly === true
+      ? [{ op: "remount", path: "/", set: MOUNT_ATTR.RDONLY, clear: 0 } as const]
+      : []),
+  ];
+}

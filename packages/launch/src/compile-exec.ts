@@ -1,0 +1,48 @@
+import type { Process, Spec } from "@kata-containers/oci";
+import { O } from "@kata-containers/sys";
+import type { CgroupPlace } from "./cgroup/cgroup-places.ts";
+import { joinSteps } from "./cgroup/cgroup-steps.ts";
+import type { HostFacts } from "./host-facts.ts";
+import { becomeRoot, NAMESPACE_FLAGS } from "./namespaces.ts";
+import type { LaunchPlan, Step } from "./plan.ts";
+import { checkProcess, earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
+
+export type ExecOptions = {
+  /** Inherited descriptor: a pidfd of the container's first process, whose namespaces are entered. */
+  readonly containerPidfd: number;
+  /** As compileContainer returned them. */
+  readonly cgroups: readonly CgroupPlace[];
+  readonly pass?: readonly number[];
+};
+
+/**
+ * Compiles one more process of a running container. Pure.
+ *
+ * @param spec the container's; @param process what is to run in it.
+ * @throws KataError InvalidArgument, Unimplemented.
+ */
+export function compileExec(
+  spec: Spec,
+  process: Process,
+  facts: HostFacts,
+  options: ExecOptions,
+): LaunchPlan {
+  checkProcess(process);
+  const types = (spec.linux?.namespaces ?? []).map(({ type }) => type);
+  const flags = types.reduce((sum, type) => sum + NAMESPACE_FLAGS[type], 0);
+  const stage: Step[] = [
+    ...earlySteps(process),
+    ...joinSteps(options.cgroups),
+    // All at once, by pidfd: no namespace of another process that got the same pid meanwhile (setns(2)).
+    { op: "setns", fd: options.containerPidfd, type: flags },
+    { op: "close", fd: options.containerPidfd },
+    ...(types.includes("user") ? [becomeRoot] : []),
+  ];
+  const init: Step[] = [
+    { op: "setsid" },
+    { op: "open", path: "/", flags: O.PATH | O.DIRECTORY, as: "root" },
+    ...terminalSteps(process, "root", false),
+    ...processSteps(process, { lastCapability: facts.lastCapability, pass: options.pass ?? [] }),
+  ];
+  return { sealed: true, parent: [], stage, init };
+}

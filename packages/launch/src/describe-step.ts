@@ -1,0 +1,43 @@
+import type { Step } from "./plan.ts";
+
+/** A step in words, for errors: "mount proc on /proc". */
+export function describeStep(step: Step): string {
+  switch (step.op) {
+    case "mount":
+      return step.fstype === ""
+        ? `remount ${step.target}`
+        : `mount ${step.fstype === step.source ? step.fstype : `${step.fstype} ${step.source}`} on ${step.target}`;
+    case "bind":
+      return step.sourceRoot === undefined
+        ? `bind ${step.source ?? "a mount"} on ${step.target}`
+        : `make ${step.target} read-only`;
+    case "mask":
+      return `mask ${step.path}`;
+    case "open":
+    case "mkdir":
+    case "symlink":
+    case "mknod":
+    case "remount":
+    case "chdir":
+    case "propagation":
+    case "private_parent":
+      return `${step.op.replace("_", " ")} ${step.path}`;
+    case "write":
+      return `write ${JSON.stringify(step.text.trimEnd())} to ${step.path}`;
+    case "hostname":
+    case "domainname":
+      return `set the ${step.op} ${step.name}`;
+    case "rlimit":
+      return `set resource limit ${step.resource} to ${step.soft}:${step.hard}`;
+    case "user":
+      return `become user ${step.uid}:${step.gid}`;
+    case "find_executable":
+      return `find ${step.file}`;
+    case "exec":
+      return `exec ${step.argv[0] ?? ""}`;
+    case "sync":
+      return `${step.side === "send" ? "tell" : "wait for"} ${step.name}`;
+    default:
+      return step.op.replaceAll("_", " ");
+  }
+}

@@ -1,0 +1,194 @@
+import {
+  ERRNO,
+  Fd,
+  isSysError,
+  KataError,
+  ops,
+  SOCK,
+  type SpawnFd,
+  type StatusName,
+  Undo,
+} from "@kata-containers/sys";
+import { describeStep } from "./describe-step.ts";
+import type { LaunchPlan, Step, StepList } from "./plan.ts";
+
+export type LaunchOptions = {
+  /** Path of kata-launch. */
+  readonly launchPath: string;
+  /** Descriptors of the process: 0 to 2, and from 5 up those that the plan names. 3 and 4 are ours. */
+  readonly fds: readonly SpawnFd[];
+  /**
+   * What to wait for. "ready": the process waits for its start byte. "exec": the program runs, so that an error of execve itself
+   * is reported too.
+   */
+  readonly until: "ready" | "exec";
+  /** For a plan without a stage: PR_SET_PDEATHSIG is the plan's business, these are the spawner's. */
+  readonly setsid?: boolean;
+};
+
+/** A process that has been launched; it is a child of ours, to be waited for by its pidfd. */
+export type Launched = {
+  readonly pid: number;
+  readonly pidfd: Fd;
+  /** The terminal's master, for a process with one. */
+  readonly console?: Fd;
+};
+
+/** The program cannot be run; `exitStatus` is what shells and `docker run` say then. */
+export class ProcessError extends KataError {
+  readonly exitStatus: 126 | 127;
+
+  constructor(code: StatusName, message: string, exitStatus: 126 | 127) {
+    super(code, message);
+    this.exitStatus = exitStatus;
+  }
+}
+
+/** Messages of kata-launch are small. */
+const MAX_MESSAGE = 16_384;
+
+/**
+ * Spawns kata-launch with a plan and waits until the process is as far as `until` says.
+ *
+ * @throws ProcessError when the program is not found or cannot be executed.
+ * @throws KataError naming the step that failed: "init step 12 (mount proc on /proc): EPERM (operation not permitted)". Nothing is
+ * left running then; cgroups that the plan made are the caller's to remove.
+ */
+export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<Launched> {
+  await using undo = new Undo();
+  const planFd = undo.use(writePlan(plan));
+  const [ours, theirs] = ops.socketpair(SOCK.SEQPACKET);
+  if (ours === undefined || theirs === undefined) throw new KataError("Internal", "socketpair gave no pair");
+  const control = undo.use(new Fd(ours));
+  const remote = undo.use(new Fd(theirs));
+  const spawned = ops.spawn({
+    path: options.launchPath,
+    argv: ["kata-launch"],
+    env: [],
+    fds: [...options.fds, { from: planFd.number, to: 3 }, { from: remote.number, to: 4 }],
+    ...(options.setsid === undefined ? {} : { setsid: options.setsid }),
+  });
+  remote.close();
+  const first = undo.use(new Fd(spawned.pidfd));
+  const staged = plan.stage.length > 0;
+  const progress = await follow(control, plan, options.until, undo);
+  if (staged) await ops.waitPidfd(first.number);
+  const process = staged ? progress.process : { pid: spawned.pid, pidfd: first };
+  if (progress.failure === undefined && process !== undefined) {
+    undo.commit();
+    for (const fd of [planFd, control, ...(staged ? [first] : [])]) fd.close();
+    return { ...process, ...(progress.console === undefined ? {} : { console: progress.console }) };
+  }
+  if (process !== undefined) await ops.waitPidfd(process.pidfd.number);
+  throw progress.failure ?? new KataError("Internal", "kata-launch ended without a process");
+}
+
+function writePlan(plan: LaunchPlan): Fd {
+  const fd = new Fd(ops.memfd("plan", false));
+  ops.writeSync(fd.number, ops.utf8Encode(JSON.stringify(plan)));
+  ops.lseek(fd.number, 0, 0);
+  return fd;
+}
+
+type Progress = {
+  process?: { readonly pid: number; readonly pidfd: Fd };
+  console?: Fd;
+  failure?: KataError;
+};
+
+type Message = {
+  readonly pid?: number;
+  readonly fd?: string;
+  readonly ready?: boolean;
+  readonly error?: {
+    readonly list: StepList | "start";
+    readonly index: number;
+    readonly errno: number;
+    readonly detail: string | null;
+  };
+};
+
+/** Reads the control socket until the process is far enough, or has failed. Descriptors that come are released by `undo`. */
+async function follow(control: Fd, plan: LaunchPlan, until: "ready" | "exec", undo: Undo): Promise<Progress> {
+  const progress: Progress = {};
+  let ready = false;
+  while (true) {
+    const { data, fds } = await receive(control);
+    const taken = fds.map((fd) => undo.use(new Fd(fd)));
+    if (data.length === 0) break;
+    // Our own program's message: its shape is that of crates/launch/src/control.rs.
+    const message: Message = JSON.parse(ops.utf8Decode(data));
+    const [fd] = taken;
+    if (message.error !== undefined) progress.failure ??= failureOf(message.error, plan);
+    if (message.pid !== undefined && fd !== undefined) progress.process = { pid: message.pid, pidfd: fd };
+    if (message.fd === "console" && fd !== undefined) progress.console = fd;
+    if (message.ready === true) ready = true;
+    const known = progress.process !== undefined || plan.stage.length === 0;
+    if (ready && known && until === "ready") return progress;
+  }
+  const endedEarly = plan.stage.length > 0 && !ready;
+  if (endedEarly)
+    progress.failure ??= new KataError("Internal", "kata-launch ended before the process was ready");
+  return progress;
+}
+
+async function receive(control: Fd): Promise<{ data: Uint8Array; fds: number[] }> {
+  try {
+    return await ops.recvFds(control.number, MAX_MESSAGE);
+  } catch (error) {
+    // Its end of the socket went with unread bytes of ours: an end like any other.
+    if (isSysError(error, "ECONNRESET")) return { data: new Uint8Array(), fds: [] };
+    throw error;
+  }
+}
+
+function failureOf(error: NonNullable<Message["error"]>, plan: LaunchPlan): KataError {
+  const { code, text } = errnoName(error.errno);
+  const detail = error.detail ?? "";
+  if (error.list === "start")
+    return new KataError("Internal", `kata-launch: ${detail || "start"}: ${code} (${text})`);
+  const step = plan[error.list][error.index];
+  if (step === undefined)
+    return new KataError("Internal", `${error.list} step ${error.index}: ${code} (${text})`);
+  return (
+    programFailure(step, code, text) ??
+    new KataError(
+      statusOf(code),
+      `${error.list} step ${error.index + 1} (${describeStep(step)})${detail === "" ? "" : `: ${detail}`}: ${code} (${text})`,
+    )
+  );
+}
+
+/** The texts of Go's exec package and of runc, by which docker, podman and containerd tell 127 and 126 from other failures. */
+function programFailure(step: Step, code: string, text: string): KataError | undefined {
+  const status =
+    code === "ENOENT" || code === "ENOTDIR" ? ("NotFound" as const) : ("PermissionDenied" as const);
+  const exitStatus = status === "NotFound" ? 127 : 126;
+  if (step.op === "find_executable") {
+    const where = step.file.includes("/")
+      ? `stat ${step.file}: ${text}`
+      : "executable file not found in $PATH";
+    const why = status === "NotFound" ? where : text;
+    return new ProcessError(status, `exec: ${JSON.stringify(step.file)}: ${why}`, exitStatus);
+  }
+  if (step.op === "exec") return new ProcessError(status, `exec ${step.argv[0] ?? ""}: ${text}`, exitStatus);
+  if (step.op === "chdir") {
+    return new KataError(
+      "InvalidArgument",
+      `chdir to cwd (${JSON.stringify(step.path)}) set in config.json failed: ${text}`,
+    );
+  }
+  return undefined;
+}
+
+function errnoName(errno: number): { code: string; text: string } {
+  const entry = Object.entries(ERRNO).find(([, [number]]) => number === errno);
+  return entry === undefined
+    ? { code: `errno ${errno}`, text: "unknown" }
+    : { code: entry[0], text: entry[1][1] };
+}
+
+function statusOf(code: string): StatusName {
+  if (code === "ENOENT") return "NotFound";
+  return code === "EPERM" || code === "EACCES" ? "PermissionDenied" : "Internal";
+}

@@ -1,0 +1,102 @@
+import { MOUNT_ATTR, MS } from "@kata-containers/sys";
+
+/** A mount's options, sorted by what they need. */
+export type MountOptions = {
+  /** MS_* of a new file system. */
+  readonly flags: number;
+  /** MOUNT_ATTR_* for a bind, and for the mounts below it (rro …). */
+  readonly set: number;
+  readonly clear: number;
+  readonly setRecursive: number;
+  /** One of MS_PRIVATE …, with MS_REC; 0: none. */
+  readonly propagation: number;
+  readonly bind: boolean;
+  readonly recursive: boolean;
+  readonly tmpcopyup: boolean;
+  readonly idmap: boolean;
+  /** What is left is the file system's. */
+  readonly data: string;
+};
+
+type Flag = { readonly flag: number; readonly attr: number; readonly off?: true; readonly atime?: true };
+
+/** mount(8), "FILESYSTEM-INDEPENDENT MOUNT OPTIONS"; runtime-spec config.md, "Linux mount options". */
+const FLAGS: Readonly<Record<string, Flag>> = {
+  defaults: { flag: 0, attr: 0 },
+  ro: { flag: MS.RDONLY, attr: MOUNT_ATTR.RDONLY },
+  rw: { flag: MS.RDONLY, attr: MOUNT_ATTR.RDONLY, off: true },
+  nosuid: { flag: MS.NOSUID, attr: MOUNT_ATTR.NOSUID },
+  suid: { flag: MS.NOSUID, attr: MOUNT_ATTR.NOSUID, off: true },
+  nodev: { flag: MS.NODEV, attr: MOUNT_ATTR.NODEV },
+  dev: { flag: MS.NODEV, attr: MOUNT_ATTR.NODEV, off: true },
+  noexec: { flag: MS.NOEXEC, attr: MOUNT_ATTR.NOEXEC },
+  exec: { flag: MS.NOEXEC, attr: MOUNT_ATTR.NOEXEC, off: true },
+  nosymfollow: { flag: MS.NOSYMFOLLOW, attr: MOUNT_ATTR.NOSYMFOLLOW },
+  symfollow: { flag: MS.NOSYMFOLLOW, attr: MOUNT_ATTR.NOSYMFOLLOW, off: true },
+  noatime: { flag: MS.NOATIME, attr: MOUNT_ATTR.NOATIME, atime: true },
+  atime: { flag: MS.NOATIME, attr: MOUNT_ATTR.NOATIME, off: true },
+  nodiratime: { flag: MS.NODIRATIME, attr: MOUNT_ATTR.NODIRATIME },
+  diratime: { flag: MS.NODIRATIME, attr: MOUNT_ATTR.NODIRATIME, off: true },
+  relatime: { flag: MS.RELATIME, attr: MOUNT_ATTR.RELATIME, atime: true },
+  norelatime: { flag: MS.RELATIME, attr: 0, off: true },
+  strictatime: { flag: MS.STRICTATIME, attr: MOUNT_ATTR.STRICTATIME, atime: true },
+  nostrictatime: { flag: MS.STRICTATIME, attr: MOUNT_ATTR.STRICTATIME, off: true },
+  sync: { flag: MS.SYNCHRONOUS, attr: 0 },
+  async: { flag: MS.SYNCHRONOUS, attr: 0, off: true },
+  dirsync: { flag: MS.DIRSYNC, attr: 0 },
+  lazytime: { flag: MS.LAZYTIME, attr: 0 },
+  nolazytime: { flag: MS.LAZYTIME, attr: 0, off: true },
+  mand: { flag: MS.MANDLOCK, attr: 0 },
+  nomand: { flag: MS.MANDLOCK, attr: 0, off: true },
+  silent: { flag: MS.SILENT, attr: 0 },
+  loud: { flag: MS.SILENT, attr: 0, off: true },
+};
+
+/** Also of linux.rootfsPropagation. */
+export const PROPAGATION: Readonly<Record<string, number>> = {
+  private: MS.PRIVATE,
+  rprivate: MS.PRIVATE | MS.REC,
+  slave: MS.SLAVE,
+  rslave: MS.SLAVE | MS.REC,
+  shared: MS.SHARED,
+  rshared: MS.SHARED | MS.REC,
+  unbindable: MS.UNBINDABLE,
+  runbindable: MS.UNBINDABLE | MS.REC,
+};
+
+/** Sorts options; the last of two that contradict each other wins, as with mount(8). */
+export function parseMountOptions(options: readonly string[]): MountOptions {
+  const words = new Set(options);
+  let flags = 0;
+  let set = 0;
+  let clear = 0;
+  let setRecursive = 0;
+  let propagation = 0;
+  const data: string[] = [];
+  for (const option of options) {
+    const flag = FLAGS[option];
+    const below = option.startsWith("r") ? FLAGS[option.slice(1)] : undefined;
+    if (flag !== undefined) {
+      flags = flag.off ? flags & ~flag.flag : flags | flag.flag;
+      set = flag.off ? set & ~flag.attr : set | flag.attr;
+      // The three access time settings are one field, which is cleared before it is set (mount_setattr(2)).
+      if (flag.atime) clear |= MOUNT_ATTR.ATIME;
+    } else if (PROPAGATION[option] !== undefined) propagation = PROPAGATION[option];
+    else if (below?.attr) setRecursive = below.off ? setRecursive & ~below.attr : setRecursive | below.attr;
+    else if (!KNOWN.has(option)) data.push(option);
+  }
+  return {
+    flags,
+    set,
+    clear,
+    setRecursive,
+    propagation,
+    bind: words.has("bind") || words.has("rbind"),
+    recursive: words.has("rbind"),
+    tmpcopyup: words.has("tmpcopyup"),
+    idmap: words.has("idmap") || words.has("ridmap"),
+    data: data.join(","),
+  };
+}
+
+const KNOWN: ReadonlySet<string> = new Set(["bind", "rbind", "tmpcopyup", "idmap", "ridmap"]);

@@ -1,0 +1,25 @@
+import type { Mount } from "@kata-containers/oci";
+import { MS } from "@kata-containers/sys";
+import type { CgroupPlace } from "./cgroup/cgroup-places.ts";
+import type { MountOptions } from "./mount-options.ts";
+import type { Step } from "./plan.ts";
+
+/** Name of the container's root among the plan's descriptors. */
+export const ROOT = "root";
+
+export type MountContext = {
+  readonly bundle: string;
+  readonly cgroups: readonly CgroupPlace[];
+  readonly cgroupNamespace: boolean;
+};
+
+/** As runc: a path that is not absolute is taken from the root. */
+export function targetOf(mount: Mount): string {
+  return mount.destination.startsWith("/") ? mount.destination : `/${mount.destination}`;
+}
+
+/** Makes a mount that has been filled read-only. */
+export function readOnlyAgain(mount: Mount, options: MountOptions): Step {
+  const flags = options.flags | MS.REMOUNT | MS.BIND | MS.RDONLY;
+  return { op: "mount", fstype: "", source: "", flags, data: "", root: ROOT, target: targetOf(mount) };
+}

@@ -1,0 +1,74 @@
+import type { Mount, Spec } from "@kata-containers/oci";
+import { MS } from "@kata-containers/sys";
+import { cgroupMountSteps } from "./cgroup/mount-steps.ts";
+import { type MountOptions, parseMountOptions } from "./mount-options.ts";
+import { type MountContext, ROOT, readOnlyAgain, targetOf } from "./mount-target.ts";
+import type { Step } from "./plan.ts";
+import { invalid, unsupported } from "./refuse.ts";
+
+/** The spec's mounts, in its order; `late` are those that become read-only when devices and links have been made. */
+export function mountSteps(spec: Spec, context: MountContext): { now: Step[]; late: Step[] } {
+  const now: Step[] = [];
+  const late: Step[] = [];
+  for (const [index, mount] of (spec.mounts ?? []).entries()) {
+    const where = `mounts[${index}]`;
+    const options = parseMountOptions(mount.options ?? []);
+    if (options.idmap || mount.uidMappings?.length || mount.gidMappings?.length)
+      unsupported(where, "an id-mapped mount");
+    if (mount.type === "bind" || options.bind) now.push(bindStep(mount, options, context, where));
+    else if (mount.type === "cgroup" || mount.type === "cgroup2")
+      now.push(...cgroupMountSteps(mount, options, context));
+    else {
+      now.push(fileSystemStep(mount, options, where));
+      if (isLateReadOnly(mount, options)) late.push(readOnlyAgain(mount, options));
+    }
+  }
+  return { now, late };
+}
+
+function bindStep(mount: Mount, options: MountOptions, context: MountContext, where: string): Step {
+  if (mount.source === undefined || mount.source === "") invalid(`${where}.source`, "a bind mount needs one");
+  if (options.data !== "") {
+    invalid(
+      `${where}.options`,
+      `bind mounts cannot have any filesystem-specific options applied: ${options.data}`,
+    );
+  }
+  const source = mount.source.startsWith("/") ? mount.source : `${context.bundle}/${mount.source}`;
+  return {
+    op: "bind",
+    source,
+    recursive: options.recursive,
+    set: options.set,
+    clear: options.clear,
+    setRecursive: options.setRecursive,
+    ...(options.propagation === 0 ? {} : { propagation: options.propagation }),
+    root: ROOT,
+    target: targetOf(mount),
+    create: "like-source",
+  };
+}
+
+function fileSystemStep(mount: Mount, options: MountOptions, where: string): Step {
+  if (mount.type === undefined || mount.type === "")
+    invalid(`${where}.type`, "is missing, and it is no bind mount");
+  if (options.tmpcopyup) unsupported(`${where}.options`, "tmpcopyup");
+  const isKernelView = mount.type === "proc" || mount.type === "sysfs";
+  return {
+    op: "mount",
+    fstype: mount.type,
+    source: mount.source ?? mount.type,
+    flags: isLateReadOnly(mount, options) ? options.flags & ~MS.RDONLY : options.flags,
+    data: options.data,
+    ...(options.propagation === 0 ? {} : { propagation: options.propagation }),
+    root: ROOT,
+    target: targetOf(mount),
+    create: "directory",
+    ...(isKernelView ? { noSymlinks: true } : {}),
+  };
+}
+
+/** A read-only tmpfs (/dev above all) has to be filled first. */
+function isLateReadOnly(mount: Mount, options: MountOptions): boolean {
+  return mount.type === "tmpfs" && (options.flags & MS.RDONLY) !== 0;
+}

@@ -1,0 +1,143 @@
+import type { IdMapping, Namespace, NamespaceType, Spec } from "@kata-containers/oci";
+import { CLONE, O } from "@kata-containers/sys";
+import type { Step } from "./plan.ts";
+import { invalid, unsupported } from "./refuse.ts";
+
+export const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
+  user: CLONE.NEWUSER,
+  ipc: CLONE.NEWIPC,
+  uts: CLONE.NEWUTS,
+  network: CLONE.NEWNET,
+  pid: CLONE.NEWPID,
+  cgroup: CLONE.NEWCGROUP,
+  time: CLONE.NEWTIME,
+  mount: CLONE.NEWNS,
+};
+
+/** User first, for it gives the rights over the others; mount last, for paths mean something else after it. */
+const JOIN_ORDER: readonly NamespaceType[] = [
+  "user",
+  "ipc",
+  "uts",
+  "network",
+  "pid",
+  "cgroup",
+  "time",
+  "mount",
+];
+
+/** What a spec's namespaces come to. */
+export type NamespacePlan = {
+  readonly parent: readonly Step[];
+  readonly stage: readonly Step[];
+  /** In a user namespace, new or joined: no mknod. */
+  readonly inUserNamespace: boolean;
+  readonly isNew: (type: NamespaceType) => boolean;
+  readonly has: (type: NamespaceType) => boolean;
+};
+
+/**
+ * Joins what has a path, makes what has none. In a new user namespace the stage waits until P has written the id maps, and
+ * becomes its root before it makes the other namespaces, which then belong to it.
+ */
+export function planNamespaces(spec: Spec): NamespacePlan {
+  const namespaces = spec.linux?.namespaces ?? [];
+  const find = (type: NamespaceType) => namespaces.find((namespace) => namespace.type === type);
+  const isJoined = (namespace: Namespace | undefined) =>
+    namespace?.path !== undefined && namespace.path !== "";
+  const isNew = (type: NamespaceType) => find(type) !== undefined && !isJoined(find(type));
+  const joined = JOIN_ORDER.map(find)
+    .filter((namespace) => namespace !== undefined)
+    .filter(isJoined);
+  checkNamespaces(spec, find("mount"), isNew);
+
+  const user = isNew("user") ? newUserNamespace(spec) : { parent: [], stage: [] };
+  const others = JOIN_ORDER.filter((type) => type !== "user" && isNew(type));
+  const flags = others.reduce((sum, type) => sum + NAMESPACE_FLAGS[type], 0);
+  return {
+    parent: user.parent,
+    stage: [
+      ...joinSteps(joined),
+      ...user.stage,
+      ...(flags === 0 ? [] : [{ op: "unshare", flags } as const]),
+      ...timeOffsetSteps(spec, isNew("time")),
+    ],
+    inUserNamespace: find("user") !== undefined,
+    isNew,
+    has: (type) => find(type) !== undefined,
+  };
+}
+
+function checkNamespaces(
+  spec: Spec,
+  mount: Namespace | undefined,
+  isNew: (type: NamespaceType) => boolean,
+): void {
+  const where = "linux.namespaces";
+  if (mount === undefined) unsupported(where, "a container without a mount namespace of its own");
+  if (!isNew("mount")) unsupported(where, "joining another container's mount namespace");
+  const mappings = (spec.linux?.uidMappings?.length ?? 0) + (spec.linux?.gidMappings?.length ?? 0);
+  if (mappings > 0 && !isNew("user")) invalid("linux.uidMappings", "id mappings need a new user namespace");
+  if (spec.linux?.timeOffsets !== undefined && !isNew("time")) {
+    invalid("linux.timeOffsets", "needs a new time namespace");
+  }
+}
+
+/** Every path is opened before the first is entered. */
+function joinSteps(joined: readonly Namespace[]): Step[] {
+  const name = (namespace: Namespace) => `namespace-${namespace.type}`;
+  const becomesRoot = joined.some((namespace) => namespace.type === "user") ? [becomeRoot] : [];
+  return [
+    ...joined.map(
+      (namespace): Step => ({
+        op: "open",
+        path: namespace.path ?? "",
+        flags: O.RDONLY,
+        as: name(namespace),
+      }),
+    ),
+    ...joined.flatMap((namespace): Step[] => [
+      { op: "setns", fd: name(namespace), type: NAMESPACE_FLAGS[namespace.type] },
+      { op: "close", fd: name(namespace) },
+    ]),
+    ...becomesRoot,
+  ];
+}
+
+/** Unmapped ids own nothing: root of the user namespace makes and owns the rest. */
+export const becomeRoot: Step = { op: "user", uid: 0, gid: 0, keepCapabilities: false };
+
+function newUserNamespace(spec: Spec): { parent: Step[]; stage: Step[] } {
+  const uid = mapText(spec.linux?.uidMappings, "linux.uidMappings");
+  const gid = mapText(spec.linux?.gidMappings, "linux.gidMappings");
+  return {
+    parent: [
+      { op: "sync", name: "user-namespace", side: "wait" },
+      { op: "id_map", uid, gid, denySetgroups: false },
+      { op: "sync", name: "id-maps", side: "send" },
+    ],
+    stage: [
+      { op: "unshare", flags: CLONE.NEWUSER },
+      { op: "sync", name: "user-namespace", side: "send" },
+      { op: "sync", name: "id-maps", side: "wait" },
+      becomeRoot,
+    ],
+  };
+}
+
+function mapText(mappings: readonly IdMapping[] | undefined, where: string): string {
+  if (mappings === undefined || mappings.length === 0) {
+    return invalid(where, "a new user namespace needs id mappings");
+  }
+  return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+}
+
+/** time_namespaces(7): offsets are set before the first process enters. */
+function timeOffsetSteps(spec: Spec, isNew: boolean): Step[] {
+  if (!isNew) return [];
+  return Object.entries(spec.linux?.timeOffsets ?? {}).map(([clock, { secs = 0, nanosecs = 0 }]) => ({
+    op: "write",
+    path: "/proc/self/timens_offsets",
+    text: `${clock} ${secs} ${nanosecs}\n`,
+  }));
+}

@@ -1,0 +1,90 @@
+import type { Process } from "@kata-containers/oci";
+import { RLIMIT } from "@kata-containers/sys";
+import { capabilityMasks } from "./capabilities.ts";
+import type { FdRef, Step } from "./plan.ts";
+import { invalid, unsupported } from "./refuse.ts";
+
+export type ProcessContext = {
+  readonly lastCapability: number;
+  /** The descriptor whose byte starts the process; absent: it starts at once. */
+  readonly startFd?: FdRef;
+  /** Descriptors that the process inherits besides 0 to 2. */
+  readonly pass: readonly number[];
+};
+
+/** The default of execvp(3)'s search, when the process has no PATH. */
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What is ours to refuse in a process, before anything is made. */
+export function checkProcess(process: Process): void {
+  const refuse = (key: keyof Process, what: string) => {
+    if (process[key] !== undefined && process[key] !== "") unsupported(`process.${key}`, what);
+  };
+  refuse("apparmorProfile", "AppArmor");
+  refuse("selinuxLabel", "SELinux");
+  refuse("scheduler", "a scheduling policy");
+  refuse("ioPriority", "an I/O priority");
+  refuse("execCPUAffinity", "CPU affinity");
+}
+
+/** Before the namespaces: rights and files that a user namespace takes away. */
+export function earlySteps(process: Process): Step[] {
+  if (process.oomScoreAdj === undefined) return [];
+  return [{ op: "write", path: "/proc/self/oom_score_adj", text: `${process.oomScoreAdj}` }];
+}
+
+/** A process's terminal, made in the devpts of `root`; none: its stdio is what it inherits. */
+export function terminalSteps(process: Process, root: FdRef, bindConsole: boolean): Step[] {
+  if (process.terminal !== true) return [];
+  const { user, consoleSize } = process;
+  return [
+    {
+      op: "console",
+      root,
+      bindConsole,
+      uid: user?.uid ?? 0,
+      ...(consoleSize === undefined ? {} : { rows: consoleSize.height, columns: consoleSize.width }),
+    },
+    { op: "controlling_terminal" },
+  ];
+}
+
+/** From the container's root to its program: who the process is, what it may, and the program. In runc's order. */
+export function processSteps(process: Process, context: ProcessContext): Step[] {
+  const { uid = 0, gid = 0, additionalGids, umask } = process.user ?? {};
+  const { bounding, ...sets } = capabilityMasks(process.capabilities, context.lastCapability);
+  const keep = context.startFd === undefined ? [] : [context.startFd];
+  const [file = ""] = process.args ?? [];
+  const env = process.env ?? [];
+  return [
+    ...rlimitSteps(process),
+    { op: "umask", mask: umask ?? 0o022 },
+    ...(process.terminal === true ? [] : [{ op: "chown_stdio", uid } as const]),
+    { op: "home", uid },
+    ...(process.noNewPrivileges === true ? [{ op: "no_new_privileges" } as const] : []),
+    { op: "bounding", keep: bounding },
+    { op: "user", uid, gid, groups: additionalGids ?? [], keepCapabilities: true },
+    { op: "close_others", keep, pass: context.pass },
+    // Before and not after the capabilities are dropped: root may enter any directory (as runc).
+    { op: "chdir", path: process.cwd },
+    { op: "capabilities", ...sets },
+    { op: "find_executable", file, path: pathOf(env) },
+    { op: "ready" },
+    ...(context.startFd === undefined ? [] : [{ op: "wait", fd: context.startFd } as const]),
+    { op: "exec", argv: process.args ?? [], env, program: "found" },
+  ];
+}
+
+function rlimitSteps(process: Process): Step[] {
+  return (process.rlimits ?? []).map(({ type, soft, hard }, index) => {
+    const entry = Object.entries(RLIMIT).find(([name]) => name === type);
+    if (entry === undefined)
+      invalid(`process.rlimits[${index}].type`, `unknown limit ${JSON.stringify(type)}`);
+    return { op: "rlimit", resource: entry[1], soft, hard };
+  });
+}
+
+function pathOf(env: readonly string[]): string {
+  const entry = env.findLast((variable) => variable.startsWith("PATH="));
+  return entry === undefined ? DEFAULT_PATH : entry.slice("PATH=".length);
+}
