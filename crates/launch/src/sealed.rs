@@ -14,6 +14,8 @@ pub fn is_sealed() -> Result<bool> {
 
 /// Starts again from a sealed copy, with the plan in a new descriptor 3. Returns only an error.
 pub fn run_sealed(plan: &[u8]) -> Result<()> {
+    // First, so that no later descriptor takes its number.
+    pass_plan(plan)?;
     let copy = memfd("kata-launch")?;
     let source = open("/proc/self/exe", libc::O_RDONLY)?;
     let length = fstat(source)?.st_size as usize;
@@ -26,7 +28,6 @@ pub fn run_sealed(plan: &[u8]) -> Result<()> {
         }
     }
     check(unsafe { libc::fcntl(copy, libc::F_ADD_SEALS, SEALS) })?;
-    pass_plan(plan)?;
     let argv = [c"kata-launch".as_ptr(), std::ptr::null()];
     let envp: [*const std::ffi::c_char; 1] = [std::ptr::null()];
     check(unsafe {
