@@ -1,2 +1,2 @@
-export { type CallOptions, connectDaemon, type DaemonClient } from "./client/daemon-client.ts";
+export { connectDaemon, type DaemonClient } from "./client/daemon-client.ts";
 export { ENDING, FORWARDED, SignalInbox } from "./signal-inbox.ts";

@@ -1,18 +1,11 @@
 import type { Init, Method } from "@kata-containers/protocols";
-import { Fd, isSysError, KataError, ops } from "@kata-containers/sys";
-import { createClient, fdTransport } from "@kata-containers/ttrpc";
-
-export interface CallOptions {
-  /** After it the call fails with DeadlineExceeded, and the daemon is told. */
-  readonly timeoutMs?: number;
-  /** Descriptors that go along; the request's `*Fd` fields count them from 1. They stay the caller's. */
-  readonly fds?: readonly number[];
-}
+import { isSysError, KataError } from "@kata-containers/sys";
+import { type CallOptions, connectUnix, createClient } from "@kata-containers/ttrpc";
 
 /** A connection to a sandbox's daemon. */
 export interface DaemonClient extends Disposable {
   /**
-   * One RPC of proto/daemon.proto: `daemon.call(Daemon.Start, { id }, { timeoutMs: 5000 })`.
+   * One RPC of proto/daemon.proto; a request's `*Fd` fields count `options.fds` from 1: `daemon.call(Daemon.Start, { id }, { timeoutMs: 5000 })`.
    * @throws KataError the daemon's, DeadlineExceeded, or Unavailable when the connection ends first
    */
   call<Req extends object, Res extends object>(
@@ -29,7 +22,7 @@ export interface DaemonClient extends Disposable {
  */
 export async function connectDaemon(path: string): Promise<DaemonClient | undefined> {
   try {
-    const client = createClient(fdTransport(new Fd(await ops.unixConnect(path))));
+    const client = createClient(await connectUnix(path));
     return {
       call: (method, request, options) => client.unary(method, request, options),
       [Symbol.dispose]: () => client.close(),

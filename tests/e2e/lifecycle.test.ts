@@ -1,0 +1,154 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { findTraces } from "../harness/leaks.ts";
+import { useRuntime } from "../harness/runtime.ts";
+
+const runtime = useRuntime();
+
+describe("a container's life", () => {
+  it("goes from created to running to stopped, and leaves nothing after delete", async () => {
+    const id = await runtime.create();
+    expect(await runtime.state(id)).toMatchObject({ id, status: "created", ociVersion: "1.0.2-dev" });
+    await runtime.ok(["start", id]);
+    const running = await runtime.state(id);
+    expect(running.status).toBe("running");
+    expect(readFileSync(`/proc/${running.pid}/cmdline`, "utf8")).toContain("kata-shim");
+    await runtime.ok(["kill", id, "KILL"]);
+    await expect.poll(async () => (await runtime.state(id)).status).toBe("stopped");
+    expect((await runtime.state(id)).pid).toBe(0);
+    await runtime.ok(["delete", id]);
+    expect(findTraces(runtime.traces())).toEqual([]);
+  });
+
+  it("refuses what does not fit its state, with runc's words", async () => {
+    const id = await runtime.create();
+    const early = await runtime.kata(["exec", id, "true"]);
+    expect(early.status).toBe(1);
+    expect(early.stderr).toContain("cannot exec in a container that is not running");
+    await runtime.ok(["start", id]);
+    const again = await runtime.kata(["start", id]);
+    expect(again.status).toBe(1);
+    expect(again.stderr).toContain("cannot start an already running container");
+    const deleted = await runtime.kata(["delete", id]);
+    expect(deleted.status).toBe(1);
+    expect(deleted.stderr).toContain(`cannot delete container ${id} that is not stopped: running`);
+    await runtime.ok(["kill", id, "9"]);
+    await expect.poll(async () => (await runtime.state(id)).status).toBe("stopped");
+    const killed = await runtime.kata(["kill", id, "TERM"]);
+    expect(killed.status).toBe(1);
+    expect(killed.stderr).toContain("container not running");
+    const started = await runtime.kata(["start", id]);
+    expect(started.status).toBe(1);
+    expect(started.stderr).toContain("cannot start a container that has stopped");
+  });
+
+  it("is ended by delete --force in any state, and a second one is no error", async () => {
+    const created = await runtime.create();
+    await runtime.ok(["delete", "--force", created]);
+    const running = await runtime.start();
+    await runtime.ok(["delete", "--force", running]);
+    await runtime.ok(["delete", "--force", running]);
+    expect(findTraces(runtime.traces())).toEqual([]);
+  });
+
+  it("is listed while it is there", async () => {
+    expect(await runtime.ok(["list", "--format", "json"])).toBe("null\n");
+    const id = await runtime.start();
+    const { pid, bundle } = await runtime.state(id);
+    expect(await runtime.ok(["list", "--quiet"])).toBe(`${id}\n`);
+    const [head, row] = (await runtime.ok(["list"])).split("\n");
+    expect(head).toMatch(/^ID +PID +STATUS +BUNDLE +CREATED +OWNER$/);
+    expect(row?.split(/ {3,}| +/).slice(0, 4)).toEqual([id, String(pid), "running", bundle]);
+    expect(JSON.parse(await runtime.ok(["list", "--format", "json"]))).toMatchObject([
+      { id, pid, status: "running", bundle, owner: "root" },
+    ]);
+  });
+
+  it("has stopped when its daemon was killed, and delete works from the record alone", async () => {
+    const id = await runtime.start();
+    const shim = (await runtime.state(id)).pid;
+    for (const line of findTraces(runtime.traces())) {
+      const pid = /^process (\d+): .*containerd-shim-kata-v2/.exec(line)?.[1];
+      if (pid !== undefined) process.kill(Number(pid), "SIGKILL");
+    }
+    await expect.poll(async () => (await runtime.state(id)).status).toBe("stopped");
+    await expect
+      .poll(() => findTraces(runtime.traces()).some((line) => line.startsWith(`process ${shim}:`)))
+      .toBe(false);
+    await runtime.ok(["delete", id]);
+    expect(findTraces(runtime.traces())).toEqual([]);
+  });
+
+  it("is not disturbed by a configuration that is broken, once it runs", async () => {
+    const id = await runtime.start();
+    const broken = ["--root", runtime.root, "--config", "/nowhere/configuration.toml"];
+    const before = runtime.globals;
+    runtime.globals = () => broken;
+    try {
+      expect((await runtime.state(id)).status).toBe("running");
+      expect(await runtime.ok(["list", "--quiet"])).toBe(`${id}\n`);
+      await runtime.ok(["kill", id, "KILL"]);
+      await expect.poll(async () => (await runtime.state(id)).status).toBe("stopped");
+      await runtime.ok(["delete", id]);
+    } finally {
+      runtime.globals = before;
+    }
+  });
+
+  it("runs once when two creates of one id race", async () => {
+    const id = runtime.newId();
+    const bundle = runtime.bundle({ args: ["sleep", "1000"] });
+    const create = () => runtime.spawn(["create", "--bundle", bundle, id], { stdio: "ignore" });
+    const statuses = await Promise.all(
+      [create(), create()].map((child) => new Promise((resolve) => child.on("exit", resolve))),
+    );
+    expect(statuses.sort()).toEqual([0, 1]);
+    expect((await runtime.state(id)).status).toBe("created");
+  });
+});
+
+describe("exec", () => {
+  it("runs another process in the container's namespaces, with its own environment, directory and user", async () => {
+    const id = await runtime.start({ env: ["OWN=1"] });
+    const script = "echo $OWN $MORE $(pwd) $(id -u):$(id -g); tr '\\0' ' ' < /proc/1/cmdline";
+    const out = await runtime.ok([
+      "exec",
+      "-e",
+      "MORE=2",
+      "--cwd",
+      "/tmp",
+      "--user",
+      "1000:1000",
+      id,
+      "sh",
+      "-c",
+      script,
+    ]);
+    expect(out).toBe("1 2 /tmp 1000:1000\nsleep 1000 ");
+  });
+
+  it("takes a process file, as docker gives it", async () => {
+    const id = await runtime.start();
+    const file = runtime.scratch.join("process.json");
+    writeFileSync(
+      file,
+      JSON.stringify({
+        args: ["sh", "-c", "echo $A; exit 3"],
+        env: ["PATH=/bin", "A=b"],
+        cwd: "/",
+        user: { uid: 0, gid: 0 },
+      }),
+    );
+    expect(await runtime.kata(["exec", "--process", file, id])).toEqual({
+      status: 3,
+      stdout: "b\n",
+      stderr: "",
+    });
+  });
+
+  it("passes on stdin and keeps stdout and stderr apart", async () => {
+    const id = await runtime.start();
+    const ended = await runtime.kata(["exec", id, "sh", "-c", "cat; echo bad >&2"], { input: "good\n" });
+    expect(ended).toEqual({ status: 0, stdout: "good\n", stderr: "bad\n" });
+  });
+});
