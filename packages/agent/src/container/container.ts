@@ -1,5 +1,5 @@
 import type { Process, Spec } from "@kata-containers/oci";
-import { KataError, readText, SIG } from "@kata-containers/sys";
+import { isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import { isSignalHandled } from "../process/signal-handled.ts";
@@ -78,7 +78,7 @@ export class Container {
     this.#starting.add(execId);
     try {
       using _expected = this.#waiter.expect();
-      const launched = await this.#launcher.exec(this.id, this.#spec, this.init.pid, process);
+      const launched = await this.#launcher.exec(this.id, this.#spec, this.init.pidfd, process);
       this.#processes.set(execId, new GuestProcess(execId, launched, this.#waiter));
     } finally {
       this.#starting.delete(execId);
@@ -106,7 +106,7 @@ export class Container {
       process === this.init && signal === SIG.SIGTERM && !isSignalHandled(statusOf(process.pid), signal);
     process.signal(dropped ? SIG.SIGKILL : signal);
     if (execId !== "") return;
-    for (const other of this.#processes.values()) if (other !== process) other.signal(signal);
+    for (const pid of this.#created.pids()) if (pid !== process.pid) signalPid(pid, signal);
   }
 
   /** Waits for a process's end. */
@@ -134,6 +134,15 @@ export class Container {
   /** Gives back what it held. Only after {@link kill}. */
   destroy(): void {
     this.#created.destroy();
+  }
+}
+
+function signalPid(pid: number, signal: number): void {
+  try {
+    ops.kill(pid, signal);
+  } catch (error) {
+    // It has ended meanwhile.
+    if (!isSysError(error, "ESRCH")) throw error;
   }
 }
 

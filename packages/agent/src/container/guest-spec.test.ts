@@ -9,7 +9,11 @@ const spec = {
 };
 
 test("a container gets pid and mount namespaces of its own and the sandbox's ipc and uts", () => {
-  const namespaces = [{ type: "network", path: "/proc/1/ns/net" }, { type: "ipc" }, { type: "cgroup" }] as const;
+  const namespaces = [
+    { type: "network", path: "/proc/1/ns/net" },
+    { type: "ipc" },
+    { type: "cgroup" },
+  ] as const;
   expect(guestSpec({ ...spec, linux: { namespaces } }, shared).linux?.namespaces).toEqual([
     { type: "pid" },
     { type: "mount" },
@@ -32,5 +36,7 @@ test("a pid namespace to join is refused", () => {
 
 test("a root outside of the run directory is refused", () => {
   expect(() => guestSpec({ ...spec, root: { path: "/" } }, shared)).toThrow("root.path");
-  expect(() => guestSpec({ ...spec, root: { path: "/run/kata-containers/../.." } }, shared)).toThrow("root.path");
+  expect(() => guestSpec({ ...spec, root: { path: "/run/kata-containers/../.." } }, shared)).toThrow(
+    "root.path",
+  );
 });

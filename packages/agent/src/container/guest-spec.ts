@@ -22,7 +22,10 @@ function guestNamespaces(spec: Spec, shared: SharedNamespaces): Namespace[] {
   const asked = spec.linux?.namespaces ?? [];
   const joins = asked.find(({ type, path }) => type === "pid" && path !== undefined && path !== "");
   if (joins !== undefined) {
-    throw new KataError("FailedPrecondition", `OCI: cannot join the pid namespace ${joins.path}: it is the host's`);
+    throw new KataError(
+      "FailedPrecondition",
+      `OCI: cannot join the pid namespace ${joins.path}: it is the host's`,
+    );
   }
   // A user or cgroup namespace is the container's own matter; the others are decided here.
   const own = asked.filter(({ type }) => type === "user" || type === "cgroup").map(({ type }) => ({ type }));

@@ -7,7 +7,7 @@ export interface CreatedContainer extends LaunchedProcess {
   start(): void;
   /** Every pid in the container's control group. */
   pids(): number[];
-  /** Kills what is left of it and removes its control group; waits for neither. */
+  /** Removes its control groups; every process of it must have ended. */
   destroy(): void;
 }
 
@@ -15,6 +15,6 @@ export interface CreatedContainer extends LaunchedProcess {
 export interface Launcher {
   /** @throws KataError with what failed, on what, why; nothing is left then */
   create(id: string, spec: Spec): Promise<CreatedContainer>;
-  /** Starts one more process in a container whose init process has `pid`. */
-  exec(id: string, spec: Spec, pid: number, process: Process): Promise<LaunchedProcess>;
+  /** Starts one more process in a container, whose init process `pidfd` refers to. */
+  exec(id: string, spec: Spec, pidfd: number, process: Process): Promise<LaunchedProcess>;
 }

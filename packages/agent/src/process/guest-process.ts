@@ -16,12 +16,13 @@ export interface LaunchedProcess {
 export class GuestProcess {
   readonly execId: string;
   readonly pid: number;
+  /** Closed when the process has ended. */
+  readonly pidfd: number;
   readonly streams: Streams;
   /** Resolves with the status a shell would give, when the process has ended and its output has been drained. */
   readonly exited: Promise<number>;
   /** Set once WaitProcess has been answered. */
   waitedFor = false;
-  readonly #pidfd: number;
   readonly #master: number | undefined;
   #status: number | undefined;
 
@@ -29,7 +30,7 @@ export class GuestProcess {
     this.execId = execId;
     this.pid = launched.pid;
     this.streams = launched.streams;
-    this.#pidfd = launched.pidfd;
+    this.pidfd = launched.pidfd;
     this.#master = launched.master;
     this.exited = waiter.wait(launched.pid, launched.pidfd).then((status) => this.#end(shellStatus(status)));
   }
@@ -49,7 +50,7 @@ export class GuestProcess {
   signal(signal: number): void {
     if (this.#status !== undefined) return;
     try {
-      ops.pidfdSendSignal(this.#pidfd, signal);
+      ops.pidfdSendSignal(this.pidfd, signal);
     } catch (error) {
       // ESRCH: it has just ended, and the reaper has not told yet.
       if (!isSysError(error, "ESRCH")) throw error;
@@ -69,7 +70,7 @@ export class GuestProcess {
     this.streams.input.finish();
     this.streams.stdout.finish();
     this.streams.stderr?.finish();
-    ops.close(this.#pidfd);
+    ops.close(this.pidfd);
     return status;
   }
 }

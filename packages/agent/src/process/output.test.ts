@@ -70,8 +70,8 @@ test("what was written before the end is read after it, although a grandchild ho
   expect(output.ended).toBe(false);
   expect(size(await output.read(2))).toBe(2);
   expect(size(await output.read(2))).toBe(1);
-  expect(output.ended).toBe(true);
   await expect(output.read(2)).rejects.toThrow(/^EOF$/);
+  expect(output.ended).toBe(true);
 });
 
 test("a read that waits when the process ends gets what came with the end", async () => {

@@ -22,6 +22,7 @@ export class Output {
   readonly #rest: Uint8Array[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #finished = false;
+  #endTold = false;
 
   /**
    * @param fd the reading end, or a terminal's master; non-blocking, ours from now on
@@ -42,9 +43,9 @@ export class Output {
     return mine;
   }
 
-  /** True when every byte has been read and none will come. */
+  /** True when the process has ended, every byte has been read, and a reader has been told so. */
   get ended(): boolean {
-    return this.#finished && this.#rest.length === 0;
+    return this.#finished && this.#endTold;
   }
 
   /** The process has ended: keeps what is there, closes the descriptor. */
@@ -61,10 +62,10 @@ export class Output {
         const block = await ops.readBlock(this.#fd, max);
         if (block.len > 0) return { block };
         // Every writer is gone; the process itself may go on.
-        throw endOfFile();
+        throw this.#end();
       } catch (error) {
         // EIO: no slave of the terminal is open. ECANCELED: finish() was quicker, the rest is ours.
-        if (isSysError(error, "EIO")) throw endOfFile();
+        if (isSysError(error, "EIO")) throw this.#end();
         if (!isSysError(error, "ECANCELED")) throw error;
       }
     }
@@ -73,10 +74,15 @@ export class Output {
 
   #takeRest(max: number): Uint8Array {
     const first = this.#rest.shift();
-    if (first === undefined) throw endOfFile();
+    if (first === undefined) throw this.#end();
     if (first.length <= max) return first;
     this.#rest.unshift(first.subarray(max));
     return first.subarray(0, max);
+  }
+
+  #end(): KataError {
+    this.#endTold = true;
+    return endOfFile();
   }
 
   #drain(): void {

@@ -1,4 +1,4 @@
-import { type ExitStatus, ops, SIG } from "@kata-containers/sys";
+import { type ExitStatus, type Ops, ops, readText, SIG, setOps } from "@kata-containers/sys";
 
 /** How the agent learns that a process it started has ended. */
 export interface ChildWaiter {
@@ -33,6 +33,28 @@ export class Reaper implements ChildWaiter {
     }
   }
 
+  /**
+   * Makes `ops.waitPidfd` ask the reaper, so that code which waits for its own children (launch) and PID 1 do not take
+   * each other's statuses. Call it once, first of all.
+   */
+  install(): void {
+    const native = ops;
+    const table: Ops = Object.create(native);
+    const spawned = new Map<number, number>();
+    table.spawn = (args) => {
+      const child = native.spawn(args);
+      spawned.set(child.pidfd, child.pid);
+      return child;
+    };
+    table.waitPidfd = (pidfd) => {
+      const pid = spawned.get(pidfd) ?? pidOf(pidfd);
+      spawned.delete(pidfd);
+      // Reaped already: whoever asks so late wants its end, not its status.
+      return pid > 0 ? this.wait(pid) : Promise.resolve({ pid, code: 0 });
+    };
+    setOps(table);
+  }
+
   /** Reaps every child that has ended by now. One SIGCHLD may stand for many of them. */
   reap(): void {
     for (let status = ops.reapAny(); status !== undefined; status = ops.reapAny()) {
@@ -63,6 +85,11 @@ export class Reaper implements ChildWaiter {
       },
     };
   }
+}
+
+/** A pidfd's process, by /proc/self/fdinfo (pidfd_open(2)); -1 when it has ended and been reaped. */
+function pidOf(pidfd: number): number {
+  return Number(/^Pid:\s*(-?\d+)$/m.exec(readText(`/proc/self/fdinfo/${pidfd}`))?.[1] ?? -1);
 }
 
 /** The status a shell would give: the exit code, or 128 plus the signal. */

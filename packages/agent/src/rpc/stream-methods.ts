@@ -1,14 +1,14 @@
 import {
   type CloseStdinRequest,
-  ReadStreamResponse,
   type ReadStreamRequest,
+  ReadStreamResponse,
   type TtyWinResizeRequest,
   type WriteStreamRequest,
 } from "@kata-containers/protocols";
 import { KataError } from "@kata-containers/sys";
 import { bulk } from "@kata-containers/ttrpc";
-import { type Output, endOfFile } from "../process/output.ts";
 import type { GuestProcess } from "../process/guest-process.ts";
+import { endOfFile } from "../process/output.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** What one answer carries at most: well below ttRPC's 4 MiB a message. */
@@ -22,20 +22,25 @@ export const streamMethods = (sandbox: Sandbox) => {
   const processOf = ({ containerId, execId }: { containerId: string; execId: string }): GuestProcess =>
     sandbox.container(containerId).process(execId);
 
-  const read = async (request: ReadStreamRequest, output: Output | undefined) => {
-    if (output === undefined) throw endOfFile();
+  const read = async (request: ReadStreamRequest, stream: "stdout" | "stderr") => {
+    const container = sandbox.container(request.containerId);
+    const output = container.process(request.execId).streams[stream];
     if (request.len < 1) throw new KataError("InvalidArgument", "len: 0 bytes asked for");
+    // A terminal has no standard error.
+    if (output === undefined) throw endOfFile();
     try {
       const chunk = await output.read(Math.min(request.len, MAX_READ));
-      return "block" in chunk ? bulk(DATA_FIELD, chunk.block) : ReadStreamResponse.create({ data: chunk.bytes });
+      return "block" in chunk
+        ? bulk(DATA_FIELD, chunk.block)
+        : ReadStreamResponse.create({ data: chunk.bytes });
     } finally {
-      if (output.ended) sandbox.container(request.containerId).forgetSpent(request.execId);
+      if (output.ended) container.forgetSpent(request.execId);
     }
   };
 
   return {
-    ReadStdout: (request: ReadStreamRequest) => read(request, processOf(request).streams.stdout),
-    ReadStderr: (request: ReadStreamRequest) => read(request, processOf(request).streams.stderr),
+    ReadStdout: (request: ReadStreamRequest) => read(request, "stdout"),
+    ReadStderr: (request: ReadStreamRequest) => read(request, "stderr"),
 
     WriteStdin: async (request: WriteStreamRequest) => ({
       len: await processOf(request).streams.input.write(request.data),
@@ -48,7 +53,8 @@ export const streamMethods = (sandbox: Sandbox) => {
 
     TtyWinResize: async (request: TtyWinResizeRequest) => {
       const { row, column: col } = request;
-      if (row > MAX_SIDE || col > MAX_SIDE) throw new KataError("InvalidArgument", `size ${row}x${col}: at most ${MAX_SIDE}`);
+      if (row > MAX_SIDE || col > MAX_SIDE)
+        throw new KataError("InvalidArgument", `size ${row}x${col}: at most ${MAX_SIDE}`);
       processOf(request).resize({ row, col });
       return {};
     },

@@ -39,8 +39,10 @@ export class Sandbox {
 
   /** @throws KataError AlreadyExists the second time, Unimplemented for a shared pid namespace */
   async create(request: CreateSandboxRequest): Promise<void> {
-    if (this.#running !== undefined) throw new KataError("AlreadyExists", "the sandbox has been created already");
-    if (request.sandboxPidns) throw new KataError("Unimplemented", "sandbox_pidns: containers cannot share a pid namespace yet");
+    if (this.#running !== undefined)
+      throw new KataError("AlreadyExists", "the sandbox has been created already");
+    if (request.sandboxPidns)
+      throw new KataError("Unimplemented", "sandbox_pidns: containers cannot share a pid namespace yet");
     await using undo = new Undo();
     for (const { name, parameters } of request.kernelModules) this.#parts.modules.require(name, parameters);
     const namespaces = makeSharedNamespaces(request.hostname);
@@ -65,8 +67,10 @@ export class Sandbox {
    * @throws KataError FailedPrecondition without a sandbox, AlreadyExists for an id in use
    */
   async createContainer(id: string, execId: string, spec: Spec, storages: readonly Storage[]): Promise<void> {
-    if (this.#running === undefined) throw new KataError("FailedPrecondition", "there is no sandbox: call CreateSandbox first");
-    if (this.#containers.has(id) || this.#creating.has(id)) throw new KataError("AlreadyExists", `container ${id}`);
+    if (this.#running === undefined)
+      throw new KataError("FailedPrecondition", "there is no sandbox: call CreateSandbox first");
+    if (this.#containers.has(id) || this.#creating.has(id))
+      throw new KataError("AlreadyExists", `container ${id}`);
     const guest = guestSpec(spec, this.#running.namespaces);
     this.#creating.add(id);
     try {

@@ -1,7 +1,7 @@
 import { MNT, MS, mkdirp, ops } from "@kata-containers/sys";
 import { checkRunPath } from "../check.ts";
-import { mountOptions } from "./mount-options.ts";
 import type { StorageDriver } from "./driver.ts";
+import { mountOptions } from "./mount-options.ts";
 
 /** A directory of the share at a second place. */
 export const bindStorage: StorageDriver = ({ source, options, mountPoint }) => {

@@ -1,6 +1,6 @@
 import { MNT, mkdirp, ops } from "@kata-containers/sys";
-import { mountOptions } from "./mount-options.ts";
 import type { StorageDriver } from "./driver.ts";
+import { mountOptions } from "./mount-options.ts";
 
 /** A tmpfs of the guest that containers share (an emptyDir in memory). */
 export const ephemeralStorage: StorageDriver = ({ options, mountPoint }) => {

@@ -1,6 +1,6 @@
 import { MNT, mkdirp, ops } from "@kata-containers/sys";
-import { mountOptions } from "./mount-options.ts";
 import type { StorageDriver } from "./driver.ts";
+import { mountOptions } from "./mount-options.ts";
 
 /** The host's share: `source` is the device's tag. */
 export const virtioFsStorage: StorageDriver = ({ source, options, mountPoint }, modules) => {

@@ -1,0 +1,110 @@
+import {
+  type Compiled,
+  compileContainer,
+  compileExec,
+  type HostFacts,
+  launch,
+  readHostFacts,
+} from "@kata-containers/launch";
+import type { Process, Spec } from "@kata-containers/oci";
+import { Fd, type Logger, ops, Undo } from "@kata-containers/sys";
+import { KATA_LAUNCH, RUN } from "../paths.ts";
+import type { LaunchedProcess } from "../process/guest-process.ts";
+import { Pipes, terminalStreams } from "../process/stdio.ts";
+import { pidsOf, removeCgroup } from "./cgroup.ts";
+import type { CreatedContainer, Launcher } from "./launcher.ts";
+
+/** The descriptors of kata-launch behind its own: where the plan finds what it names. */
+const EXTRA_FD = 5;
+
+export interface KataLauncherOptions {
+  readonly launchPath?: string;
+  /** Bytes a stdio pipe holds. */
+  readonly pipeSize: number;
+  readonly log: Logger;
+}
+
+/** Starts processes by compiling a plan and having kata-launch execute it. */
+export class KataLauncher implements Launcher {
+  readonly #launchPath: string;
+  readonly #pipeSize: number;
+  readonly #log: Logger;
+  /** Each container's own, for what is executed in it later. */
+  readonly #compiled = new Map<string, Compiled>();
+  #facts: HostFacts | undefined;
+
+  constructor({ launchPath = KATA_LAUNCH, pipeSize, log }: KataLauncherOptions) {
+    this.#launchPath = launchPath;
+    this.#pipeSize = pipeSize;
+    this.#log = log;
+  }
+
+  async create(id: string, spec: Spec): Promise<CreatedContainer> {
+    const startFd = EXTRA_FD;
+    const compiled = compileContainer(spec, this.#hostFacts(), { id, bundle: `${RUN}/${id}`, startFd });
+    for (const warning of compiled.warnings) this.#log.warn(warning, { container: id });
+    await using undo = new Undo();
+    const [reader = -1, writer = -1] = ops.pipe();
+    using gate = new Fd(reader);
+    const starter = undo.use(new Fd(writer));
+    undo.defer(() => removeCgroups(compiled));
+    const launched = await this.#launch(
+      compiled.plan,
+      spec.process,
+      [{ from: gate.number, to: startFd }],
+      "ready",
+    );
+    undo.commit();
+    this.#compiled.set(id, compiled);
+    return {
+      ...launched,
+      start: () => {
+        ops.writeSync(starter.number, Uint8Array.of(0));
+        starter.close();
+      },
+      pids: () => compiled.cgroups.slice(0, 1).flatMap(({ directory }) => pidsOf(directory)),
+      destroy: () => {
+        starter.close();
+        this.#compiled.delete(id);
+        removeCgroups(compiled);
+      },
+    };
+  }
+
+  async exec(id: string, spec: Spec, pidfd: number, process: Process): Promise<LaunchedProcess> {
+    const cgroups = this.#compiled.get(id)?.cgroups ?? [];
+    const plan = compileExec(spec, process, this.#hostFacts(), { containerPidfd: EXTRA_FD, cgroups });
+    return this.#launch(plan, process, [{ from: pidfd, to: EXTRA_FD }], "exec");
+  }
+
+  async #launch(
+    plan: Compiled["plan"],
+    process: Process | undefined,
+    extra: readonly { from: number; to: number }[],
+    until: "ready" | "exec",
+  ): Promise<LaunchedProcess> {
+    const launchPath = this.#launchPath;
+    if (process?.terminal === true) {
+      const { pid, pidfd, console } = await launch(plan, { launchPath, fds: extra, until });
+      const master = console?.release() ?? -1;
+      return { pid, pidfd: pidfd.release(), master, streams: terminalStreams(master) };
+    }
+    using pipes = new Pipes(this.#pipeSize);
+    const { pid, pidfd } = await launch(plan, { launchPath, fds: [...pipes.fds, ...extra], until });
+    return { pid, pidfd: pidfd.release(), master: undefined, streams: pipes.streams() };
+  }
+
+  /** What the virtual machine enforces itself is not asked of the container: its devices and system calls are the guest's. */
+  #hostFacts(): HostFacts {
+    this.#facts ??= readHostFacts({
+      rootIsInitramfs: false,
+      seccomp: "unsupported-warn",
+      devicesOnV2: "unsupported-warn",
+    });
+    return this.#facts;
+  }
+}
+
+function removeCgroups({ cgroups }: Compiled): void {
+  for (const { directory } of cgroups) removeCgroup(directory);
+}
