@@ -1,3 +1,7 @@
+export * from "./confine/confinement.ts";
+export * from "./confine/libraries.ts";
+export * from "./confine/small-root.ts";
+export * from "./container.ts";
 export * from "./hypervisor/accelerator.ts";
 export * from "./hypervisor/hypervisor.ts";
 export * from "./paths.ts";
@@ -9,7 +13,9 @@ export * from "./persist/record.ts";
 export * from "./persist/store.ts";
 export * from "./persist/undo.ts";
 export * from "./phases.ts";
+export * from "./process.ts";
 export * from "./resource/cgroup.ts";
+export * from "./sandbox.ts";
 export * from "./spec/guest-spec.ts";
 export * from "./spec/shared-mounts.ts";
 export * from "./states.ts";

@@ -51,7 +51,11 @@ export async function spawnConfined(
         stage: [],
         init: confinedSteps(program, confinement.cgroupProcs, ops.getpid()),
       },
-      { launchPath: confinement.launchPath, fds: [{ from: stderr.number, to: 2 }, ...program.fds] },
+      {
+        launchPath: confinement.launchPath,
+        until: "exec",
+        fds: [{ from: stderr.number, to: 2 }, ...program.fds],
+      },
     );
     return confinedProcess(started.pid, started.pidfd, lastLine);
   } catch (cause) {
@@ -95,11 +99,11 @@ function ownRoot(root: string): Step[] {
   ];
 }
 
-function confinedProcess(pid: number, pidfd: number, lastLine: () => string): ConfinedProcess {
+function confinedProcess(pid: number, pidfd: Fd, lastLine: () => string): ConfinedProcess {
   let over = false;
-  const ended = ops.waitPidfd(pidfd).then((status) => {
+  const ended = ops.waitPidfd(pidfd.number).then((status) => {
     over = true;
-    ops.close(pidfd);
+    pidfd.close();
     return status;
   });
   return {
@@ -107,7 +111,7 @@ function confinedProcess(pid: number, pidfd: number, lastLine: () => string): Co
     ended,
     lastWords: lastLine,
     async kill() {
-      if (!over) ops.pidfdSendSignal(pidfd, SIG.SIGKILL);
+      if (!over) ops.pidfdSendSignal(pidfd.number, SIG.SIGKILL);
       await ended;
     },
     endsWithin: (ms) =>

@@ -1,4 +1,14 @@
-import { Fd, KataError, LOCK, O, ops, readText, removeTree, writeFileAtomic } from "@kata-containers/sys";
+import {
+  Fd,
+  isSysError,
+  KataError,
+  LOCK,
+  O,
+  ops,
+  readText,
+  removeTree,
+  writeFileAtomic,
+} from "@kata-containers/sys";
 import { INDEX_DIR, sandboxHash, stateDir } from "../paths.ts";
 import { parseRecord, type SandboxRecord } from "./record.ts";
 import type { Store } from "./store.ts";

@@ -17,9 +17,10 @@ export function daemonAlive(record: SandboxRecord): boolean {
  * Removes from the host all that a record names, in reverse order of making; the record itself and its directory are
  * the store's to remove afterwards. May be called any number of times, at any stage of a half-made sandbox. Kills a
  * process only when its start time matches, and what lives in cgroups that were made for the sandbox.
+ * @param self pid of a process in the record that is left alone: the daemon that undoes itself
  * @throws KataError Internal with the first failure, after everything else was tried.
  */
-export async function undoFromRecord(record: SandboxRecord): Promise<void> {
+export async function undoFromRecord(record: SandboxRecord, self = 0): Promise<void> {
   const sameBoot = record.bootId === currentBootId();
   let failure: unknown;
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {
@@ -31,7 +32,9 @@ export async function undoFromRecord(record: SandboxRecord): Promise<void> {
   };
   const reversed = record.resources.toReversed();
   if (sameBoot) {
-    for (const each of daemonFirst(reversed)) await attempt(() => killIdentity(each.identity));
+    for (const { identity } of daemonFirst(reversed)) {
+      if (identity.pid !== self) await attempt(() => killIdentity(identity));
+    }
     for (const each of reversed) if (each.kind === "cgroup") await attempt(() => killCgroup(each.path));
   }
   for (const each of reversed) await attempt(() => release(each));

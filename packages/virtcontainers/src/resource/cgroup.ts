@@ -1,4 +1,4 @@
-import { KataError, O, ops, readText, sleep } from "@kata-containers/sys";
+import { exists, isSysError, KataError, O, ops, readText, sleep } from "@kata-containers/sys";
 import { identityOf, killIdentity } from "../persist/process-identity.ts";
 
 /** One mounted cgroup hierarchy: cgroup v2's, or one of v1's with its controllers. */
@@ -114,6 +114,14 @@ function inheritCpuset(parent: string, child: string): void {
 
 export function joinCgroup(procsFiles: readonly string[], pid: number): void {
   for (const file of procsFiles) ops.writeFile(file, ops.utf8Encode(String(pid)), O.WRONLY, 0);
+}
+
+/** Moves this process to the root of every hierarchy, so that the cgroup it was in can be removed. */
+export function leaveCgroup(): void {
+  joinCgroup(
+    hostHierarchies().map((each) => `${each.mount}/cgroup.procs`),
+    ops.getpid(),
+  );
 }
 
 /** Kills every process in the cgroup and waits for their ends. */

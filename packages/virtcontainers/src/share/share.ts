@@ -18,13 +18,19 @@ export interface ShareServer {
   stop(): Promise<void>;
 }
 
-/** What `ShareDriver.start` returns: the server, and the descriptor that the VMM takes its side from (owned by the caller). */
-export type StartedShare = { readonly server: ShareServer; readonly vmmFd: number };
+/** A share that waits for its server and for the VMM. */
+export interface OpenShare {
+  /** Connected to where the server will answer: the VMM inherits it. */
+  readonly vmmFd: number;
+  /** Starts the server. @throws KataError naming it and the reason */
+  serve(): Promise<ShareServer>;
+  /** Closes this side's descriptors, which server and VMM have by then. */
+  close(): void;
+}
 
 /** A way to show a directory of the host to the guest. */
 export interface ShareDriver {
   readonly name: string;
   readonly guestMount: GuestMount;
-  /** @throws KataError naming the server and the reason. */
-  start(): Promise<StartedShare>;
+  open(): Promise<OpenShare>;
 }

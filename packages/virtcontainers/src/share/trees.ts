@@ -44,6 +44,11 @@ export class ShareTrees {
     this.#attached.set(name, { path, directory: options.directory });
   }
 
+  /** Makes an attached tree read-only on this side, after what had to be written is written. */
+  makeReadOnly(name: string): void {
+    ops.mountSetattr(AT.FDCWD, `${this.#dir}/${name}`, AT.RECURSIVE, { set: MOUNT_ATTR.RDONLY });
+  }
+
   /** Detaches `name`, if it is attached; what held files open in it keeps them. */
   detach(name: string): void {
     const tree = this.#attached.get(name);

@@ -3,7 +3,7 @@ import { Fd, KataError, ops } from "@kata-containers/sys";
 import { type Confinement, SOCKET_DIR } from "../confine/confinement.ts";
 import { spawnConfined } from "../confine/spawn.ts";
 import { SHARE_TAG } from "../paths.ts";
-import type { ShareDriver, StartedShare } from "./share.ts";
+import type { OpenShare, ShareDriver } from "./share.ts";
 
 const LISTEN_FD = 5;
 
@@ -33,28 +33,23 @@ export function createVirtioFs(config: KataConfig, confinement: Confinement): Sh
   return {
     name: "virtio-fs",
     guestMount: { driver: "virtio-fs", source: SHARE_TAG, fstype: "virtiofs", options: [] },
-    async start(): Promise<StartedShare> {
+    async open(): Promise<OpenShare> {
       const { listener, connection } = await connectedPair();
-      using listening = listener;
-      try {
-        const process = await spawnConfined(
-          {
-            name: "virtiofsd",
-            path,
-            argv: [path, ...virtiofsdArguments(confinement.shareDir, cache, LISTEN_FD), ...extra],
-            fds: [{ from: listening.number, to: LISTEN_FD }],
-            root: undefined,
-            capabilities: CAPABILITIES,
-          },
-          confinement,
-        );
-        const { identity, ended } = process;
-        const server = { identity, ended, lastWords: () => process.lastWords(), stop: () => process.kill() };
-        return { server, vmmFd: connection };
-      } catch (error) {
-        ops.close(connection);
-        throw error;
-      }
+      const argv = [path, ...virtiofsdArguments(confinement.shareDir, cache, LISTEN_FD), ...extra];
+      const fds = [{ from: listener.number, to: LISTEN_FD }];
+      const program = { name: "virtiofsd", path, argv, fds, root: undefined, capabilities: CAPABILITIES };
+      return {
+        vmmFd: connection.number,
+        async serve() {
+          const process = await spawnConfined(program, confinement);
+          const { identity, ended } = process;
+          return { identity, ended, lastWords: () => process.lastWords(), stop: () => process.kill() };
+        },
+        close() {
+          listener.close();
+          connection.close();
+        },
+      };
     },
   };
 }
@@ -81,11 +76,11 @@ export function virtiofsdArguments(shareDir: string, cache: string, listenFd: nu
  * virtiofsd wants a listening socket and QEMU a connected one, both inherited: the socket has a name in the daemon's
  * own root for as long as it takes to connect.
  */
-async function connectedPair(): Promise<{ listener: Fd; connection: number }> {
+async function connectedPair(): Promise<{ listener: Fd; connection: Fd }> {
   const path = `${SOCKET_DIR}/share.sock`;
   const listener = new Fd(ops.unixListen(path, 1));
   try {
-    return { listener, connection: await ops.unixConnect(path) };
+    return { listener, connection: new Fd(await ops.unixConnect(path)) };
   } catch (cause) {
     listener.close();
     throw KataError.from(cause, "cannot connect to virtiofsd's socket");

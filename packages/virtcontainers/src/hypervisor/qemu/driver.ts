@@ -1,6 +1,6 @@
 import type { KataConfig } from "@kata-containers/config";
-import { Fd, KataError, ops, SOCK } from "@kata-containers/sys";
-import type { Confinement } from "../../confine/confinement.ts";
+import { exists, Fd, KataError, ops, SOCK } from "@kata-containers/sys";
+import { type Confinement, VMM_ROOT } from "../../confine/confinement.ts";
 import { type ConfinedProcess, spawnConfined } from "../../confine/spawn.ts";
 import type { Capabilities, Hypervisor, Vm, VmConfig, VmDescriptors } from "../hypervisor.ts";
 import { registerHypervisor } from "../registry.ts";
@@ -19,6 +19,13 @@ const CAPABILITIES: Capabilities = {
   pause: false,
   save: false,
 };
+
+/** A firmware that does nothing but enter the kernel: 0.03 to 0.15 s faster than SeaBIOS (guest/README.md). */
+const QBOOT = "/usr/share/qemu/qboot.rom";
+
+function firmware(): { bios?: string } {
+  return exists(VMM_ROOT + QBOOT) ? { bios: QBOOT } : {};
+}
 
 const FD = { qmp: 5, agent: 6, share: 7, console: 8 } as const;
 
@@ -60,7 +67,7 @@ class Qemu implements Hypervisor {
         {
           name: "QEMU",
           path,
-          argv: [path, ...qemuArguments(config, fds, { kernel, initrd })],
+          argv: [path, ...qemuArguments(config, fds, { kernel, initrd, ...firmware() })],
           fds: inherited,
           root: this.#confinement.vmmRoot,
           capabilities: 0,

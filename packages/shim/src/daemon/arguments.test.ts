@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { parseDaemonArguments } from "./arguments.ts";
+
+const all = ["--daemon", "--id", "c", "--root", "/r", "--config", "/c", "--netns-fd", "4"];
+
+test("reads what kata-runtime gives", () => {
+  const parsed = { id: "c", root: "/r", config: "/c", netnsFd: 4, debug: false };
+  expect(parseDaemonArguments(all)).toEqual(parsed);
+  expect(parseDaemonArguments([...all, "--debug"])).toEqual({ ...parsed, debug: true });
+});
+
+test("a missing, empty or unknown option is named", () => {
+  expect(() => parseDaemonArguments(all.slice(0, -4))).toThrow("--config is missing");
+  expect(() => parseDaemonArguments([...all, "--x", "1"])).toThrow("--x");
+  expect(() => parseDaemonArguments([...all, "--id"])).toThrow("--id");
+  expect(() => parseDaemonArguments([...all.slice(0, -1), "x"])).toThrow("--netns-fd x");
+});
+
+test("containerd's verbs say that they are not there yet", () => {
+  expect(() => parseDaemonArguments(["-namespace", "n", "start"])).toThrow(/not there yet/);
+});

@@ -1,0 +1,63 @@
+import { KataError } from "@kata-containers/sys";
+
+/** The daemon's command line, as kata-runtime gives it. */
+export type DaemonArguments = {
+  readonly id: string;
+  /** Directory of records. */
+  readonly root: string;
+  readonly config: string;
+  /** Descriptor of the network namespace to join. */
+  readonly netnsFd: number | undefined;
+  readonly debug: boolean;
+};
+
+const VALUES = ["--id", "--root", "--config", "--netns-fd"] as const;
+
+/**
+ * Reads `--daemon --id ID --root ROOT --config FILE [--netns-fd N] [--debug]`. containerd's own verbs are not there yet.
+ * @throws KataError InvalidArgument, Unimplemented
+ */
+export function parseDaemonArguments(args: readonly string[]): DaemonArguments {
+  if (!args.includes("--daemon")) {
+    const verb = args.find((each) => !each.startsWith("-")) ?? "its command line";
+    throw new KataError(
+      "Unimplemented",
+      `${verb} of containerd's shim API is not there yet (use kata-runtime)`,
+    );
+  }
+  const values = new Map<string, string>();
+  let debug = false;
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? "";
+    if (arg === "--daemon") continue;
+    if (arg === "--debug") {
+      debug = true;
+      continue;
+    }
+    const value = args[++at];
+    if (!VALUES.some((each) => each === arg) || value === undefined) {
+      throw new KataError("InvalidArgument", `${arg}: unknown option, or one without its value`);
+    }
+    values.set(arg, value);
+  }
+  const netns = values.get("--netns-fd");
+  return {
+    id: required(values, "--id"),
+    root: required(values, "--root"),
+    config: required(values, "--config"),
+    netnsFd: netns === undefined ? undefined : descriptor(netns),
+    debug,
+  };
+}
+
+function required(values: ReadonlyMap<string, string>, name: string): string {
+  const value = values.get(name);
+  if (value === undefined || value === "") throw new KataError("InvalidArgument", `${name} is missing`);
+  return value;
+}
+
+function descriptor(text: string): number {
+  if (!/^[0-9]{1,4}$/.test(text))
+    throw new KataError("InvalidArgument", `--netns-fd ${text}: is no descriptor`);
+  return Number(text);
+}

@@ -1,0 +1,138 @@
+import { loadConfig } from "@kata-containers/config";
+import { Fd, KataError, Logger, O, ops, SIG } from "@kata-containers/sys";
+import {
+  cgroupExists,
+  createFileStore,
+  type HostResource,
+  identityOf,
+  leaveCgroup,
+  Phases,
+  Sandbox,
+  type SandboxRecord,
+  type Store,
+  stateDir,
+  undoFromRecord,
+} from "@kata-containers/virtcontainers";
+import type { DaemonArguments } from "./arguments.ts";
+import { leaveHostView } from "./host-view.ts";
+import { Lifetime } from "./lifetime.ts";
+import { serveDaemon } from "./serve.ts";
+import { DaemonService } from "./service.ts";
+
+/** Descriptors that kata-runtime passes (the other one is --netns-fd). */
+const READY_FD = 3;
+const LISTENER_FD = 5;
+
+/** How long a daemon that nobody has called keeps its VM, ms: its creator may have died. */
+const ORPHAN_MS = 30_000;
+
+/**
+ * The sandbox's daemon, from its first act to its last. It owns the VM and everything that the sandbox has on the host.
+ * Says on READY_FD, as one JSON line, that it serves, or why it cannot. @returns its exit status
+ */
+export async function runDaemon(args: DaemonArguments): Promise<number> {
+  const phases = new Phases();
+  using ready = new Fd(READY_FD);
+  const store = createFileStore(args.root);
+  let started: Started;
+  try {
+    started = start(args, store, phases);
+    say(ready, { socket: started.record.socket });
+  } catch (error) {
+    say(ready, { error: KataError.from(error).message });
+    await undo(store, args.id).catch(() => {});
+    return 1;
+  }
+  ready.close();
+  await live(started, store);
+  return 0;
+}
+
+type Started = {
+  readonly record: SandboxRecord;
+  readonly sandbox: Sandbox;
+  readonly service: DaemonService;
+  readonly lifetime: Lifetime;
+  readonly log: Logger;
+};
+
+function start(args: DaemonArguments, store: Store, phases: Phases): Started {
+  const record = store.update(args.id, nameOwnResources);
+  const config = loadConfig(args.config);
+  const log = openLog(args, config.runtime.enable_debug);
+  const confinement = leaveHostView(config, record, args.netnsFd);
+  const sandbox = new Sandbox(args.id, args.root, { config, confinement, phases, log, store });
+  const lifetime = new Lifetime();
+  const { vm_start_timeout, stop_timeout } = config.runtime;
+  const { dial_timeout, request_timeout } = config.agent;
+  const times = {
+    shimMs: vm_start_timeout * 1000,
+    processMs: (vm_start_timeout + stop_timeout + dial_timeout + request_timeout) * 1000,
+  };
+  const service = new DaemonService(sandbox, phases, log, times, async () => {
+    await undo(store, args.id);
+    lifetime.end();
+  });
+  return { record, sandbox, service, lifetime, log };
+}
+
+async function live({ sandbox, service, lifetime, log }: Started, store: Store): Promise<void> {
+  const server = serveDaemon(LISTENER_FD, service, lifetime);
+  sandbox.vmEnded.then((why) => {
+    log.info("VM ended", { why });
+    lifetime.vmGone();
+  });
+  const signals = ops.signalOpen([SIG.SIGTERM, SIG.SIGINT]);
+  ops.signalRead(signals).then(
+    async (signal) => {
+      log.info("stopping on a signal", { signal });
+      await sandbox.stop();
+      lifetime.end();
+    },
+    () => {},
+  );
+  lifetime.endUnlessCalled(ORPHAN_MS);
+  await lifetime.over;
+  await sandbox.stop();
+  await server.close();
+  if (sandbox.containers().length === 0) await undo(store, sandbox.id).catch(() => {});
+}
+
+/** Before anything is made: who we are, and the cgroups that everything will be born in. */
+function nameOwnResources(record: SandboxRecord): SandboxRecord {
+  const identity = identityOf(ops.getpid());
+  if (identity === undefined) throw new KataError("Internal", "cannot read /proc/self/stat");
+  const named = (path: string): boolean =>
+    record.resources.some((each) => each.kind === "cgroup" && each.path === path);
+  const cgroups = [record.cgroups.daemon, record.cgroups.sandbox]
+    .filter((path) => !named(path) && !cgroupExists(path))
+    .map((path): HostResource => ({ kind: "cgroup", path }));
+  return {
+    ...record,
+    resources: [...record.resources, ...cgroups, { kind: "process", name: "daemon", identity }],
+  };
+}
+
+/** Removes what the sandbox has on the host and its record; this process is left to itself. */
+async function undo(store: Store, id: string): Promise<void> {
+  const record = store.load(id);
+  // A cgroup with a process in it cannot be removed.
+  leaveCgroup();
+  await undoFromRecord(record, ops.getpid());
+  store.remove(id);
+}
+
+function openLog(args: DaemonArguments, debug: boolean): Logger {
+  const path = `${stateDir(args.root, args.id)}/daemon.log`;
+  const fd = ops.open(path, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o600);
+  const level = args.debug || debug ? "debug" : "warning";
+  return new Logger({ fd, level, name: "containerd-shim-kata-v2", source: "shim", sandbox: args.id });
+}
+
+function say(ready: Fd, message: { socket: string } | { error: string }): void {
+  try {
+    ops.writeSync(ready.number, ops.utf8Encode(`${JSON.stringify(message)}\n`));
+  } catch {
+    // Nobody listens any more; the orphan's time runs.
+  }
+}

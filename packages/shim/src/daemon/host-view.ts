@@ -1,0 +1,88 @@
+import type { KataConfig } from "@kata-containers/config";
+import { CLONE, ops, writeText } from "@kata-containers/sys";
+import {
+  type Bind,
+  type Confinement,
+  createCgroup,
+  enterSmallRoot,
+  firmwareBinds,
+  hostHierarchies,
+  joinCgroup,
+  LAUNCH_PATH,
+  libraryBinds,
+  RUNTIME_DIR,
+  type SandboxRecord,
+  SHARE_DIR,
+  SOCKET_DIR,
+  VMM_ROOT,
+} from "@kata-containers/virtcontainers";
+
+/**
+ * Takes the daemon out of the host's view of things: into the sandbox's network namespace, its own cgroup, and a mount
+ * namespace whose root holds only what it needs. To be called before anything else runs.
+ * @throws KataError naming what is missing
+ */
+export function leaveHostView(
+  config: KataConfig,
+  record: SandboxRecord,
+  netnsFd: number | undefined,
+): Confinement {
+  if (netnsFd === undefined) ops.unshare(CLONE.NEWNET);
+  else {
+    ops.setns(netnsFd, CLONE.NEWNET);
+    ops.close(netnsFd);
+  }
+  const hierarchies = hostHierarchies();
+  joinCgroup(createCgroup(record.cgroups.daemon, hierarchies), ops.getpid());
+  const cgroupProcs = createCgroup(record.cgroups.sandbox, hierarchies);
+  enterSmallRoot(RUNTIME_DIR, ownBinds(config, record.root), [
+    { target: VMM_ROOT, readOnly: true, binds: vmmBinds(config) },
+    { target: SHARE_DIR, readOnly: false, binds: [] },
+    { target: SOCKET_DIR, readOnly: false, binds: [] },
+  ]);
+  // The out-of-memory killer shall take the VM before the process that knows what to undo.
+  writeText("/proc/self/oom_score_adj", "-100");
+  return { launchPath: LAUNCH_PATH, cgroupProcs, vmmRoot: VMM_ROOT, shareDir: SHARE_DIR };
+}
+
+/** What the daemon itself and virtiofsd, which lives in its mount namespace, see of the host. */
+function ownBinds(config: KataConfig, root: string): Bind[] {
+  return [
+    { source: "/proc", target: "/proc", readOnly: false, what: "proc" },
+    { source: "/sys/fs/cgroup", target: "/sys/fs/cgroup", readOnly: false, recursive: true, what: "cgroups" },
+    { source: RUNTIME_DIR, target: RUNTIME_DIR, readOnly: false, what: "runtime directory" },
+    { source: root, target: root, readOnly: false, what: "state root" },
+    ...devices(["null", "urandom"]),
+    ...libraryBinds(),
+    program(config.hypervisor.virtio_fs_daemon, "virtiofsd (hypervisor.qemu.virtio_fs_daemon)"),
+    { ...program(config.runtime.launch_path, "kata-launch (runtime.launch_path)"), target: LAUNCH_PATH },
+  ];
+}
+
+/** All that the VMM sees: QEMU, its libraries and firmware, kernel, initrd and its devices. */
+function vmmBinds(config: KataConfig): Bind[] {
+  const { path, kernel, initrd } = config.hypervisor;
+  return [
+    ...libraryBinds(),
+    ...firmwareBinds(),
+    program(path, "QEMU (hypervisor.qemu.path)"),
+    program(kernel, "kernel (hypervisor.qemu.kernel)"),
+    program(initrd, "initrd (hypervisor.qemu.initrd)"),
+    ...devices(["null", "urandom", "kvm"]),
+  ];
+}
+
+function program(path: string, what: string): Bind {
+  return { source: path, target: path, readOnly: true, what };
+}
+
+function devices(names: readonly string[]): Bind[] {
+  return names.map((name) => ({
+    source: `/dev/${name}`,
+    target: `/dev/${name}`,
+    readOnly: false,
+    devices: true,
+    optional: true,
+    what: "device",
+  }));
+}

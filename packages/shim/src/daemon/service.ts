@@ -1,0 +1,191 @@
+import { parseProcess, parseSpec } from "@kata-containers/oci";
+import type {
+  AttachRequest,
+  CreateRequest,
+  CreateResponse,
+  DeleteRequest,
+  ExecRequest,
+  ExecResponse,
+  KillRequest,
+  Phase,
+  ResizePtyRequest,
+  StartRequest,
+  StartResponse,
+  StateRequest,
+  StateResponse,
+  Stdio,
+  WaitRequest,
+  WaitResponse,
+} from "@kata-containers/protocols";
+import { Fd, KataError, type Logger, ops, SIG } from "@kata-containers/sys";
+import type {
+  Container,
+  GuestProcess,
+  NewContainer,
+  Phases,
+  ProcessExit,
+  ProcessStdio,
+  Sandbox,
+} from "@kata-containers/virtcontainers";
+import { Attachments, type MeetingTimes } from "./attachments.ts";
+
+/** What a call brings besides its message. */
+export type CallContext = {
+  /** The caller's pid as this process sees it. */
+  readonly peerPid: number;
+  /** Descriptors that came along, now ours: whatever is not kept is closed after the call. */
+  readonly fds: readonly Fd[];
+  /** Aborted when the caller gave up or its connection ended. */
+  readonly cancelled: Promise<void>;
+};
+
+/** The Daemon service of proto/daemon.proto over one sandbox. */
+export class DaemonService {
+  readonly #sandbox: Sandbox;
+  readonly #phases: Phases;
+  readonly #log: Logger;
+  readonly #attachments: Attachments;
+  readonly #onDeleted: () => Promise<void>;
+
+  /** @param onDeleted removes what the sandbox has on the host, after its last container and before the answer */
+  constructor(
+    sandbox: Sandbox,
+    phases: Phases,
+    log: Logger,
+    times: MeetingTimes,
+    onDeleted: () => Promise<void>,
+  ) {
+    this.#sandbox = sandbox;
+    this.#phases = phases;
+    this.#log = log;
+    this.#attachments = new Attachments(times);
+    this.#onDeleted = onDeleted;
+  }
+
+  async create(request: CreateRequest, { fds }: CallContext): Promise<CreateResponse> {
+    const spec = parseSpec(request.configJson, `${request.bundle}/config.json`);
+    const container = await this.#created({
+      id: request.id,
+      bundle: request.bundle,
+      spec,
+      rootfs: take(fds, request.rootfsFd, "root file system"),
+      volumes: request.mounts.map((each) => ({
+        index: each.mountIndex,
+        tree: take(fds, each.treeFd, `mount ${each.mountIndex}`),
+        directory: each.directory,
+      })),
+      stdio: keepStdio(fds, request.stdio),
+    });
+    const process = this.#sandbox.process(request.id, "");
+    container.shimPid = request.attach ? await this.#attached(process, "") : 0;
+    this.#sandbox.saveContainer(container);
+    return { pid: container.shimPid || ops.getpid(), phases: this.#phaseList() };
+  }
+
+  /** A sandbox whose first container cannot be made has no reason to be. */
+  async #created(request: NewContainer): Promise<Container> {
+    try {
+      return await this.#sandbox.createContainer(request);
+    } catch (error) {
+      if (this.#sandbox.containers().length === 0) await this.#sandbox.stop();
+      throw error;
+    }
+  }
+
+  async start(request: StartRequest): Promise<StartResponse> {
+    await this.#sandbox.startContainer(request.id);
+    return { pid: this.#pidOf(request.id), phases: this.#phaseList() };
+  }
+
+  async exec(request: ExecRequest, { fds }: CallContext): Promise<ExecResponse> {
+    const { id, execId } = request;
+    const description = parseProcess(request.processJson, "process");
+    const process = await this.#sandbox.exec(id, execId, description, keepStdio(fds, request.stdio));
+    const pid = request.attach ? await this.#attached(process, execId) : ops.getpid();
+    return { pid };
+  }
+
+  /** From now on the caller stands for the process on the host: when it goes, so does the process. */
+  async attach(request: AttachRequest, context: CallContext): Promise<WaitResponse> {
+    const { id, execId } = request;
+    const process = await this.#attachments.attach(key(id, execId), context.peerPid);
+    const gone = context.cancelled.then(() => undefined);
+    const exit = await Promise.race([process.ended, gone]);
+    if (exit === undefined) {
+      this.#log.warn("kata-shim is gone, its process is killed", { container: id, exec: execId });
+      await this.#sandbox.signal(id, execId, SIG.SIGKILL, false).catch(() => {});
+      return waitResponse(await process.ended);
+    }
+    this.#sandbox.forgetProcess(id, execId);
+    return waitResponse(exit);
+  }
+
+  async wait(request: WaitRequest): Promise<WaitResponse> {
+    return waitResponse(await this.#sandbox.wait(request.id, request.execId));
+  }
+
+  async kill(request: KillRequest): Promise<Record<string, never>> {
+    await this.#sandbox.signal(request.id, request.execId, request.signal, request.all);
+    return {};
+  }
+
+  async state(request: StateRequest): Promise<StateResponse> {
+    const { status, pid, bundle, exitStatus, exitedAtMs } = this.#sandbox
+      .container(request.id)
+      .record(ops.getpid());
+    return { status, pid, bundle, exitStatus, exitedAtMs };
+  }
+
+  async resizePty(request: ResizePtyRequest): Promise<Record<string, never>> {
+    await this.#sandbox.resize(request.id, request.execId, request.row, request.column);
+    return {};
+  }
+
+  async delete(request: DeleteRequest): Promise<Record<string, never>> {
+    await this.#sandbox.removeContainer(request.id, request.force);
+    if (this.#sandbox.containers().length === 0) await this.#onDeleted();
+    return {};
+  }
+
+  async #attached(process: GuestProcess, execId: string): Promise<number> {
+    return await this.#attachments.offer(key(process.ref.containerId, execId), process);
+  }
+
+  #pidOf(id: string): number {
+    return this.#sandbox.container(id).shimPid || ops.getpid();
+  }
+
+  #phaseList(): Phase[] {
+    const micros = (ms: number): number => Math.round(ms * 1000);
+    return this.#phases
+      .list()
+      .map(({ name, startMs, endMs }) => ({ name, startUs: micros(startMs), endUs: micros(endMs) }));
+  }
+}
+
+function key(id: string, execId: string): string {
+  return `${id}\0${execId === id ? "" : execId}`;
+}
+
+function waitResponse(exit: ProcessExit): WaitResponse {
+  return { exitStatus: exit.status, exitedAtMs: Math.round(exit.atMs) };
+}
+
+/** @param index counted from 1 */
+function take(fds: readonly Fd[], index: number, what: string): Fd {
+  const fd = fds[index - 1];
+  if (fd === undefined) throw new KataError("InvalidArgument", `descriptor of the ${what} is missing`);
+  return fd;
+}
+
+/** Stdio that outlives the call: taken out of the descriptors that are closed after it. */
+function keepStdio(fds: readonly Fd[], stdio: Stdio | undefined): ProcessStdio {
+  const keep = (index: number | undefined, what: string): Fd | undefined =>
+    index === undefined || index === 0 ? undefined : new Fd(take(fds, index, what).release());
+  return {
+    terminal: stdio?.terminal ?? false,
+    stdin: keep(stdio?.stdinFd, "standard input"),
+    stdout: keep(stdio?.stdoutFd, "standard output"),
+    stderr: keep(stdio?.stderrFd, "standard error"),
+  };
+}

@@ -1,0 +1,60 @@
+import { AgentService, type Init, type Method } from "@kata-containers/protocols";
+import { KataError, ops } from "@kata-containers/sys";
+import { bulk, createClient, type FrameTransport } from "@kata-containers/ttrpc";
+import type { Agent } from "./agent.ts";
+import { BLOCK_BYTES } from "./stdio-pump.ts";
+
+/** Field numbers of agent.proto: WriteStreamRequest.data, ReadStreamResponse.data. */
+const WRITE_DATA = 3;
+const READ_DATA = 1;
+
+/**
+ * The agent behind a connected channel, which the result owns.
+ * @param timeoutMs of a request that names none: `request_timeout`
+ */
+export function createAgent(channel: FrameTransport, timeoutMs: number): Agent {
+  const client = createClient(channel);
+  const request = async <Req extends object, Res extends object>(
+    method: Method<Req, Res>,
+    message: Init<Req>,
+    limit: number = timeoutMs,
+  ): Promise<Res> => {
+    try {
+      return await client.unary(method, message, Number.isFinite(limit) ? { timeoutMs: limit } : {});
+    } catch (error) {
+      throw named(method, error, limit);
+    }
+  };
+  return {
+    request,
+    async readInto(stream, process, sink) {
+      const method = stream === "stdout" ? AgentService.ReadStdout : AgentService.ReadStderr;
+      try {
+        const { data } = await client.receive(method, { ...process, len: BLOCK_BYTES }, READ_DATA);
+        const { length } = data;
+        return { length, written: data.writeTo(sink, (fd, bytes) => ops.write(fd, bytes)) };
+      } catch (error) {
+        // How upstream's agent says that a stream is over.
+        if (KataError.from(error).message.includes("EOF")) return { length: 0, written: Promise.resolve() };
+        throw error;
+      }
+    },
+    async writeStdin(process, block) {
+      await client.send(AgentService.WriteStdin, process, bulk(WRITE_DATA, block));
+    },
+    close: () => client.close(),
+  };
+}
+
+/** What the agent refused is told in its own words; what went wrong on the way names the request. */
+function named(method: { readonly method: string }, error: unknown, limit: number): KataError {
+  const kata = KataError.from(error);
+  if (kata.code === "DeadlineExceeded") {
+    const why = `the agent did not answer ${method.method} within ${limit / 1000} s (agent.kata.request_timeout)`;
+    return new KataError("DeadlineExceeded", why, { cause: error });
+  }
+  if (kata.code !== "Unavailable") return kata;
+  return new KataError("Unavailable", `${method.method}: the agent is gone (${kata.message})`, {
+    cause: error,
+  });
+}

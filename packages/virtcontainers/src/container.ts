@@ -1,0 +1,54 @@
+import type { Spec } from "@kata-containers/oci";
+import type { ContainerRecord, ContainerStatus } from "./persist/record.ts";
+import type { GuestProcess } from "./process.ts";
+import { nextStatus } from "./states.ts";
+
+/** A container of the sandbox: its state, its processes, and what of it is attached to the share. */
+export class Container {
+  readonly id: string;
+  readonly bundle: string;
+  readonly spec: Spec;
+  /** Names below the share, in the order they were attached. */
+  readonly shared: string[] = [];
+  readonly processes = new Map<string, GuestProcess>();
+  /** Pid of the kata-shim that stands for its first process; 0 before one has attached. */
+  shimPid = 0;
+  readonly #createdMs: number;
+  #status: ContainerStatus = "creating";
+
+  constructor(id: string, bundle: string, spec: Spec, createdMs: number) {
+    this.id = id;
+    this.bundle = bundle;
+    this.spec = spec;
+    this.#createdMs = createdMs;
+  }
+
+  get status(): ContainerStatus {
+    return this.#status;
+  }
+
+  become(status: ContainerStatus): void {
+    this.#status = nextStatus(this.#status, status);
+  }
+
+  /** Its first process. */
+  get init(): GuestProcess | undefined {
+    return this.processes.get(this.id);
+  }
+
+  /** @param fallbackPid a host pid to show while no kata-shim has attached: the daemon's */
+  record(fallbackPid: number): ContainerRecord {
+    const exit = this.init?.exit;
+    return {
+      id: this.id,
+      bundle: this.bundle,
+      status: this.#status,
+      pid: this.#status === "stopped" ? 0 : this.shimPid || fallbackPid,
+      createdMs: this.#createdMs,
+      exitStatus: exit?.status ?? 0,
+      exitedAtMs: exit?.atMs ?? 0,
+      annotations: this.spec.annotations ?? {},
+      ociVersion: this.spec.ociVersion,
+    };
+  }
+}

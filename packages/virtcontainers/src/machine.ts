@@ -1,0 +1,173 @@
+import type { KataConfig } from "@kata-containers/config";
+import { deadline, KataError, type Logger, ops, SOCK } from "@kata-containers/sys";
+import type { FrameTransport } from "@kata-containers/ttrpc";
+import type { AgentChannel } from "./agent-channel/agent-channel.ts";
+import { createVirtioSerial } from "./agent-channel/virtio-serial.ts";
+import { readLines } from "./lines.ts";
+import "./hypervisor/qemu/driver.ts";
+import type { Confinement } from "./confine/confinement.ts";
+import { chooseAccelerator } from "./hypervisor/accelerator.ts";
+import type { Vm, VmConfig } from "./hypervisor/hypervisor.ts";
+import { createHypervisor } from "./hypervisor/registry.ts";
+import type { ProcessIdentity } from "./persist/record.ts";
+import type { Phases } from "./phases.ts";
+import type { GuestMount, ShareServer } from "./share/share.ts";
+import { createVirtioFs } from "./share/virtio-fs.ts";
+
+export type MachineDeps = {
+  readonly config: KataConfig;
+  readonly confinement: Confinement;
+  readonly phases: Phases;
+  readonly log: Logger;
+};
+
+/** A virtual machine with its share and the connection to its agent: generic, it knows of no container yet. */
+export interface Machine {
+  /** VMM and share server, for the record. */
+  readonly processes: readonly { readonly name: "qemu" | "virtiofsd"; readonly identity: ProcessIdentity }[];
+  readonly guestMount: GuestMount;
+  /** Resolves with the agent's stream. @throws KataError when the guest dies or does not answer in `dial_timeout`. */
+  readonly connected: Promise<FrameTransport>;
+  /** Resolves with the reason when VMM or share server have ended. */
+  readonly ended: Promise<string>;
+  /** Ends everything; resolves when all processes are gone. */
+  stop(): Promise<void>;
+}
+
+/** Boots a machine; resolves when its processes run, while the guest still boots. Undoes all when it fails. */
+export async function bootMachine(name: string, deps: MachineDeps): Promise<Machine> {
+  const { config, confinement, phases, log } = deps;
+  const choice = chooseAccelerator(config.hypervisor.accelerator, ops);
+  if (choice.warning !== undefined) log.warn(choice.warning);
+  const hypervisor = createHypervisor("qemu", { config, confinement });
+  const channel = createVirtioSerial();
+  const shareDriver = createVirtioFs(config, confinement);
+  const console = config.hypervisor.enable_debug ? consoleLog(log) : undefined;
+  phases.end("host");
+  const share = await shareDriver.open();
+  try {
+    // At once: each waits for the other on a socket, not here.
+    const [vm, server] = await bothOrNone(
+      hypervisor.start(vmConfig(name, config, choice.accelerator), {
+        agent: channel.vmmFd ?? -1,
+        share: share.vmmFd,
+        console,
+      }),
+      share.serve(),
+    );
+    phases.end("qemu");
+    return new RunningMachine(vm, server, shareDriver.guestMount, channel, config, phases);
+  } catch (error) {
+    channel.close();
+    throw error;
+  } finally {
+    channel.releaseVmmFd();
+    share.close();
+    if (console !== undefined) ops.close(console);
+  }
+}
+
+/** VMM and share server, or the first one's failure after the other one was ended. */
+async function bothOrNone(starting: Promise<Vm>, serving: Promise<ShareServer>): Promise<[Vm, ShareServer]> {
+  const [vm, server] = await Promise.allSettled([starting, serving]);
+  if (vm.status === "fulfilled" && server.status === "fulfilled") return [vm.value, server.value];
+  if (vm.status === "fulfilled") await vm.value.stop(0);
+  if (server.status === "fulfilled") await server.value.stop();
+  throw vm.status === "rejected" ? vm.reason : server.status === "rejected" ? server.reason : undefined;
+}
+
+function vmConfig(name: string, config: KataConfig, accelerator: "kvm" | "tcg"): VmConfig {
+  const { hypervisor } = config;
+  return {
+    name,
+    vcpus: hypervisor.default_vcpus,
+    memoryMiB: hypervisor.default_memory,
+    machineType: hypervisor.machine_type,
+    kernelParams: hypervisor.kernel_params.split(" ").filter(Boolean),
+    accelerator,
+    debug: hypervisor.enable_debug,
+  };
+}
+
+class RunningMachine implements Machine {
+  readonly processes: Machine["processes"];
+  readonly guestMount: GuestMount;
+  readonly connected: Promise<FrameTransport>;
+  readonly ended: Promise<string>;
+  readonly #vm: Vm;
+  readonly #share: ShareServer;
+  readonly #channel: AgentChannel;
+  readonly #config: KataConfig;
+
+  constructor(
+    vm: Vm,
+    share: ShareServer,
+    mount: GuestMount,
+    channel: AgentChannel,
+    config: KataConfig,
+    phases: Phases,
+  ) {
+    this.#vm = vm;
+    this.#share = share;
+    this.#channel = channel;
+    this.#config = config;
+    this.guestMount = mount;
+    this.processes = [
+      { name: "qemu", identity: vm.identity },
+      ...(share.identity === undefined ? [] : [{ name: "virtiofsd" as const, identity: share.identity }]),
+    ];
+    this.ended = Promise.race([
+      vm.ended.then(() => lastWords("QEMU", vm.lastWords())),
+      share.ended.then(() => lastWords("virtiofsd", share.lastWords())),
+    ]);
+    this.connected = this.#connect(phases);
+    // Whoever creates the first container looks at it; until then it may fail alone.
+    this.connected.catch(() => {});
+  }
+
+  async #connect(phases: Phases): Promise<FrameTransport> {
+    const seconds = this.#config.agent.dial_timeout;
+    const died = this.ended.then((why) => {
+      throw new KataError("Unavailable", `cannot start VM: ${why}`);
+    });
+    const answer = this.#channel.connect(seconds * 1000);
+    // The channel ends together with the VMM, which says more about the reason.
+    const orDied = answer.catch((error: unknown) =>
+      KataError.from(error).code === "Unavailable"
+        ? deadline(died, 1000, () => KataError.from(error))
+        : Promise.reject(error),
+    );
+    const channel = await Promise.race([orDied, died]).catch((cause: unknown) => {
+      if (KataError.from(cause).code !== "DeadlineExceeded") throw cause;
+      const why = `the agent did not answer within ${seconds} s (agent.kata.dial_timeout)`;
+      const words = this.#vm.lastWords();
+      throw new KataError(
+        "DeadlineExceeded",
+        `cannot start VM: ${why}${words === "" ? "" : `; QEMU: ${words}`}`,
+        { cause },
+      );
+    });
+    phases.end("kernel");
+    return channel;
+  }
+
+  async stop(): Promise<void> {
+    this.#channel.close();
+    await this.#vm.stop(this.#config.runtime.stop_timeout * 1000);
+    await this.#share.stop();
+  }
+}
+
+function lastWords(program: string, words: string): string {
+  return words === "" ? `${program} ended` : `${program} ended: ${words}`;
+}
+
+/** The guest's console, line by line in the log. Returns QEMU's end. */
+function consoleLog(log: Logger): number {
+  const [ours = -1, theirs = -1] = ops.socketpair(SOCK.STREAM);
+  const guest = log.child({ subsystem: "console" });
+  readLines({ read: () => ops.read(ours, 4096) }, 1 << 16, (line) => guest.debug(line))
+    .catch(() => {})
+    .finally(() => ops.close(ours));
+  return theirs;
+}

@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { virtiofsdArguments } from "./virtio-fs.ts";
+
+test("virtiofsd gets only options that both programs of the name take", () => {
+  const args = virtiofsdArguments("/share", "auto", 5);
+  expect(args.slice(0, 2)).toEqual(["-f", "--fd=5"]);
+  expect(args[3]?.split(",")).toEqual([
+    "source=/share",
+    "sandbox=chroot",
+    "cache=auto",
+    "announce_submounts",
+    "xattr",
+    "no_posix_lock",
+    "no_flock",
+  ]);
+});
