@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { guestSpec } from "./guest-spec.ts";
+import { guestSpec, splitSysctls } from "./guest-spec.ts";
 
 const shared = { ipc: "/run/sandbox-ns/ipc", uts: "/run/sandbox-ns/uts" };
 const spec = {
@@ -39,4 +39,11 @@ test("a root outside of the run directory is refused", () => {
   expect(() => guestSpec({ ...spec, root: { path: "/run/kata-containers/../.." } }, shared)).toThrow(
     "root.path",
   );
+});
+
+test("sysctls of the network are the guest's, the others the container's", () => {
+  expect(splitSysctls({ "net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1" })).toEqual({
+    guest: { "net.ipv4.ip_forward": "1" },
+    container: { "kernel.shm_rmid_forced": "1" },
+  });
 });

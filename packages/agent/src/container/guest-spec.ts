@@ -15,7 +15,21 @@ export function guestSpec(spec: Spec, shared: SharedNamespaces): Spec {
   if (spec.root === undefined) throw new KataError("InvalidArgument", "OCI: the spec has no root");
   const root = { ...spec.root, path: checkRunPath(spec.root.path, "OCI root.path") };
   const { hooks: _, hostname: __, domainname: ___, ...rest } = spec;
-  return { ...rest, root, linux: { ...spec.linux, namespaces: guestNamespaces(spec, shared) } };
+  const { container: sysctl } = splitSysctls(spec.linux?.sysctl ?? {});
+  return { ...rest, root, linux: { ...spec.linux, sysctl, namespaces: guestNamespaces(spec, shared) } };
+}
+
+/** Sysctls by where they are set: net.* are the guest's own, for containers share its network; the rest are the container's. */
+export function splitSysctls(sysctls: Readonly<Record<string, string>>): {
+  guest: Record<string, string>;
+  container: Record<string, string>;
+} {
+  const entries = Object.entries(sysctls);
+  const isGuests = ([name]: [string, string]) => name.startsWith("net.");
+  return {
+    guest: Object.fromEntries(entries.filter(isGuests)),
+    container: Object.fromEntries(entries.filter((entry) => !isGuests(entry))),
+  };
 }
 
 function guestNamespaces(spec: Spec, shared: SharedNamespaces): Namespace[] {

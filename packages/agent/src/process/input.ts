@@ -15,17 +15,18 @@ export class Input {
 
   /**
    * Resolves when the process's pipe has taken all bytes: a process that does not read holds its writer up, and nobody else.
+   * @param writeTo writes `length` bytes to the descriptor it is given
    * @throws KataError FailedPrecondition when the input is closed, or its reader is gone
    */
-  write(bytes: Uint8Array): Promise<number> {
+  write(length: number, writeTo: (fd: number) => Promise<void>): Promise<number> {
     const mine = this.#turn.then(async () => {
       if (this.#closed) throw closed();
       try {
-        await ops.write(this.#fd, bytes);
+        await writeTo(this.#fd);
       } catch (error) {
         throw isSysError(error, "EPIPE", "EIO", "ECANCELED") ? closed() : error;
       }
-      return bytes.length;
+      return length;
     });
     this.#turn = mine.catch(() => {});
     return mine;

@@ -97,3 +97,15 @@ test("a pipe without writers ends while the process goes on", async () => {
   await expect(output.read(1)).rejects.toThrow("EOF");
   expect(output.ended).toBe(false);
 });
+
+test("what a reader that has gone would have got is the next reader's", async () => {
+  const output = new Output(5, 1024);
+  const gone = new AbortController();
+  const lost = output.read(10, gone.signal);
+  const next = output.read(10);
+  await Promise.resolve();
+  gone.abort(new Error("the session ended"));
+  pipe.write(1, 2, 3);
+  await expect(lost).rejects.toThrow("the session ended");
+  expect(size(await next)).toBe(3);
+});

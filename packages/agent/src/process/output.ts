@@ -1,4 +1,4 @@
-import { type Block, isSysError, KataError, ops } from "@kata-containers/sys";
+import { type AbortSignalLike, type Block, isSysError, KataError, ops } from "@kata-containers/sys";
 
 /** What one read gives: bytes in native memory, or (the rest of an ended process's output) in ours. Never empty. */
 export type Chunk = { readonly block: Block } | { readonly bytes: Uint8Array };
@@ -19,7 +19,8 @@ export class Output {
   readonly #fd: number;
   /** How much a drain takes at most: what fits into the descriptor, so that a grandchild cannot keep it going. */
   readonly #limit: number;
-  readonly #rest: Uint8Array[] = [];
+  /** Read already, not yet given to anybody. */
+  readonly #rest: Chunk[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #finished = false;
   #endTold = false;
@@ -35,10 +36,17 @@ export class Output {
 
   /**
    * One read of at most `max` bytes; waits until there are some.
+   * @param signal aborted when the reader is gone: what this read gets is then the next reader's
    * @throws KataError OutOfRange, text "EOF", at the end
    */
-  read(max: number): Promise<Chunk> {
-    const mine = this.#turn.then(() => this.#read(max));
+  read(max: number, signal?: AbortSignalLike): Promise<Chunk> {
+    const mine = this.#turn.then(async () => {
+      if (signal?.aborted) throw signal.reason;
+      const chunk = await this.#read(max);
+      if (!signal?.aborted) return chunk;
+      this.#rest.unshift(chunk);
+      throw signal.reason;
+    });
     this.#turn = mine.catch(() => {});
     return mine;
   }
@@ -57,7 +65,7 @@ export class Output {
   }
 
   async #read(max: number): Promise<Chunk> {
-    if (!this.#finished) {
+    if (!this.#finished && this.#rest.length === 0) {
       try {
         const block = await ops.readBlock(this.#fd, max);
         if (block.len > 0) return { block };
@@ -69,15 +77,16 @@ export class Output {
         if (!isSysError(error, "ECANCELED")) throw error;
       }
     }
-    return { bytes: this.#takeRest(max) };
+    return this.#takeRest(max);
   }
 
-  #takeRest(max: number): Uint8Array {
+  /** A block that an earlier reader did not get goes as it is, also when it is larger than `max`. */
+  #takeRest(max: number): Chunk {
     const first = this.#rest.shift();
     if (first === undefined) throw this.#end();
-    if (first.length <= max) return first;
-    this.#rest.unshift(first.subarray(max));
-    return first.subarray(0, max);
+    if ("block" in first || first.bytes.length <= max) return first;
+    this.#rest.unshift({ bytes: first.bytes.subarray(max) });
+    return { bytes: first.bytes.subarray(0, max) };
   }
 
   #end(): KataError {
@@ -91,7 +100,7 @@ export class Output {
       for (let taken = 0; taken < this.#limit; ) {
         const bytes = ops.readSync(this.#fd, Math.min(DRAIN_CHUNK, this.#limit - taken));
         if (bytes.length === 0) return;
-        this.#rest.push(bytes);
+        this.#rest.push({ bytes });
         taken += bytes.length;
       }
     } catch (error) {

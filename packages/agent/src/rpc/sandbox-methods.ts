@@ -1,8 +1,6 @@
 import type {
   CreateSandboxRequest,
   GuestDetailsRequest,
-  GuestDetailsResponse,
-  Init,
   ReseedRandomDevRequest,
   SetGuestDateTimeRequest,
 } from "@kata-containers/protocols";
@@ -46,7 +44,7 @@ export const sandboxMethods = (sandbox: Sandbox) => ({
     return {};
   },
 
-  GetGuestDetails: async (request: GuestDetailsRequest): Promise<Init<GuestDetailsResponse>> => ({
+  GetGuestDetails: async (request: GuestDetailsRequest) => ({
     memBlockSizeBytes: request.memBlockSize ? memoryBlockSize() : 0,
     supportMemHotplugProbe: request.memHotplugProbe && exists(MEMORY_PROBE),
     agentDetails: {

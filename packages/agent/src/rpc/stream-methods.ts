@@ -6,7 +6,7 @@ import {
   type WriteStreamRequest,
 } from "@kata-containers/protocols";
 import { KataError } from "@kata-containers/sys";
-import { bulk } from "@kata-containers/ttrpc";
+import { type BulkData, bulk, type Context } from "@kata-containers/ttrpc";
 import type { GuestProcess } from "../process/guest-process.ts";
 import { endOfFile } from "../process/output.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -15,6 +15,8 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 const MAX_READ = 1 << 20;
 /** ReadStreamResponse.data */
 const DATA_FIELD = 1;
+/** WriteStreamRequest.data */
+export const WRITE_STDIN_DATA = 3;
 const MAX_SIDE = 0xffff;
 
 /** The RPCs that carry a process's standard streams. */
@@ -22,14 +24,14 @@ export const streamMethods = (sandbox: Sandbox) => {
   const processOf = ({ containerId, execId }: { containerId: string; execId: string }): GuestProcess =>
     sandbox.container(containerId).process(execId);
 
-  const read = async (request: ReadStreamRequest, stream: "stdout" | "stderr") => {
+  const read = async (request: ReadStreamRequest, stream: "stdout" | "stderr", context: Context) => {
     const container = sandbox.container(request.containerId);
     const output = container.process(request.execId).streams[stream];
     if (request.len < 1) throw new KataError("InvalidArgument", "len: 0 bytes asked for");
     // A terminal has no standard error.
     if (output === undefined) throw endOfFile();
     try {
-      const chunk = await output.read(Math.min(request.len, MAX_READ));
+      const chunk = await output.read(Math.min(request.len, MAX_READ), context.signal);
       return "block" in chunk
         ? bulk(DATA_FIELD, chunk.block)
         : ReadStreamResponse.create({ data: chunk.bytes });
@@ -39,11 +41,11 @@ export const streamMethods = (sandbox: Sandbox) => {
   };
 
   return {
-    ReadStdout: (request: ReadStreamRequest) => read(request, "stdout"),
-    ReadStderr: (request: ReadStreamRequest) => read(request, "stderr"),
+    ReadStdout: (request: ReadStreamRequest, context: Context) => read(request, "stdout", context),
+    ReadStderr: (request: ReadStreamRequest, context: Context) => read(request, "stderr", context),
 
-    WriteStdin: async (request: WriteStreamRequest) => ({
-      len: await processOf(request).streams.input.write(request.data),
+    WriteStdin: async (request: WriteStreamRequest, data: BulkData) => ({
+      len: await processOf(request).streams.input.write(data.length, (fd) => data.writeTo(fd)),
     }),
 
     CloseStdin: async (request: CloseStdinRequest) => {

@@ -3,10 +3,11 @@ import type { CreateSandboxRequest, Storage } from "@kata-containers/protocols";
 import { deadline, KataError, Undo } from "@kata-containers/sys";
 import type { KernelModules } from "../boot/kernel-modules.ts";
 import { Container } from "../container/container.ts";
-import { guestSpec } from "../container/guest-spec.ts";
+import { guestSpec, splitSysctls } from "../container/guest-spec.ts";
 import type { Launcher } from "../container/launcher.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import { Storages } from "../storage/storage.ts";
+import { setGuestSysctls } from "./guest-sysctls.ts";
 import { makeSharedNamespaces, releaseSharedNamespaces, type SharedNamespaces } from "./namespaces.ts";
 import { writeResolvConf } from "./resolv-conf.ts";
 
@@ -72,6 +73,7 @@ export class Sandbox {
     if (this.#containers.has(id) || this.#creating.has(id))
       throw new KataError("AlreadyExists", `container ${id}`);
     const guest = guestSpec(spec, this.#running.namespaces);
+    setGuestSysctls(splitSysctls(spec.linux?.sysctl ?? {}).guest);
     this.#creating.add(id);
     try {
       await using undo = new Undo();

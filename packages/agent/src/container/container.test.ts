@@ -1,0 +1,115 @@
+import { KataError, type Ops, setOps } from "@kata-containers/sys";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { FakeLauncher, FakeWaiter } from "../testing/fake-launcher.ts";
+import { Container } from "./container.ts";
+
+const spec = { ociVersion: "1.2.0", process: { cwd: "/", args: ["true"] }, root: { path: "/r" } };
+const process = { cwd: "/", args: ["id"] };
+const TERM = 15;
+const KILL = 9;
+
+let launcher: FakeLauncher;
+let waiter: FakeWaiter;
+let signals: string[];
+let procStatus: string;
+
+beforeEach(() => {
+  launcher = new FakeLauncher();
+  waiter = new FakeWaiter();
+  signals = [];
+  procStatus = "SigCgt:\t0000000000000000\n";
+  const fake: Partial<Ops> = {
+    cancel: () => {},
+    close: () => {},
+    readSync: () => new Uint8Array(),
+    readBlock: () => new Promise(() => {}),
+    pidfdSendSignal: (pidfd, signal) => {
+      signals.push(`${pidfd}:${signal}`);
+    },
+    readFile: () => new TextEncoder().encode(procStatus),
+    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
+  };
+  setOps(fake as Ops);
+});
+afterEach(() => setOps(undefined));
+
+const create = () => Container.create("c", "c", spec, [], launcher, waiter);
+
+test("a container is created, started, and stopped by the end of its init process", async () => {
+  const container = await create();
+  expect(container.state).toBe("created");
+  container.start();
+  expect(launcher.log).toEqual(["create c", "start c"]);
+  waiter.end({ pid: 100, code: 3 });
+  expect(await container.wait("c")).toBe(3);
+  expect(container.state).toBe("stopped");
+});
+
+test("a stopped container takes no exec, and its signals do nothing", async () => {
+  const container = await create();
+  container.start();
+  waiter.end({ pid: 100, signal: KILL });
+  expect(await container.wait("")).toBe(137);
+  await expect(container.exec("e", process)).rejects.toThrow("cannot exec container c: it is stopped");
+  container.signal("c", TERM);
+  expect(signals).toEqual([]);
+});
+
+test("SIGTERM becomes SIGKILL for an init process that does not catch it, and for no other", async () => {
+  const container = await create();
+  container.start();
+  await container.exec("e", process);
+  container.signal("c", TERM);
+  container.signal("e", TERM);
+  procStatus = "SigCgt:\t0000000000004000\n";
+  container.signal("c", TERM);
+  expect(signals).toEqual(["100:9", "101:15", "100:15"]);
+});
+
+test("an exec id is taken once, also while its process is being started", async () => {
+  const container = await create();
+  container.start();
+  const first = container.exec("e", process);
+  await expect(container.exec("e", process)).rejects.toThrow("process e of container c");
+  await first;
+  await expect(container.exec("e", process)).rejects.toThrow("process e of container c");
+});
+
+test("an exec id whose start failed can be used again", async () => {
+  const container = await create();
+  container.start();
+  launcher.failNext = new KataError("NotFound", 'exec: "id": executable file not found in $PATH');
+  await expect(container.exec("e", process)).rejects.toThrow("executable file not found");
+  await container.exec("e", process);
+});
+
+test("an exec's process is forgotten when its end has been told and its streams have been read", async () => {
+  const container = await create();
+  container.start();
+  await container.exec("e", process);
+  waiter.end({ pid: 101, code: 0 });
+  expect(await container.wait("e")).toBe(0);
+  const { stdout, stderr } = container.process("e").streams;
+  await expect(stdout.read(10)).rejects.toThrow("EOF");
+  container.forgetSpent("e");
+  await expect(stderr?.read(10)).rejects.toThrow("EOF");
+  container.forgetSpent("e");
+  expect(() => container.process("e")).toThrow("process e of container c");
+});
+
+test("kill ends every process and waits for the end of each", async () => {
+  const container = await create();
+  container.start();
+  await container.exec("e", process);
+  let killed = false;
+  const killing = container.kill().then(() => {
+    killed = true;
+  });
+  expect(signals).toContain("100:9");
+  expect(signals).toContain("101:9");
+  waiter.end({ pid: 100, signal: KILL });
+  await Promise.resolve();
+  expect(killed).toBe(false);
+  waiter.end({ pid: 101, signal: KILL });
+  await killing;
+});

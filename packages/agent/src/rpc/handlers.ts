@@ -1,0 +1,34 @@
+import { AgentService, Health } from "@kata-containers/protocols";
+import { Handlers } from "@kata-containers/ttrpc";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { containerMethods } from "./container-methods.ts";
+import { healthMethods } from "./health-methods.ts";
+import { sandboxMethods } from "./sandbox-methods.ts";
+import { streamMethods, WRITE_STDIN_DATA } from "./stream-methods.ts";
+
+/** What the agent answers; every other method of the service is Unimplemented. */
+export function agentHandlers(sandbox: Sandbox): Handlers {
+  const ofSandbox = sandboxMethods(sandbox);
+  const ofContainer = containerMethods(sandbox);
+  const ofStream = streamMethods(sandbox);
+  const ofHealth = healthMethods();
+  return new Handlers()
+    .unary(Health.Check, ofHealth.Check)
+    .unary(Health.Version, ofHealth.Version)
+    .unary(AgentService.CreateSandbox, ofSandbox.CreateSandbox)
+    .unary(AgentService.DestroySandbox, ofSandbox.DestroySandbox)
+    .unary(AgentService.ReseedRandomDev, ofSandbox.ReseedRandomDev)
+    .unary(AgentService.SetGuestDateTime, ofSandbox.SetGuestDateTime)
+    .unary(AgentService.GetGuestDetails, ofSandbox.GetGuestDetails)
+    .unary(AgentService.CreateContainer, ofContainer.CreateContainer)
+    .unary(AgentService.StartContainer, ofContainer.StartContainer)
+    .unary(AgentService.ExecProcess, ofContainer.ExecProcess)
+    .unary(AgentService.SignalProcess, ofContainer.SignalProcess)
+    .unary(AgentService.WaitProcess, ofContainer.WaitProcess)
+    .unary(AgentService.RemoveContainer, ofContainer.RemoveContainer)
+    .unary(AgentService.ReadStdout, ofStream.ReadStdout)
+    .unary(AgentService.ReadStderr, ofStream.ReadStderr)
+    .bulkRequest(AgentService.WriteStdin, WRITE_STDIN_DATA, ofStream.WriteStdin)
+    .unary(AgentService.CloseStdin, ofStream.CloseStdin)
+    .unary(AgentService.TtyWinResize, ofStream.TtyWinResize);
+}
