@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { findTraces } from "../harness/leaks.ts";
+import { useSharedRuntime } from "../harness/runtime.ts";
+
+const runtime = useSharedRuntime();
+const pids = new Map<string, number>();
+
+beforeAll(async () => {
+  await runtime.start();
+  for (const line of findTraces(runtime.traces())) {
+    const [, pid, program] =
+      /^process (\d+): \S*?(qemu|virtiofsd|containerd-shim-kata-v2|kata-shim)/.exec(line) ?? [];
+    // virtiofsd may have forked; the first is the parent.
+    if (pid !== undefined && program !== undefined && !pids.has(program)) pids.set(program, Number(pid));
+  }
+});
+
+function pidOf(program: string): number {
+  const pid = pids.get(program);
+  if (pid === undefined) throw new Error(`${program} does not run: ${[...pids]}`);
+  return pid;
+}
+
+const status = (program: string, field: string) =>
+  new RegExp(`^${field}:\\s+(.*)$`, "m").exec(readFileSync(`/proc/${pidOf(program)}/status`, "utf8"))?.[1];
+
+describe("QEMU", () => {
+  it("has no capability, no new privileges, and a seccomp filter", () => {
+    for (const set of ["CapEff", "CapPrm", "CapInh", "CapAmb"])
+      expect(status("qemu", set), set).toMatch(/^0+$/);
+    expect(status("qemu", "NoNewPrivs")).toBe("1");
+    expect(status("qemu", "Seccomp")).toBe("2");
+  });
+
+  it("sees a root of its own, without the host's files", () => {
+    const root = readdirSync(`/proc/${pidOf("qemu")}/root`);
+    for (const name of ["home", "root", "etc", "var", "work"]) expect(root, name).not.toContain(name);
+    const mounts = readFileSync(`/proc/${pidOf("qemu")}/mountinfo`, "utf8");
+    expect(mounts).not.toContain(runtime.scratch.path);
+    expect(readlinkSync(`/proc/${pidOf("qemu")}/ns/mnt`)).not.toBe(readlinkSync("/proc/self/ns/mnt"));
+  });
+
+  it("is in a network namespace that is not the host's", () => {
+    expect(readlinkSync(`/proc/${pidOf("qemu")}/ns/net`)).not.toBe(readlinkSync("/proc/self/ns/net"));
+  });
+
+  it("holds only sockets, pipes, memory, event descriptors, and the devices on its list", () => {
+    const allowed = /^(socket:|pipe:|anon_inode:|\/memfd:|\/dev\/(null|urandom|kvm|vhost-vsock|net\/tun)$)/;
+    const targets = readdirSync(`/proc/${pidOf("qemu")}/fd`).map((fd) =>
+      readlinkSync(`/proc/${pidOf("qemu")}/fd/${fd}`),
+    );
+    expect(targets.filter((target) => !allowed.test(target))).toEqual([]);
+  });
+});
+
+describe("the daemon", () => {
+  it("has a small root of its own, and pins no mount of the host's", () => {
+    const pid = pidOf("containerd-shim-kata-v2");
+    expect(readlinkSync(`/proc/${pid}/ns/mnt`)).not.toBe(readlinkSync("/proc/self/ns/mnt"));
+    expect(readdirSync(`/proc/${pid}/root`)).not.toContain("home");
+  });
+
+  it("is detached: a session of its own, stdio not the caller's", () => {
+    const pid = pidOf("containerd-shim-kata-v2");
+    const session = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[3]);
+    expect(session).not.toBe(Number(readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ")[3]));
+    for (const fd of [0, 1, 2])
+      expect(readlinkSync(`/proc/${pid}/fd/${fd}`)).toMatch(/^\/(dev\/null|.*daemon\.log)$/);
+  });
+});

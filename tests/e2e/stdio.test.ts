@@ -1,0 +1,188 @@
+import { createHash, randomBytes } from "node:crypto";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { findTraces } from "../harness/leaks.ts";
+import { run, sha256Of, statusOf } from "../harness/process.ts";
+import { kataRuntime } from "../harness/programs.ts";
+import { useRuntime } from "../harness/runtime.ts";
+
+const runtime = useRuntime();
+
+describe("stdio", () => {
+  it("comes and goes by pipes, stdout and stderr apart, to the last byte", async () => {
+    const bundle = runtime.bundle({ args: ["sh", "-c", "cat; echo error >&2; printf end"] });
+    const ended = await runtime.kata(["run", "--bundle", bundle, runtime.newId()], { input: "input\n" });
+    expect(ended).toEqual({ status: 0, stdout: "input\nend", stderr: "error\n" });
+  });
+
+  it("comes and goes by files", async () => {
+    const input = runtime.scratch.join("in");
+    const output = runtime.scratch.join("out");
+    writeFileSync(input, "from a file\n");
+    const bundle = runtime.bundle({ args: ["tr", "a-z", "A-Z"] });
+    const fds = [openSync(input, "r"), openSync(output, "w")];
+    const child = runtime.spawn(["run", "--bundle", bundle, runtime.newId()], { stdio: [...fds, "inherit"] });
+    expect(await statusOf(child)).toBe(0);
+    for (const fd of fds) closeSync(fd);
+    expect(readFileSync(output, "utf8")).toBe("FROM A FILE\n");
+  });
+
+  it("may be /dev/null on all sides", async () => {
+    const bundle = runtime.bundle({ args: ["sh", "-c", "cat; echo lost; echo lost >&2; exit 4"] });
+    const child = runtime.spawn(["run", "--bundle", bundle, runtime.newId()], { stdio: "ignore" });
+    expect(await statusOf(child)).toBe(4);
+  });
+
+  it("ends for the process when the caller's stdin ends", async () => {
+    const bundle = runtime.bundle({ args: ["sh", "-c", "wc -c"] });
+    const ended = await runtime.kata(["run", "--bundle", bundle, runtime.newId()], {
+      input: randomBytes(100_000),
+    });
+    expect(ended.stdout.trim()).toBe("100000");
+  });
+});
+
+describe("a terminal", () => {
+  it("is the caller's own in run: raw, sized as the caller's, and restored afterwards", async () => {
+    const bundle = runtime.bundle({
+      terminal: true,
+      args: ["sh", "-c", "tty >/dev/null && echo is a tty; stty size; read line; echo got:$line; exit 6"],
+    });
+    const command = [kataRuntime, ...runtime.globals(), "run", "--bundle", bundle, runtime.newId()].join(" ");
+    const script = `stty rows 41 cols 97; ${command}; echo status:$?; stty -a | grep -o -e '-\\?icanon'`;
+    // script(1) gives its command a terminal of its own, and copies stdin to it.
+    const ended = await run("script", ["-qec", script, "/dev/null"], { input: "hello\n" });
+    const lines = ended.stdout.replaceAll("\r", "").split("\n");
+    expect(lines).toContain("is a tty");
+    expect(lines).toContain("41 97");
+    expect(lines).toContain("got:hello");
+    expect(lines).toContain("status:6");
+    expect(lines.at(-2)).toBe("icanon");
+  });
+
+  it("goes to the console socket in create, and resizing it resizes the guest's", async () => {
+    const bundle = runtime.bundle({ terminal: true, args: ["sh", "-c", "while read x; do stty size; done"] });
+    const socket = runtime.scratch.join("console.sock");
+    const helper = runtime.scratch.join("console.py");
+    writeFileSync(helper, consoleReceiver);
+    const id = runtime.newId();
+    const script = [kataRuntime, ...runtime.globals()].join(" ");
+    const ended = await run("python3", [helper, socket, script, bundle, id]);
+    expect(ended).toMatchObject({ status: 0 });
+    expect(ended.stdout.replaceAll("\r", "")).toContain("30 100");
+  });
+
+  it("needs a console socket when nobody stays, in runc's words", async () => {
+    const bundle = runtime.bundle({ terminal: true });
+    const { status, stderr } = await runtime.kata(["create", "--bundle", bundle, runtime.newId()]);
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      "cannot allocate tty if kata-runtime will detach without setting console socket",
+    );
+  });
+});
+
+/** Plays conmon's part: receives the master by SCM_RIGHTS, which Node cannot. */
+const consoleReceiver = `
+import array, fcntl, os, select, shlex, socket, struct, subprocess, sys, termios, time
+path, kata, bundle, ident = sys.argv[1:]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen(1)
+listener.settimeout(30)
+create = subprocess.Popen(shlex.split(kata) + ["create", "--bundle", bundle, "--console-socket", path, ident])
+connection = listener.accept()[0]
+message, ancillary, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4))
+master = array.array("i", ancillary[0][2])[0]
+assert message.startswith(b"/dev/pts/"), message
+assert create.wait(60) == 0
+assert subprocess.call(shlex.split(kata) + ["start", ident]) == 0
+fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+seen = b""
+end = time.monotonic() + 30
+while b"30 100" not in seen and time.monotonic() < end:
+    os.write(master, b"\\n")
+    while select.select([master], [], [], 0.3)[0]:
+        seen += os.read(master, 65536)
+sys.stdout.buffer.write(seen)
+`;
+
+const GIB = 1 << 30;
+
+describe("one GiB", () => {
+  it("goes through a container's stdin and stdout without losing a byte", { timeout: 600_000 }, async () => {
+    const bundle = runtime.bundle({ args: ["cat"] });
+    const child = runtime.spawn(["run", "--bundle", bundle, runtime.newId()], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const { stdin, stdout } = child;
+    if (stdin === null || stdout === null) throw new Error("no pipes");
+    const block = randomBytes(1 << 20);
+    const sent = createHash("sha256");
+    const write = async () => {
+      for (let at = 0; at < GIB; at += block.length) {
+        block.writeUInt32LE(at / block.length, 0);
+        const copy = Buffer.from(block);
+        sent.update(copy);
+        if (!stdin.write(copy)) await new Promise((resolve) => stdin.once("drain", resolve));
+      }
+      stdin.end();
+    };
+    const [received] = await Promise.all([sha256Of(stdout), write()]);
+    expect(await statusOf(child)).toBe(0);
+    expect(received).toEqual({ bytes: GIB, sha256: sent.digest("hex") });
+  });
+});
+
+describe("a reader that stops", () => {
+  it("stops the writer, and the daemon does not grow", async () => {
+    const bundle = runtime.bundle({ args: ["cat", "/dev/zero"] });
+    const id = runtime.newId();
+    const child = runtime.spawn(["run", "--bundle", bundle, id], { stdio: ["ignore", "pipe", "inherit"] });
+    const { stdout } = child;
+    if (stdout === null) throw new Error("no pipe");
+    await new Promise((resolve) => stdout.once("readable", resolve));
+    const rss = () => rssKb(daemonPid());
+    // Nobody reads from here on. What is in flight settles, then memory must be flat while the writer is blocked.
+    const before = await settled(rss);
+    const written = await settled(() =>
+      Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${daemonPid()}/io`, "utf8"))?.[1]),
+    );
+    await runtime.ok(["exec", id, "true"]);
+    expect(rss() - before).toBeLessThan(2048);
+    expect(written).toBeGreaterThan(0);
+    let bytes = 0;
+    stdout.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    await expect.poll(() => bytes, { timeout: 30_000 }).toBeGreaterThan(64 << 20);
+    expect(rss() - before).toBeLessThan(4096);
+  });
+
+  function daemonPid(): number {
+    const line = findTraces(runtime.traces()).find((each) => each.includes("containerd-shim-kata-v2"));
+    return Number(/^process (\d+)/.exec(line ?? "")?.[1]);
+  }
+});
+
+function rssKb(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}
+
+/** The value once it has stayed the same for a while. */
+async function settled(value: () => number): Promise<number> {
+  let last = value();
+  let same = 0;
+  await expect
+    .poll(
+      () => {
+        const now = value();
+        same = now === last ? same + 1 : 0;
+        last = now;
+        return same;
+      },
+      { timeout: 30_000, interval: 100 },
+    )
+    .toBeGreaterThan(4);
+  return last;
+}

@@ -1,0 +1,106 @@
+import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { findTraces } from "../harness/leaks.ts";
+import { run } from "../harness/process.ts";
+import { useRuntime } from "../harness/runtime.ts";
+
+const runtime = useRuntime();
+
+const bind = (source: string, destination: string, ...options: string[]) => ({
+  type: "bind",
+  source,
+  destination,
+  options: ["rbind", ...options],
+});
+
+let volumes = 0;
+
+function newVolume(): string {
+  const path = runtime.scratch.join(`volume-${volumes++}`);
+  mkdirSync(path);
+  writeFileSync(`${path}/file`, "from the host\n");
+  return path;
+}
+
+const runIn = (script: string, mounts: object[]) =>
+  runtime.kata(["run", "--bundle", runtime.bundle({ args: ["sh", "-c", script], mounts }), runtime.newId()]);
+
+describe("bind volumes", () => {
+  it("are read and written on both sides", async () => {
+    const volume = newVolume();
+    const ended = await runIn("cat /data/file; echo from the guest > /data/new", [
+      bind(volume, "/data", "rw"),
+    ]);
+    expect(ended).toEqual({ status: 0, stdout: "from the host\n", stderr: "" });
+    expect(readFileSync(`${volume}/new`, "utf8")).toBe("from the guest\n");
+  });
+
+  it("may be files", async () => {
+    const volume = newVolume();
+    const ended = await runIn("cat /etc/resolv.conf; echo more >> /etc/resolv.conf", [
+      bind(`${volume}/file`, "/etc/resolv.conf"),
+    ]);
+    expect(ended).toEqual({ status: 0, stdout: "from the host\n", stderr: "" });
+    expect(readFileSync(`${volume}/file`, "utf8")).toBe("from the host\nmore\n");
+  });
+
+  it("are read-only when asked, for the guest", async () => {
+    const volume = newVolume();
+    const ended = await runIn("cat /data/file; echo x > /data/new", [bind(volume, "/data", "ro")]);
+    expect(ended.stdout).toBe("from the host\n");
+    expect(ended.stderr).toMatch(/Read-only file system/);
+    expect(existsSync(`${volume}/new`)).toBe(false);
+  });
+
+  it("are read-only on the host's side of the share, so that no guest can write them", async () => {
+    const volume = newVolume();
+    const id = await runtime.start({ mounts: [bind(volume, "/data", "ro")] });
+    const line = findTraces({ root: runtime.root, ids: [id] }).find((each) => each.includes("virtiofsd"));
+    const pid = Number(/^process (\d+)/.exec(line ?? "")?.[1]);
+    expect(pid).toBeGreaterThan(0);
+    const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8").split("\n");
+    const shared = mounts.filter((each) => each.includes(volume.slice(1)));
+    expect(shared.length).toBeGreaterThan(0);
+    for (const each of shared) expect(each.split(" ")[5]).toMatch(/^ro(,|$)/);
+  });
+
+  it("do not follow a symbolic link of the container's out of its root", async () => {
+    const volume = newVolume();
+    const bundle = runtime.bundle({ args: ["cat", "/run/x/file"], mounts: [bind(volume, "/link/x")] });
+    symlinkSync("/run", `${bundle}/rootfs/link`);
+    const ended = await runtime.kata(["run", "--bundle", bundle, runtime.newId()]);
+    expect(ended).toMatchObject({ status: 0, stdout: "from the host\n" });
+    expect(existsSync("/run/x")).toBe(false);
+  });
+});
+
+describe("the root file system", () => {
+  it("holds FIFOs, sockets and device nodes that the container makes, and shows them on the host", async () => {
+    const script = [
+      "mkfifo /fifo && (echo through > /fifo & cat /fifo)",
+      "mknod /null c 1 3 && echo x > /null",
+      "(timeout 1 nc -l -U /socket || true) 2>/dev/null & i=0; while [ ! -S /socket ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); done",
+      "ls -l /fifo /null /socket | cut -c1",
+    ].join("\n");
+    const bundle = runtime.bundle({ args: ["sh", "-c", script] });
+    const ended = await runtime.kata(["run", "--bundle", bundle, runtime.newId()]);
+    expect(ended.stdout).toMatch(/^through\np\nc\n/);
+    expect(lstatSync(`${bundle}/rootfs/fifo`).isFIFO()).toBe(true);
+    expect(lstatSync(`${bundle}/rootfs/null`).isCharacterDevice()).toBe(true);
+  });
+
+  it("keeps owners, modes and links", async () => {
+    const bundle = runtime.bundle({
+      args: ["sh", "-c", "echo x > /f && chown 1000:1001 /f && chmod 4750 /f && ln -s f /l && ln /f /h"],
+    });
+    expect((await runtime.kata(["run", "--bundle", bundle, runtime.newId()])).status).toBe(0);
+    const { uid, gid, mode, nlink } = lstatSync(`${bundle}/rootfs/f`);
+    expect({ uid, gid, mode: mode & 0o7777, nlink }).toEqual({
+      uid: 1000,
+      gid: 1001,
+      mode: 0o4750,
+      nlink: 2,
+    });
+    expect((await run("readlink", [`${bundle}/rootfs/l`])).stdout).toBe("f\n");
+  });
+});
