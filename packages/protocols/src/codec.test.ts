@@ -124,7 +124,7 @@ describe("a decoder", () => {
   });
 
   it("answers any bytes with a message or InvalidArgument, and nothing else", () => {
-    const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 0x7fff_ffff);
+    const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 0x7fff_ffff);
     console.log(`codec fuzz seed ${seed}`);
     const sample = CreateContainerRequest.encode({
       containerId: "c1",

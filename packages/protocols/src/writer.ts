@@ -100,6 +100,12 @@ export class Writer {
     this.raw(value);
   }
 
+  /** A length-delimited field's tag and length; its bytes follow, by `raw` or from elsewhere. */
+  lengthOf(tag: number, length: number): void {
+    this.varint(tag);
+    this.varint(length);
+  }
+
   /** Bytes that are encoded already. */
   raw(value: Uint8Array): void {
     this.ensure(value.length);
@@ -107,7 +113,7 @@ export class Writer {
     this.at += value.length;
   }
 
-  message<T extends object>(tag: number, codec: Codec<T>, value: Init<T>): void {
+  message<T extends object>(tag: number, codec: Codec<T>, value: NoInfer<Init<T>>): void {
     const start = this.open(tag);
     codec.writeTo(value, this);
     this.close(start);

@@ -95,7 +95,11 @@ function describeField(field: protobuf.Field, type: protobuf.Type): FieldDescrip
   return described;
 }
 
-function typeOf(field: protobuf.Field): { type: Type; typeName?: string; label: Label } {
+function typeOf(field: Pick<protobuf.Field, "resolvedType" | "type" | "fullName">): {
+  type: Type;
+  typeName?: string;
+  label: Label;
+} {
   const label = Label.OPTIONAL;
   const of = field.resolvedType;
   if (of instanceof protobuf.Enum) return { type: Type.ENUM, typeName: of.fullName, label };
@@ -105,7 +109,7 @@ function typeOf(field: protobuf.Field): { type: Type; typeName?: string; label: 
   return { type, label };
 }
 
-function entryName(field: protobuf.Field): string {
+function entryName(field: { readonly name: string }): string {
   const camel = field.name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
   return `${camel.charAt(0).toUpperCase()}${camel.slice(1)}Entry`;
 }

@@ -1,0 +1,20 @@
+// ttRPC (github.com/containerd/ttrpc, unary calls) over any byte stream, and the agent channel's session layer.
+
+export { Bulk, BulkData, bulk } from "./bulk.ts";
+export { type BulkReply, type CallOptions, type Client, createClient } from "./client.ts";
+export type { Context } from "./context.ts";
+export {
+  connectUnix,
+  fdTransport,
+  serialPort,
+  unixListener,
+  unixTransport,
+  vsockListener,
+} from "./fd-transport.ts";
+export { FRAME, HEADER_BYTES, MAX_DATA_BYTES } from "./frame.ts";
+export { type BulkHandler, Handlers, type UnaryHandler } from "./handlers.ts";
+export { MemoryBlocks, MemoryTransport, memoryPair } from "./memory-transport.ts";
+export { type Server, serve } from "./serve.ts";
+export { DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_IN_FLIGHT_BYTES, type ServerOptions } from "./server.ts";
+export { acceptSession, NONCE_BYTES, openSession, SESSION_MAGIC, type SessionOptions } from "./session.ts";
+export type { BlockStore, FrameTransport, Listener, Peer, SerialPort } from "./transport.ts";
