@@ -1,3 +1,4 @@
+export type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 export { type Compiled, type ContainerOptions, compileContainer } from "./compile-container.ts";
 export { compileExec, type ExecOptions } from "./compile-exec.ts";
 export { describeStep } from "./describe-step.ts";

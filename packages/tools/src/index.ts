@@ -1,0 +1,2 @@
+/** Programs only: nothing of this package is for import. */
+export {};

@@ -1,0 +1,56 @@
+import type { CgroupPlace } from "@kata-containers/launch";
+import { isSysError, KataError, ops, readText, SIG, sleep } from "@kata-containers/sys";
+
+/** The kernel lets go of a cgroup shortly after its last process has gone: so many tries, twice as long apart each time. */
+const TRIES = 12;
+
+/** Kills what is left in a container's cgroups and removes them, with those that the container has made inside. */
+export async function removeCgroups(cgroups: readonly CgroupPlace[]): Promise<void> {
+  for (const { directory } of cgroups) await removeCgroup(directory);
+}
+
+/** Sends a signal to every process of the container's cgroups. */
+export function signalCgroups(cgroups: readonly CgroupPlace[], signal: number): void {
+  for (const pid of new Set(cgroups.flatMap(({ directory }) => processesOf(directory))))
+    signalProcess(pid, signal);
+}
+
+async function removeCgroup(directory: string): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      for (const child of childrenOf(directory)) await removeCgroup(child);
+      ops.rmdir(directory);
+      return;
+    } catch (error) {
+      if (isSysError(error, "ENOENT")) return;
+      if (!isSysError(error, "EBUSY") || attempt === TRIES) {
+        throw KataError.from(error, `cannot remove cgroup ${directory}`);
+      }
+    }
+    for (const pid of processesOf(directory)) signalProcess(pid, SIG.SIGKILL);
+    await sleep(2 ** attempt);
+  }
+}
+
+function childrenOf(directory: string): string[] {
+  const entries = ops.readdir(directory);
+  return entries.filter(({ type }) => type === "dir").map(({ name }) => `${directory}/${name}`);
+}
+
+function processesOf(directory: string): number[] {
+  try {
+    const pids = readText(`${directory}/cgroup.procs`).split("\n");
+    return pids.filter((pid) => pid !== "").map(Number);
+  } catch (error) {
+    if (isSysError(error, "ENOENT", "ENODEV")) return [];
+    throw error;
+  }
+}
+
+function signalProcess(pid: number, signal: number): void {
+  try {
+    ops.kill(pid, signal);
+  } catch (error) {
+    if (!isSysError(error, "ESRCH")) throw error;
+  }
+}
