@@ -1,6 +1,7 @@
 import type { Process, Spec } from "@kata-containers/oci";
 import { AgentService, Health, processToGrpc, specToGrpc } from "@kata-containers/protocols";
 import { deadline, type Fd, KataError, ops } from "@kata-containers/sys";
+import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent-client/agent.ts";
 import { createAgent } from "./agent-client/ttrpc-agent.ts";
 import { Container } from "./container.ts";
@@ -14,7 +15,28 @@ import { guestProcess, guestSpec, sandboxPidns } from "./spec/guest-spec.ts";
 import { isReadOnly, mountPlace } from "./spec/shared-mounts.ts";
 import { checkAllowed } from "./states.ts";
 
-export type SandboxDeps = MachineDeps & { readonly store: Store };
+export type SandboxDeps = Pick<MachineDeps, "config" | "phases" | "log"> & {
+  readonly store: Store;
+  readonly trees: Trees;
+  /** Talks to the agent over a connected channel, which it takes over. */
+  readonly talk: (channel: FrameTransport) => Agent;
+};
+
+/** What a sandbox does with the share: `ShareTrees`, or a fake. */
+export type Trees = Pick<ShareTrees, "attach" | "detach" | "makeReadOnly">;
+
+/** Boots a VM for the sandbox at once; it becomes the sandbox with its first container. */
+export function createSandbox(
+  id: string,
+  root: string,
+  deps: MachineDeps & { readonly store: Store },
+): Sandbox {
+  const { config, confinement } = deps;
+  const machine = bootMachine(sandboxHash(root, id), deps);
+  const trees = new ShareTrees(confinement.shareDir);
+  const talk = (channel: FrameTransport): Agent => createAgent(channel, config.agent.request_timeout * 1000);
+  return new Sandbox(id, machine, { ...deps, trees, talk });
+}
 
 /** A tree of the host for one mount of the spec; the descriptor stays the caller's. */
 export type VolumeTree = { readonly index: number; readonly tree: Fd; readonly directory: boolean };
@@ -37,7 +59,7 @@ export class Sandbox {
   readonly id: string;
   readonly #deps: SandboxDeps;
   readonly #machine: Promise<Machine>;
-  readonly #trees: ShareTrees;
+  readonly #trees: Trees;
   readonly #containers = new Map<string, Container>();
   #agent: Agent | undefined;
   #started: Promise<Agent> | undefined;
@@ -46,16 +68,16 @@ export class Sandbox {
   /** Resolves with the reason when the VM is gone, however that came about. */
   readonly vmEnded: Promise<string>;
 
-  constructor(id: string, root: string, deps: SandboxDeps) {
+  constructor(id: string, machine: Promise<Machine>, deps: SandboxDeps) {
     this.id = id;
     this.#deps = deps;
-    this.#trees = new ShareTrees(deps.confinement.shareDir);
+    this.#trees = deps.trees;
     this.vmEnded = new Promise((resolve) => {
       this.#vmEnded = resolve;
     });
-    this.#machine = bootMachine(sandboxHash(root, id), deps).then((machine) => {
-      this.#watch(machine);
-      return machine;
+    this.#machine = machine.then((running) => {
+      this.#watch(running);
+      return running;
     });
     this.#machine.catch((error: unknown) => this.#onVmEnd(KataError.from(error).message));
   }
@@ -200,10 +222,9 @@ export class Sandbox {
   }
 
   async #becomeSandbox(spec: Spec): Promise<Agent> {
-    const { phases, config } = this.#deps;
+    const { phases, talk } = this.#deps;
     const machine = await this.#machine;
-    const channel = await machine.connected;
-    const agent = createAgent(channel, config.agent.request_timeout * 1000);
+    const agent = talk(await machine.connected);
     this.#agent = agent;
     await agent.request(Health.Check, {});
     phases.end("agent");

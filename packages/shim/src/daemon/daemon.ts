@@ -1,13 +1,14 @@
 import { loadConfig } from "@kata-containers/config";
-import { Fd, KataError, Logger, O, ops, SIG } from "@kata-containers/sys";
+import { Fd, KataError, Logger, O, ops, SIG, sleep } from "@kata-containers/sys";
 import {
   cgroupExists,
   createFileStore,
+  createSandbox,
   type HostResource,
   identityOf,
   leaveCgroup,
   Phases,
-  Sandbox,
+  type Sandbox,
   type SandboxRecord,
   type Store,
   stateDir,
@@ -25,6 +26,9 @@ const LISTENER_FD = 5;
 
 /** How long a daemon that nobody has called keeps its VM, ms: its creator may have died. */
 const ORPHAN_MS = 30_000;
+
+/** For the answer that is on its way to whoever deleted the sandbox, ms. */
+const LAST_ANSWER_MS = 5;
 
 /**
  * The sandbox's daemon, from its first act to its last. It owns the VM and everything that the sandbox has on the host.
@@ -61,7 +65,7 @@ function start(args: DaemonArguments, store: Store, phases: Phases): Started {
   const config = loadConfig(args.config);
   const log = openLog(args, config.runtime.enable_debug);
   const confinement = leaveHostView(config, record, args.netnsFd);
-  const sandbox = new Sandbox(args.id, args.root, { config, confinement, phases, log, store });
+  const sandbox = createSandbox(args.id, args.root, { config, confinement, phases, log, store });
   const lifetime = new Lifetime();
   const { vm_start_timeout, stop_timeout } = config.runtime;
   const { dial_timeout, request_timeout } = config.agent;
@@ -77,7 +81,7 @@ function start(args: DaemonArguments, store: Store, phases: Phases): Started {
 }
 
 async function live({ sandbox, service, lifetime, log }: Started, store: Store): Promise<void> {
-  const server = serveDaemon(LISTENER_FD, service, lifetime);
+  const server = serveDaemon(LISTENER_FD, service, lifetime, log);
   sandbox.vmEnded.then((why) => {
     log.info("VM ended", { why });
     lifetime.vmGone();
@@ -94,7 +98,8 @@ async function live({ sandbox, service, lifetime, log }: Started, store: Store):
   lifetime.endUnlessCalled(ORPHAN_MS);
   await lifetime.over;
   await sandbox.stop();
-  await server.close();
+  await sleep(LAST_ANSWER_MS);
+  server.close();
   if (sandbox.containers().length === 0) await undo(store, sandbox.id).catch(() => {});
 }
 

@@ -14,7 +14,7 @@ export function createVirtioSerial(): AgentChannel {
     name: "virtio-serial",
     vmmFd: vmmEnd.number,
     releaseVmmFd: () => vmmEnd.close(),
-    connect: (timeoutMs) => openSession(port, timeoutMs),
+    connect: (timeoutMs) => openSession(port, { timeoutMs }),
     close() {
       vmmEnd.close();
       port.close();

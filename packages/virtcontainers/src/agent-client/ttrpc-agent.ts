@@ -1,5 +1,5 @@
 import { AgentService, type Init, type Method } from "@kata-containers/protocols";
-import { KataError, ops } from "@kata-containers/sys";
+import { KataError } from "@kata-containers/sys";
 import { bulk, createClient, type FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent.ts";
 import { BLOCK_BYTES } from "./stdio-pump.ts";
@@ -32,7 +32,7 @@ export function createAgent(channel: FrameTransport, timeoutMs: number): Agent {
       try {
         const { data } = await client.receive(method, { ...process, len: BLOCK_BYTES }, READ_DATA);
         const { length } = data;
-        return { length, written: data.writeTo(sink, (fd, bytes) => ops.write(fd, bytes)) };
+        return { length, written: data.writeTo(sink) };
       } catch (error) {
         // How upstream's agent says that a stream is over.
         if (KataError.from(error).message.includes("EOF")) return { length: 0, written: Promise.resolve() };
@@ -40,7 +40,8 @@ export function createAgent(channel: FrameTransport, timeoutMs: number): Agent {
       }
     },
     async writeStdin(process, block) {
-      await client.send(AgentService.WriteStdin, process, bulk(WRITE_DATA, block));
+      const { containerId, execId } = process;
+      await client.send(AgentService.WriteStdin, { containerId, execId }, bulk(WRITE_DATA, block));
     },
     close: () => client.close(),
   };

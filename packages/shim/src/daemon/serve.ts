@@ -1,0 +1,52 @@
+import { Daemon, type Init, type Method } from "@kata-containers/protocols";
+import { Fd, type Logger } from "@kata-containers/sys";
+import { type Context, Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
+import type { Lifetime } from "./lifetime.ts";
+import type { CallContext, DaemonService } from "./service.ts";
+
+/** Serves the Daemon service on a listening socket, which it owns. Every call counts for the daemon's lifetime. */
+export function serveDaemon(
+  listener: number,
+  service: DaemonService,
+  lifetime: Lifetime,
+  log: Logger,
+): Server {
+  const handlers = new Handlers();
+  const answer = <Req extends object, Res extends object>(
+    method: Method<Req, Res>,
+    handle: (request: Req, context: CallContext) => Promise<Init<Res>>,
+  ): void => {
+    handlers.unary(method, (request, context) =>
+      lifetime.during(async () => {
+        const fds = context.fds.map((fd) => new Fd(fd));
+        try {
+          return await handle(request, {
+            peerPid: context.peer.pid ?? 0,
+            fds,
+            cancelled: cancelled(context),
+          });
+        } finally {
+          for (const fd of fds) fd.close();
+        }
+      }),
+    );
+  };
+  answer(Daemon.Create, (request, context) => service.create(request, context));
+  answer(Daemon.Start, (request) => service.start(request));
+  answer(Daemon.Exec, (request, context) => service.exec(request, context));
+  answer(Daemon.Attach, (request, context) => service.attach(request, context));
+  answer(Daemon.Wait, (request) => service.wait(request));
+  answer(Daemon.Kill, (request) => service.kill(request));
+  answer(Daemon.State, (request) => service.state(request));
+  answer(Daemon.ResizePty, (request) => service.resizePty(request));
+  answer(Daemon.Delete, (request) => service.delete(request));
+  return serve(unixListener(listener), handlers, {
+    onConnectionError: (error) => log.warn("connection ended", { reason: error.message }),
+  });
+}
+
+function cancelled(context: Context): Promise<void> {
+  const { signal } = context;
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+}

@@ -1,0 +1,86 @@
+import fs from "node:fs";
+import os from "node:os";
+import { SysError, setOps } from "@kata-containers/sys";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { sandboxHash } from "../paths.ts";
+import { nodeFiles } from "../testing/node-files.ts";
+import { createFileStore } from "./file-store.ts";
+import type { SandboxRecord } from "./record.ts";
+
+let dir = "";
+
+beforeEach(() => {
+  setOps(nodeFiles());
+  dir = fs.mkdtempSync(`${os.tmpdir()}/store-`);
+});
+afterEach(() => {
+  setOps(undefined);
+  fs.rmSync(dir, { recursive: true });
+});
+
+const record = (id: string): SandboxRecord => ({
+  version: 1,
+  id,
+  root: `${dir}/root`,
+  bootId: "b",
+  socket: "/s",
+  configPath: "/c",
+  cgroups: { sandbox: "/a", daemon: "/b" },
+  resources: [],
+  containers: [],
+});
+const store = () => createFileStore(`${dir}/root`, `${dir}/index`);
+
+test("a record is read back as it was written, and changed in one step", () => {
+  store().create(record("c"));
+  expect(store().load("c")).toEqual(record("c"));
+  store().update("c", (old) => ({ ...old, socket: "/t" }));
+  expect(store().load("c").socket).toBe("/t");
+  expect(fs.readdirSync(`${dir}/root/c`)).toEqual(["persist.json"]);
+});
+
+test("only its owner may read it", () => {
+  store().create(record("c"));
+  expect(fs.statSync(`${dir}/root/c`).mode & 0o777).toBe(0o700);
+  expect(fs.statSync(`${dir}/root/c/persist.json`).mode & 0o777).toBe(0o600);
+});
+
+test("the index finds it whatever its root is", () => {
+  store().create(record("c"));
+  expect(fs.readlinkSync(`${dir}/index/${sandboxHash(`${dir}/root`, "c")}`)).toBe(`${dir}/root/c`);
+});
+
+test("an id in use is refused and left as it was", () => {
+  store().create(record("c"));
+  expect(() => store().create({ ...record("c"), socket: "/other" })).toThrow(
+    'container with id "c" already exists',
+  );
+  expect(store().load("c").socket).toBe("/s");
+});
+
+test("an unknown id is not found", () => {
+  for (const use of [() => store().load("x"), () => store().update("x", (old) => old)]) {
+    expect(use).toThrow('container "x" does not exist');
+  }
+});
+
+test("after remove nothing is left, and a second remove is no error", () => {
+  store().create(record("c"));
+  store().remove("c");
+  store().remove("c");
+  expect(store().list()).toEqual([]);
+  expect(fs.readdirSync(`${dir}/index`)).toEqual([]);
+});
+
+test("a state directory that cannot be written is named, and nothing is left of the id", () => {
+  setOps(
+    nodeFiles({
+      fsync: () => {
+        throw new SysError("ENOSPC", "fsync", "");
+      },
+    }),
+  );
+  expect(() => store().create(record("c"))).toThrow(/cannot write state .*root\/c\/persist.json.*ENOSPC/);
+  setOps(nodeFiles());
+  expect(store().list()).toEqual([]);
+});

@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { ERRNO, type Ops, SysError } from "@kata-containers/sys";
+
+/** The file ops on Node's own file system, for unit tests: errors are SysErrors, as on the engine. flock does nothing. */
+export function nodeFiles(more: Partial<Ops> = {}): Ops {
+  const files: Partial<Ops> = {
+    open: (path, flags, mode) => fs.openSync(path, flags & ~O_CLOEXEC, mode),
+    close: (fd) => fs.closeSync(fd),
+    readFile: (path) => new Uint8Array(fs.readFileSync(path)),
+    writeSync: (fd, bytes) => void fs.writeSync(fd, bytes),
+    writeFile: (path, bytes) => fs.writeFileSync(path, bytes),
+    fsync: (fd) => fs.fsyncSync(fd),
+    flock: () => {},
+    mkdir: (path, mode) => void fs.mkdirSync(path, mode),
+    rmdir: (path) => fs.rmdirSync(path),
+    unlink: (path) => fs.unlinkSync(path),
+    unlinkat: (dir, name) => fs.rmSync(`/proc/self/fd/${dir}/${name}`, { recursive: true }),
+    rename: (from, to) => fs.renameSync(from, to),
+    symlink: (target, path) => fs.symlinkSync(target, path),
+    readlink: (path) => fs.readlinkSync(path),
+    readdir: (path) =>
+      fs.readdirSync(path, { withFileTypes: true }).map((entry) => ({
+        name: entry.name,
+        type: entry.isDirectory() ? "dir" : "file",
+      })),
+    stat: (path) => {
+      const { dev, ino, mode, nlink, uid, gid, rdev, size, mtimeMs, blocks } = fs.statSync(path);
+      return { dev, ino, mode, nlink, uid, gid, rdev, size, mtimeMs, blocks };
+    },
+    getpid: () => process.pid,
+    utf8Encode: (text) => new TextEncoder().encode(text),
+    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
+    sha256: (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()),
+    ...more,
+  };
+  return new Proxy(Object.create(null), {
+    get:
+      (_, op: keyof Ops) =>
+      (...args: unknown[]) => {
+        const known = files[op];
+        if (known === undefined) throw new SysError("ENOSYS", op);
+        try {
+          return Reflect.apply(known, files, args);
+        } catch (error) {
+          throw asSysError(error, op);
+        }
+      },
+  });
+}
+
+const O_CLOEXEC = 0o2000000;
+
+function asSysError(error: unknown, op: string): unknown {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return error;
+  const path = "path" in error && typeof error.path === "string" ? error.path : "";
+  return error.code in ERRNO ? new SysError(error.code, op, path) : error;
+}
