@@ -11,7 +11,7 @@ import { type SandboxRecord, withContainer, withoutContainer, withResource } fro
 import type { Store } from "./persist/store.ts";
 import { GuestProcess, type ProcessExit, type ProcessStdio, STATUS_VM_DIED } from "./process.ts";
 import { ShareTrees } from "./share/trees.ts";
-import { guestProcess, guestSpec, sandboxPidns } from "./spec/guest-spec.ts";
+import { checkSeccomp, guestProcess, guestSpec, sandboxPidns } from "./spec/guest-spec.ts";
 import { isReadOnly, mountPlace } from "./spec/shared-mounts.ts";
 import { checkAllowed } from "./states.ts";
 
@@ -97,6 +97,8 @@ export class Sandbox {
     const { id, bundle, spec, stdio } = request;
     if (this.#containers.has(id))
       throw new KataError("AlreadyExists", `container with id "${id}" already exists`);
+    const warning = checkSeccomp(spec, this.#deps.config.runtime.disable_guest_seccomp);
+    if (warning !== undefined) this.#deps.log.warn(warning, { container: id });
     const container = new Container(id, bundle, spec, ops.realtimeMs());
     this.#containers.set(id, container);
     try {

@@ -1,6 +1,6 @@
 import type { Spec } from "@kata-containers/oci";
 import { expect, test } from "vitest";
-import { guestSpec, sandboxPidns } from "./guest-spec.ts";
+import { checkSeccomp, guestSpec, sandboxPidns } from "./guest-spec.ts";
 import { mountsToOpen } from "./shared-mounts.ts";
 
 const spec: Spec = {
@@ -68,4 +68,12 @@ test("a pid namespace with a path is the pod's", () => {
   expect(sandboxPidns(spec)).toBe(false);
   const joined = { ...spec, linux: { namespaces: [{ type: "pid" as const, path: "/proc/9/ns/pid" }] } };
   expect(sandboxPidns(joined)).toBe(true);
+});
+
+test("a seccomp profile is dropped with a warning, or refused, as configured", () => {
+  const profiled = { ...spec, linux: { ...spec.linux, seccomp: { defaultAction: "SCMP_ACT_ERRNO" } } };
+  expect(checkSeccomp(spec, false)).toBeUndefined();
+  expect(checkSeccomp(profiled, true)).toContain("not applied");
+  expect(() => checkSeccomp(profiled, false)).toThrow("linux.seccomp");
+  expect(guestSpec(profiled, places).linux?.seccomp).toBeUndefined();
 });
