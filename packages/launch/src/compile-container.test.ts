@@ -1,0 +1,358 @@
+import { parseSpec, type Spec } from "@kata-containers/oci";
+import { CLONE, MOUNT_ATTR, MS } from "@kata-containers/sys";
+import { describe, expect, test } from "vitest";
+import { compileContainer } from "./compile-container.ts";
+import { compileExec } from "./compile-exec.ts";
+import type { HostFacts } from "./host-facts.ts";
+import type { Step } from "./plan.ts";
+
+const v1 = (...names: string[]) =>
+  names.map((name) => ({ mountpoint: `/cg/${name}`, controllers: name.split(","), ownPath: "/" }));
+
+const HOST: HostFacts = {
+  cgroup: { v1: v1("cpu,cpuacct", "memory", "pids", "devices", "cpuset") },
+  rootIsInitramfs: false,
+  lastCapability: 40,
+  seccomp: "refuse",
+  devicesOnV2: "refuse",
+};
+
+const V2: HostFacts = {
+  ...HOST,
+  cgroup: { v1: [], v2: { mountpoint: "/cg", controllers: ["cpu", "memory", "pids"], ownPath: "/user/x" } },
+};
+
+function makeSpec(change: Partial<Spec> = {}, linux: object = {}, process: object = {}): Spec {
+  return parseSpec(
+    JSON.stringify({
+      ociVersion: "1.2.0",
+      process: { args: ["sh"], cwd: "/", env: ["PATH=/bin"], ...process },
+      root: { path: "rootfs" },
+      linux: { namespaces: [{ type: "mount" }, { type: "pid" }], ...linux },
+      ...change,
+    }),
+  );
+}
+
+const compile = (spec: Spec, facts = HOST) =>
+  compileContainer(spec, facts, { id: "c1", bundle: "/b", startFd: 5 });
+const find = <Op extends Step["op"]>(steps: readonly Step[], op: Op) =>
+  steps.filter((step): step is Extract<Step, { op: Op }> => step.op === op);
+const writes = (steps: readonly Step[]) => find(steps, "write").map(({ path, text }) => `${path} ${text}`);
+
+test("the last steps are: find the program, say ready, wait, exec", () => {
+  const { init } = compile(makeSpec()).plan;
+  expect(init.slice(-4).map(({ op }) => op)).toEqual(["find_executable", "ready", "wait", "exec"]);
+  expect(find(init, "find_executable")[0]).toMatchObject({ file: "sh", path: "/bin" });
+});
+
+test("a plan for a container runs from a sealed copy of kata-launch", () => {
+  expect(compile(makeSpec()).plan.sealed).toBe(true);
+});
+
+test("nothing but the start descriptor stays open when the working directory is entered (CVE-2024-21626)", () => {
+  const ops = compile(makeSpec()).plan.init.map(({ op }) => op);
+  expect(ops.indexOf("close_others")).toBeLessThan(ops.indexOf("chdir"));
+  expect(find(compile(makeSpec()).plan.init, "close_others")).toEqual([
+    { op: "close_others", keep: [5], pass: [] },
+  ]);
+});
+
+describe("root", () => {
+  test("is pivoted to", () => {
+    expect(find(compile(makeSpec()).plan.init, "pivot_root")).toHaveLength(1);
+  });
+
+  test("is moved onto an initramfs, which cannot be pivoted", () => {
+    const { init } = compile(makeSpec(), { ...HOST, rootIsInitramfs: true }).plan;
+    expect([find(init, "move_root").length, find(init, "pivot_root").length]).toEqual([1, 0]);
+  });
+
+  test("becomes read-only after it has been entered", () => {
+    const { init } = compile(makeSpec({ root: { path: "rootfs", readonly: true } })).plan;
+    const ops = init.map(({ op }) => op);
+    expect(ops.indexOf("remount")).toBeGreaterThan(ops.indexOf("pivot_root"));
+  });
+
+  test("of a shared propagation has a private parent, or it could not be pivoted", () => {
+    const { init } = compile(makeSpec({}, { rootfsPropagation: "rshared" })).plan;
+    expect(find(init, "private_parent")[0]).toMatchObject({ path: "/b/rootfs" });
+    expect(find(init, "propagation").at(-1)).toEqual({
+      op: "propagation",
+      path: "/",
+      flags: MS.SHARED | MS.REC,
+    });
+  });
+});
+
+describe("namespaces", () => {
+  test("new ones are unshared together, a joined one is opened first and entered before them", () => {
+    const namespaces = [{ type: "mount" }, { type: "uts" }, { type: "network", path: "/run/netns/n" }];
+    const { stage } = compile(makeSpec({}, { namespaces })).plan;
+    const relevant = stage.filter(({ op }) => ["open", "setns", "unshare", "close"].includes(op));
+    expect(relevant.map(({ op }) => op)).toEqual(["open", "setns", "close", "unshare"]);
+    expect(find(stage, "unshare")[0]?.flags).toBe(CLONE.NEWNS | CLONE.NEWUTS);
+  });
+
+  test("in a new user namespace P writes the maps while the stage waits, and devices are bound", () => {
+    const mapping = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    const namespaces = [{ type: "mount" }, { type: "user" }];
+    const { parent, stage, init } = compile(
+      makeSpec({}, { namespaces, uidMappings: mapping, gidMappings: mapping }),
+    ).plan;
+    expect(parent.map(({ op }) => op)).toEqual(["sync", "id_map", "sync"]);
+    expect(find(parent, "id_map")[0]).toMatchObject({ uid: "0 100000 65536\n" });
+    const ops = stage.map(({ op }) => op);
+    expect(ops.slice(-5)).toEqual(["unshare", "sync", "sync", "user", "unshare"]);
+    expect(find(init, "mknod")).toEqual([]);
+    expect(find(init, "bind").map(({ target }) => target)).toContain("/dev/null");
+  });
+
+  test("without user namespace no P is forked", () => {
+    expect(compile(makeSpec()).plan.parent).toEqual([]);
+  });
+
+  test.each([
+    ["no mount namespace", { namespaces: [{ type: "pid" }] }, /without a mount namespace/],
+    [
+      "a user namespace without maps",
+      { namespaces: [{ type: "mount" }, { type: "user" }] },
+      /needs id mappings/,
+    ],
+    [
+      "maps without a user namespace",
+      { namespaces: [{ type: "mount" }], uidMappings: [{ containerID: 0, hostID: 0, size: 1 }] },
+      /need a new user namespace/,
+    ],
+  ])("%s is refused", (_what, linux, message) => {
+    expect(() => compile(makeSpec({}, linux))).toThrow(message);
+  });
+});
+
+describe("mounts", () => {
+  const one = (mount: object) => compile(makeSpec({ mounts: [{ destination: "/m", ...mount }] })).plan.init;
+
+  test("a bind's flags are set on the clone, its source is relative to the bundle", () => {
+    const step = find(
+      one({ type: "bind", source: "data", options: ["rbind", "ro", "nosuid", "rprivate"] }),
+      "bind",
+    )[1];
+    expect(step).toMatchObject({
+      source: "/b/data",
+      recursive: true,
+      set: MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID,
+      propagation: MS.PRIVATE | MS.REC,
+      root: "root",
+      create: "like-source",
+    });
+  });
+
+  test("a recursive attribute reaches the mounts below", () => {
+    expect(find(one({ type: "bind", source: "/s", options: ["rbind", "rro"] }), "bind")[1]).toMatchObject({
+      setRecursive: MOUNT_ATTR.RDONLY,
+    });
+  });
+
+  test("the last of two contradicting options wins", () => {
+    expect(find(one({ type: "bind", source: "/s", options: ["ro", "rw"] }), "bind")[1]).toMatchObject({
+      set: 0,
+    });
+  });
+
+  test("a read-only tmpfs is filled first", () => {
+    const steps = find(one({ type: "tmpfs", source: "tmpfs", options: ["ro", "mode=755"] }), "mount");
+    expect(steps.map(({ flags }) => flags & MS.RDONLY)).toEqual([0, MS.RDONLY]);
+    expect(steps[0]?.data).toBe("mode=755");
+  });
+
+  test("proc is mounted on no symbolic link (CVE-2019-19921)", () => {
+    expect(find(one({ type: "proc", source: "proc" }), "mount")[0]).toMatchObject({ noSymlinks: true });
+  });
+
+  test.each([
+    [
+      "tmpcopyup",
+      { type: "tmpfs", options: ["tmpcopyup"] },
+      /mounts\[0\]\.options: tmpcopyup is not supported/,
+    ],
+    [
+      "an id-mapped mount",
+      { type: "bind", source: "/s", options: ["idmap"] },
+      /mounts\[0\]: an id-mapped mount/,
+    ],
+    [
+      "data of a bind",
+      { type: "bind", source: "/s", options: ["bind", "size=1"] },
+      /bind mounts cannot have any filesystem-specific options/,
+    ],
+    ["no type", {}, /mounts\[0\]\.type: is missing/],
+  ])("%s is refused", (_what, mount, message) => {
+    expect(() => one(mount)).toThrow(message);
+  });
+
+  test("a /dev of the caller's is left as it is", () => {
+    const spec = makeSpec({ mounts: [{ destination: "/dev", type: "bind", source: "/dev" }] });
+    expect(find(compile(spec).plan.init, "mknod")).toEqual([]);
+  });
+
+  test("cgroup v1 is a tmpfs with one mount a hierarchy and links for those that share one", () => {
+    const mounts = [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"] }];
+    const namespaces = [{ type: "mount" }, { type: "cgroup" }];
+    const { init } = compile(makeSpec({ mounts }, { namespaces })).plan;
+    expect(find(init, "mount").map(({ fstype, target }) => `${fstype} ${target}`)).toContain(
+      "cgroup /sys/fs/cgroup/cpu,cpuacct",
+    );
+    expect(find(init, "symlink")).toContainEqual(
+      expect.objectContaining({ path: "/sys/fs/cgroup/cpuacct", to: "cpu,cpuacct" }),
+    );
+  });
+});
+
+describe("cgroups", () => {
+  const resources = {
+    memory: { limit: 1000, swap: 3000 },
+    cpu: { shares: 1024, quota: 5000, period: 10_000 },
+    pids: { limit: 7 },
+  };
+
+  test("v1 limits are written before the process moves in", () => {
+    const { plan } = compile(makeSpec({}, { resources, cgroupsPath: "/kata/c1" }));
+    const lines = writes(plan.stage);
+    expect(lines).toContain("/cg/memory/kata/c1/memory.limit_in_bytes 1000");
+    expect(lines).toContain("/cg/memory/kata/c1/memory.memsw.limit_in_bytes 3000");
+    expect(lines).toContain("/cg/cpu,cpuacct/kata/c1/cpu.cfs_quota_us 5000");
+    expect(lines.indexOf("/cg/pids/kata/c1/pids.max 7")).toBeLessThan(
+      lines.indexOf("/cg/pids/kata/c1/cgroup.procs 0"),
+    );
+  });
+
+  test("v2 has swap alone, a weight and one file for the quota, below the parent of our own cgroup", () => {
+    const lines = writes(compile(makeSpec({}, { resources }), V2).plan.stage);
+    expect(lines).toContain("/cg/user/c1/memory.max 1000");
+    expect(lines).toContain("/cg/user/c1/memory.swap.max 2000");
+    expect(lines).toContain("/cg/user/c1/cpu.weight 39");
+    expect(lines).toContain("/cg/user/c1/cpu.max 5000 10000");
+    expect(lines).toContain("/cg/user/cgroup.subtree_control +memory");
+  });
+
+  test("devices start from nothing on v1", () => {
+    const devices = [
+      { allow: false, access: "rwm" },
+      { allow: true, type: "c", major: 10, minor: 200, access: "rw" },
+    ];
+    const lines = writes(compile(makeSpec({}, { resources: { devices } })).plan.stage);
+    const rules = lines.filter((line) => line.includes("devices."));
+    expect(rules[0]).toBe("/cg/devices/c1/devices.deny a");
+    expect(rules[1]).toBe("/cg/devices/c1/devices.allow c 10:200 rw");
+    expect(rules).toContain("/cg/devices/c1/devices.allow c 1:3 rwm");
+  });
+
+  test("device rules on v2 are refused, or left out with a warning where the facts say so", () => {
+    const spec = makeSpec({}, { resources: { devices: [{ allow: false }] } });
+    expect(() => compile(spec, V2)).toThrow(/linux\.resources\.devices: needs the cgroup v1 controller/);
+    expect(compile(spec, { ...V2, devicesOnV2: "unsupported-warn" }).warnings).toHaveLength(1);
+  });
+
+  test.each([
+    [
+      "a controller that is not there",
+      { hugepageLimits: [{ pageSize: "2MB", limit: 1 }] },
+      /hugepageLimits\[0\]: needs the cgroup controller hugetlb/,
+    ],
+    ["rdma", { rdma: { mlx: { hcaHandles: 1 } } }, /rdma: a limit of RDMA devices is not supported/],
+    ["a weight", { blockIO: { weight: 100 } }, /a block I\/O weight is not supported/],
+    ["v2's own files on v1", { unified: { "memory.high": "1" } }, /unified\.memory\.high: needs cgroup v2/],
+  ])("%s is refused, never ignored", (_what, wrong, message) => {
+    expect(() => compile(makeSpec({}, { resources: wrong }))).toThrow(message);
+  });
+
+  test("a path may not climb", () => {
+    expect(() => compile(makeSpec({}, { cgroupsPath: "/a/../../b" }))).toThrow(/must not contain/);
+  });
+});
+
+describe("the process", () => {
+  test("capabilities become masks; an ambient one that is not inheritable cannot be had", () => {
+    const capabilities = {
+      bounding: ["CAP_CHOWN", "CAP_CHECKPOINT_RESTORE"],
+      permitted: ["CAP_KILL"],
+      ambient: ["CAP_KILL"],
+    };
+    const { init } = compile(makeSpec({}, {}, { capabilities })).plan;
+    expect(find(init, "bounding")[0]?.keep).toBe(1 + 2 ** 40);
+    expect(find(init, "capabilities")[0]).toMatchObject({ permitted: 32, ambient: 0, effective: 0 });
+  });
+
+  test("an unknown capability is refused", () => {
+    expect(() => compile(makeSpec({}, {}, { capabilities: { bounding: ["CAP_X"] } }))).toThrow(
+      /unknown capability "CAP_X"/,
+    );
+  });
+
+  test("oom_score_adj is written before the namespaces are entered", () => {
+    expect(compile(makeSpec({}, {}, { oomScoreAdj: 100 })).plan.stage[0]).toMatchObject({
+      op: "write",
+      text: "100",
+    });
+  });
+
+  test("a terminal is made in the container's devpts and controls it", () => {
+    const { init } = compile(makeSpec({}, {}, { terminal: true, consoleSize: { height: 5, width: 9 } })).plan;
+    expect(find(init, "console")[0]).toMatchObject({ root: "root", bindConsole: true, rows: 5, columns: 9 });
+    expect(find(init, "controlling_terminal")).toHaveLength(1);
+    expect(find(init, "chown_stdio")).toEqual([]);
+  });
+
+  test.each([
+    ["apparmorProfile", "x", /process\.apparmorProfile: AppArmor is not supported/],
+    ["selinuxLabel", "x", /process\.selinuxLabel/],
+    ["scheduler", { policy: "SCHED_FIFO" }, /process\.scheduler/],
+  ])("%s is refused", (key, setting, message) => {
+    expect(() => compile(makeSpec({}, {}, { [key]: setting }))).toThrow(message);
+  });
+});
+
+test("a seccomp profile is refused unless the facts let it go with a warning", () => {
+  const spec = makeSpec({}, { seccomp: { defaultAction: "SCMP_ACT_ALLOW" } });
+  expect(() => compile(spec)).toThrow(/linux\.seccomp: a seccomp profile is not supported/);
+  expect(compile(spec, { ...HOST, seccomp: "unsupported-warn" }).warnings).toEqual([
+    "linux.seccomp: the profile is not applied: seccomp is not supported yet",
+  ]);
+});
+
+test("a hook is refused", () => {
+  expect(() => compile(makeSpec({ hooks: { prestart: [{ path: "/h" }] } }))).toThrow(
+    /hooks\.prestart: a hook/,
+  );
+});
+
+describe("sysctl", () => {
+  const sysctl = (key: string, ...types: string[]) => {
+    const namespaces = [{ type: "mount" }, ...types.map((type) => ({ type }))];
+    return writes(compile(makeSpec({}, { sysctl: { [key]: "1" }, namespaces })).plan.init);
+  };
+
+  test("is written through the machine's own /proc, before the root changes", () => {
+    expect(sysctl("net.ipv4.ip_forward", "network")).toEqual(["/proc/sys/net/ipv4/ip_forward 1"]);
+    expect(sysctl("net.ipv4.conf.eth0/1.forwarding", "network")).toEqual([
+      "/proc/sys/net/ipv4/conf/eth0.1/forwarding 1",
+    ]);
+  });
+
+  test.each([["net.ipv4.ip_forward"], ["kernel.shmmax"], ["kernel.core_pattern"]])(
+    "%s is refused without a namespace for it",
+    (key) => {
+      expect(() => sysctl(key)).toThrow(/is not in a separate kernel namespace/);
+    },
+  );
+});
+
+test("a further process enters all namespaces at once by the container's pidfd, and its cgroups before", () => {
+  const spec = makeSpec();
+  const { cgroups } = compile(spec);
+  const process = { args: ["id"], cwd: "/" };
+  const { stage, init } = compileExec(spec, process, HOST, { containerPidfd: 6, cgroups });
+  expect(find(stage, "setns")).toEqual([{ op: "setns", fd: 6, type: CLONE.NEWNS | CLONE.NEWPID }]);
+  expect(stage[0]).toMatchObject({ op: "write", text: "0" });
+  expect(find(init, "wait")).toEqual([]);
+});
