@@ -58,16 +58,25 @@ const DIRECTORIES = ["dev", "etc", "lib", "lib/modules", "proc", "root", "run", 
 /** build/guest/initrd.img: the agent as /init, kata-launch, the modules, and the directories they mount on. */
 function buildInitrd() {
   const agent = process.env.KATA_AGENT ?? join(out, "kata-agent");
-  const launch = process.env.KATA_LAUNCH ?? join(out, "kata-launch");
+  const launch = process.env.KATA_LAUNCH ?? join(root, "target/x86_64-unknown-linux-gnu/release/kata-launch");
   const { needs } = JSON.parse(readFileSync(join(modulesOut, "modules.json"), "utf8"));
-  const files = ["modules.json", ...Object.keys(needs).sort().map((name) => `${name}.ko`)];
+  const files = [
+    "modules.json",
+    ...Object.keys(needs)
+      .sort()
+      .map((name) => `${name}.ko`),
+  ];
   const image = cpio([
     ...DIRECTORIES.map((path) => ({ path, dir: true, mode: path === "tmp" ? 0o1777 : 0o755 })),
     // The kernel opens /dev/console for /init before devtmpfs is there.
     { path: "dev/console", char: [5, 1], mode: 0o600 },
     { path: "init", file: readFileSync(agent), mode: 0o755 },
     { path: "kata-launch", file: readFileSync(launch), mode: 0o755 },
-    ...files.map((name) => ({ path: `lib/modules/${name}`, file: readFileSync(join(modulesOut, name)), mode: 0o644 })),
+    ...files.map((name) => ({
+      path: `lib/modules/${name}`,
+      file: readFileSync(join(modulesOut, name)),
+      mode: 0o644,
+    })),
   ]);
   publish(join(out, "initrd.img"), image);
 }

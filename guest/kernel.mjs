@@ -44,7 +44,9 @@ export function fetchKernel(cache) {
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, ".fetch-"));
   try {
-    run("apt-get", ["download", "-q", "-o", "APT::Sandbox::User=root", `${wanted.name}=${wanted.version}`], { cwd: work });
+    run("apt-get", ["download", "-q", "-o", "APT::Sandbox::User=root", `${wanted.name}=${wanted.version}`], {
+      cwd: work,
+    });
     const deb = readdirSync(work).find((name) => name.endsWith(".deb"));
     if (deb === undefined) throw new Error(`apt-get download ${wanted.name} left no .deb`);
     run("dpkg-deb", ["-x", join(work, deb), join(work, "root")]);
@@ -58,15 +60,25 @@ export function fetchKernel(cache) {
 /** The kernel's release, as `uname -r` says it in the guest. */
 export function kernelRelease(directory) {
   const [release, ...more] = readdirSync(join(directory, "lib/modules"));
-  if (release === undefined || more.length > 0) throw new Error(`${directory}/lib/modules: not exactly one kernel`);
+  if (release === undefined || more.length > 0)
+    throw new Error(`${directory}/lib/modules: not exactly one kernel`);
   return release;
 }
 
 // Compressions a bzImage's payload may have, by magic. All but gzip carry 4 bytes of size behind the stream.
 const PAYLOADS = [
-  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], unpack: (data) => run("xz", ["-dc"], { input: data.subarray(0, -4) }) },
-  { magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: (data) => run("zstd", ["-dcq"], { input: data.subarray(0, -4) }) },
-  { magic: [0x02, 0x21, 0x4c, 0x18], unpack: (data) => run("lz4", ["-dcq"], { input: data.subarray(0, -4) }) },
+  {
+    magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a],
+    unpack: (data) => run("xz", ["-dc"], { input: data.subarray(0, -4) }),
+  },
+  {
+    magic: [0x28, 0xb5, 0x2f, 0xfd],
+    unpack: (data) => run("zstd", ["-dcq"], { input: data.subarray(0, -4) }),
+  },
+  {
+    magic: [0x02, 0x21, 0x4c, 0x18],
+    unpack: (data) => run("lz4", ["-dcq"], { input: data.subarray(0, -4) }),
+  },
   { magic: [0x1f, 0x8b], unpack: (data) => gunzipSync(data) },
   { magic: [0x7f, 0x45, 0x4c, 0x46], unpack: (data) => data },
 ];
@@ -77,7 +89,8 @@ export function unpackBzImage(image) {
   const start = ((image[0x1f1] || 4) + 1) * 512 + image.readUInt32LE(0x248);
   const payload = image.subarray(start, start + image.readUInt32LE(0x24c));
   const kind = PAYLOADS.find(({ magic }) => magic.every((byte, index) => payload[index] === byte));
-  if (kind === undefined) throw new Error(`bzImage payload of an unknown kind: ${payload.toString("hex", 0, 6)}`);
+  if (kind === undefined)
+    throw new Error(`bzImage payload of an unknown kind: ${payload.toString("hex", 0, 6)}`);
   const elf = kind.unpack(payload);
   if (elf.toString("latin1", 0, 4) !== "\x7fELF") throw new Error("bzImage payload is not an ELF file");
   return elf;

@@ -1,0 +1,141 @@
+import { AgentService, Health } from "@kata-containers/protocols";
+import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { type Client, createClient, memoryPair, serve } from "@kata-containers/ttrpc";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { KernelModules } from "../boot/kernel-modules.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
+import { FakeLauncher, FakeWaiter } from "../testing/fake-launcher.ts";
+import { agentHandlers } from "./handlers.ts";
+
+const A = AgentService;
+const OCI = {
+  Version: "1.2.0",
+  Process: { Args: ["true"], Cwd: "/" },
+  Root: { Path: "/run/kata-containers/shared/containers/c/rootfs" },
+};
+
+let client: Client;
+let launcher: FakeLauncher;
+let waiter: FakeWaiter;
+let calls: string[];
+
+beforeEach(() => {
+  calls = [];
+  const note = (name: string) => (target: unknown) => {
+    calls.push(`${name} ${target}`);
+  };
+  const fake: Partial<Ops> = {
+    open: () => 9,
+    close: () => {},
+    cancel: () => {},
+    mkdir: note("mkdir"),
+    unshare: () => {},
+    setns: () => {},
+    sethostname: note("hostname"),
+    writeFile: note("write"),
+    utf8Encode: (text) => new TextEncoder().encode(text),
+    stat: () => {
+      throw new SysError("ENOENT", "stat");
+    },
+    mount: (source, target) => {
+      calls.push(`mount ${source} ${target}`);
+    },
+    umount: note("umount"),
+    unlink: note("unlink"),
+    sync: note("sync"),
+    readSync: () => new Uint8Array(),
+    pidfdSendSignal: (pid, signal) => {
+      if (signal === 9) waiter.end({ pid, signal });
+    },
+  };
+  setOps(fake as Ops);
+  launcher = new FakeLauncher();
+  waiter = new FakeWaiter();
+  const [host, guest] = memoryPair();
+  const modules = new KernelModules({ boot: [], needs: {} });
+  serve(guest, agentHandlers(new Sandbox({ modules, launcher, waiter })));
+  client = createClient(host);
+});
+afterEach(() => {
+  client.close();
+  setOps(undefined);
+});
+
+const share = {
+  driver: "virtio-fs",
+  source: "kataShared",
+  fstype: "virtiofs",
+  mountPoint: "/run/kata-containers/shared/containers/",
+};
+
+test("health is served before there is a sandbox", async () => {
+  expect(await client.unary(Health.Check, {})).toEqual({ status: 1 });
+});
+
+test("a sandbox mounts its storages once and gives them back", async () => {
+  await client.unary(A.CreateSandbox, { hostname: "h", storages: [share, share] });
+  expect(calls).toContain("hostname h");
+  expect(calls.filter((call) => call.includes("kataShared"))).toHaveLength(1);
+  await client.unary(A.DestroySandbox, {});
+  expect(calls).toContain("umount /run/kata-containers/shared/containers");
+  expect(calls).toContain("umount /run/sandbox-ns/ipc");
+});
+
+test("a sandbox that fails to be made leaves nothing", async () => {
+  const storages = [share, { ...share, driver: "nvme" }];
+  await expect(client.unary(A.CreateSandbox, { storages })).rejects.toMatchObject({ code: "Unimplemented" });
+  expect(calls).toContain("umount /run/kata-containers/shared/containers");
+  await client.unary(A.CreateSandbox, { storages: [share] });
+});
+
+test("a storage outside of the run directory is refused", async () => {
+  const storages = [{ ...share, mountPoint: "/run/kata-containers/../../dev" }];
+  await expect(client.unary(A.CreateSandbox, { storages })).rejects.toMatchObject({
+    code: "InvalidArgument",
+  });
+});
+
+test("no container without a sandbox, and no id twice", async () => {
+  const create = () => client.unary(A.CreateContainer, { containerId: "c", execId: "c", OCI });
+  await expect(create()).rejects.toMatchObject({ code: "FailedPrecondition" });
+  await client.unary(A.CreateSandbox, {});
+  await create();
+  await expect(create()).rejects.toMatchObject({ code: "AlreadyExists" });
+});
+
+test("destroying the sandbox ends its containers first", async () => {
+  await client.unary(A.CreateSandbox, {});
+  await client.unary(A.CreateContainer, { containerId: "c", execId: "c", OCI });
+  await client.unary(A.DestroySandbox, {});
+  expect(launcher.log).toEqual(["create c", "destroy c"]);
+  await expect(client.unary(A.StartContainer, { containerId: "c" })).rejects.toMatchObject({
+    code: "NotFound",
+  });
+});
+
+test("broken requests get a status each and the service goes on", async () => {
+  const broken = [
+    client.unary(A.CreateContainer, { containerId: "../c", OCI }),
+    client.unary(A.CreateContainer, { containerId: "c" }),
+    client.unary(A.ReseedRandomDev, {}),
+    client.unary(A.SetGuestDateTime, { Sec: -1 }),
+    client.unary(A.ReadStdout, { containerId: "nobody", len: 1 }),
+  ];
+  const codes = await Promise.all(
+    broken.map((call) =>
+      call.then(
+        () => "",
+        (error) => error.code,
+      ),
+    ),
+  );
+  expect(codes).toEqual([
+    "InvalidArgument",
+    "InvalidArgument",
+    "InvalidArgument",
+    "InvalidArgument",
+    "NotFound",
+  ]);
+  await expect(client.unary(A.GetMetrics, {})).rejects.toMatchObject({ code: "Unimplemented" });
+  expect(await client.unary(Health.Check, {})).toEqual({ status: 1 });
+});
