@@ -1,66 +1,175 @@
-// The op table's typed face. GENERATED from crates/sys (make generate); first version written by hand as the contract.
-// Conventions: a descriptor is its number; bytes are Uint8Array; times are milliseconds; every op throws SysError.
-// A descriptor that an op returns is close-on-exec. `async` ops wait on epoll, never on a thread.
+// GENERATED from crates/sys by `make generate`: do not edit.
+// Conventions: a descriptor is its number and close-on-exec; bytes are Uint8Array; times are milliseconds; every op
+// throws SysError. Ops that return a promise wait on epoll, never on a thread.
 
-export type Dirent = { name: string; type: string }; // type: "file"|"dir"|"symlink"|"fifo"|"socket"|"char"|"block"|"unknown"
-export type Stat = { dev: number; ino: number; mode: number; nlink: number; uid: number; gid: number; rdev: number; size: number; mtimeMs: number; blocks: number };
-export type StatFs = { type: number; bsize: number; blocks: number; bavail: number };
-export type SpawnFd = { from: number; to: number };
+/** Memory of this process, from /proc/self/status and smaps_rollup. */
+export type MemoryUse = {
+  rssKb: number;
+  peakRssKb: number;
+  pssKb: number;
+};
+
+/** Exactly one of code and signal is there. */
+export type ExitStatus = {
+  pid: number;
+  code?: number;
+  signal?: number;
+};
+
+export type Uname = {
+  sysname: string;
+  nodename: string;
+  release: string;
+  version: string;
+  machine: string;
+};
+
+/** RLIM_INFINITY: -1 */
+export type Rlimit = {
+  soft: number;
+  hard: number;
+};
+
+export type SpawnFd = {
+  from: number;
+  to: number;
+};
+
 export type SpawnArgs = {
   /** Path of the program, or use execFd. */
-  path?: string; execFd?: number;
-  argv: string[]; env: string[]; // "NAME=value"
+  path?: string;
+  execFd?: number;
+  argv: string[];
+  /** "NAME=value" */
+  env: string[];
   cwd?: string;
   /** Descriptors the child gets, as numbered; every other one is closed. 0-2 absent: /dev/null. */
   fds: SpawnFd[];
-  /** setns on each, in order, before anything else (descriptors of /proc/<pid>/ns/*). */
+  /** setns on each, in order, before anything else (descriptors of /proc/<pid>/ns/*). The child itself is in a pid namespace joined. */
   join?: number[];
-  /** unshare(2) flags, after join. */
+  /** unshare(2) flags, after join. With CLONE_NEWPID the child itself is PID 1 of the new namespace. */
   unshare?: number;
   setsid?: boolean;
-  /** Make fd `to` 0 the controlling terminal (needs setsid). */
+  /** Make descriptor 0 the controlling terminal (needs setsid). */
   ctty?: boolean;
   /** Fork once more and let the intermediate exit: the child is nobody's that the caller knows; pidfd still works for polling, not for waitid. */
   doubleFork?: boolean;
   /** PR_SET_PDEATHSIG, then a check that the parent still lives. */
   parentDeathSignal?: number;
 };
-export type Spawned = { pid: number; pidfd: number };
-export type ExitStatus = { pid: number; code?: number; signal?: number }; // exactly one of code, signal
-export type Received = { data: Uint8Array; fds: number[] };
-export type Winsize = { row: number; col: number };
-export type PtyPair = { master: number; slave: number; path: string };
-export type Block = { block: number; len: number };
-export type MountAttr = { set?: number; clear?: number; propagation?: number; usernsFd?: number };
-export type OpenHow = { flags: number; mode?: number; resolve?: number };
-export type Uname = { sysname: string; nodename: string; release: string; version: string; machine: string };
-export type Rlimit = { soft: number; hard: number }; // RLIM_INFINITY: -1
-export type MemoryUse = { rssKb: number; peakRssKb: number; pssKb: number };
-export type UnixPeer = { pid: number; uid: number; gid: number };
-export type VsockAccepted = { fd: number; cid: number; port: number };
+
+export type Spawned = {
+  pid: number;
+  pidfd: number;
+};
+
+/** type: "file" | "dir" | "symlink" | "fifo" | "socket" | "char" | "block" | "unknown" */
+export type Dirent = {
+  name: string;
+  type: string;
+};
+
+export type Stat = {
+  dev: number;
+  ino: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  size: number;
+  mtimeMs: number;
+  blocks: number;
+};
+
+export type StatFs = {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bavail: number;
+};
+
+export type OpenHow = {
+  flags: number;
+  mode?: number;
+  resolve?: number;
+};
+
+/** mount_setattr(2): MOUNT_ATTR_* to set and to clear, MS_* propagation. */
+export type MountAttr = {
+  set?: number;
+  clear?: number;
+  propagation?: number;
+  usernsFd?: number;
+};
+
+/** Bytes in native memory; free it by writeBlock or freeBlock. len 0: end of file, and no block. */
+export type Block = {
+  block: number;
+  len: number;
+};
+
+export type Received = {
+  data: Uint8Array;
+  fds: number[];
+};
+
+export type UnixPeer = {
+  pid: number;
+  uid: number;
+  gid: number;
+};
+
+export type VsockAccepted = {
+  fd: number;
+  cid: number;
+  port: number;
+};
+
+export type Winsize = {
+  row: number;
+  col: number;
+};
+
+/** path: the slave's, /dev/pts/N */
+export type PtyPair = {
+  master: number;
+  slave: number;
+  path: string;
+};
 
 export interface Ops {
   // engine
-  args(): string[]; // argv, [0] = the program's name
+  /** argv, [0] = the program's name */
+  args(): string[];
+  /** "NAME=value" */
   env(): string[];
   exit(code: number): void;
+  /** CLOCK_MONOTONIC */
   monotonicMs(): number;
   /** Clock of the day, ms since the epoch. */
   realtimeMs(): number;
   utf8Encode(text: string): Uint8Array;
+  /** Wrong bytes become U+FFFD. */
   utf8Decode(bytes: Uint8Array): string;
-  random(len: number): Uint8Array; // getrandom(2)
+  /** getrandom(2) */
+  random(len: number): Uint8Array;
   sha256(bytes: Uint8Array): Uint8Array;
   memoryUse(): MemoryUse;
-  /** Source map of this program's bundle (JSON), read on demand. */
+  /** Source map of this program's bundle (JSON), read on demand; ENODATA when there is none. */
   sourceMap(): string;
   /** Resolves after ms, or at once when cancelled: true = elapsed, false = cancelled. `id` is the caller's, unique while pending. */
   sleep(id: number, ms: number): Promise<boolean>;
   sleepCancel(id: number): void;
+  /** Panics: for the test that a broken op is an error and no crash. */
+  breakOp(): void;
 
   // process
-  getpid(): number; getppid(): number; getuid(): number; getgid(): number; geteuid(): number;
-  spawn(args: SpawnArgs): Spawned; // throws ENOENT/EACCES of the exec itself, syscall "execve", path
+  getpid(): number;
+  getppid(): number;
+  getuid(): number;
+  getgid(): number;
+  geteuid(): number;
   /** waitid(P_PIDFD, WEXITED): waits for the child, reaps it. */
   waitPidfd(pidfd: number): Promise<ExitStatus>;
   /** Waits until the process has ended (poll on the pidfd), for processes that are not our children. */
@@ -77,8 +186,10 @@ export interface Ops {
   chdir(path: string): void;
   chroot(path: string): void;
   prctl(option: number, arg2: number, arg3: number): number;
-  prlimit(pid: number, resource: number, limit?: Rlimit): Rlimit; // returns the old one
-  cpuCount(): number; // sched_getaffinity
+  /** Returns the old limit; sets the new one when there is one. */
+  prlimit(pid: number, resource: number, limit?: Rlimit): Rlimit;
+  /** Of sched_getaffinity(2). */
+  cpuCount(): number;
   uname(): Uname;
   sethostname(name: string): void;
   setDomainname(name: string): void;
@@ -86,28 +197,40 @@ export interface Ops {
   reboot(cmd: number): void;
   sync(): void;
   finitModule(fd: number, params: string): void;
-  addEntropy(bytes: Uint8Array): void; // RNDADDENTROPY, then RNDRESEEDCRNG
+  /** RNDADDENTROPY, then RNDRESEEDCRNG. */
+  addEntropy(bytes: Uint8Array): void;
   /** Blocks these signals in the process and returns a signalfd; read with signalRead. spawn() unblocks all in children. */
   signalOpen(signals: number[]): number;
   signalRead(fd: number): Promise<number>;
 
-  // fs (synchronous: local files)
+  // spawn
+  /** Throws the error of the exec itself too (syscall "execve", path), and of every step before it. */
+  spawn(args: SpawnArgs): Spawned;
+
+  // fs
+  /** O_CLOEXEC is added. */
   open(path: string, flags: number, mode: number): number;
+  /** O_CLOEXEC is added. */
   openat2(dirfd: number, path: string, how: OpenHow): number;
+  /** Ends pending async ops on it with ECANCELED. */
   close(fd: number): void;
   dup(fd: number): number;
+  /** `to` is not close-on-exec. */
   dup2(from: number, to: number): void;
   setCloexec(fd: number, on: boolean): void;
-  fileFlags(fd: number): number; // F_GETFL
+  /** F_GETFL */
+  fileFlags(fd: number): number;
   setNonblock(fd: number, on: boolean): void;
   pread(fd: number, len: number, offset: number): Uint8Array;
+  /** All bytes unless the disk is full in between; returns how many. */
   pwrite(fd: number, bytes: Uint8Array, offset: number): number;
-  /** Whole file; EFBIG past maxBytes. Reads until EOF (works on /proc). */
+  /** Whole file; EFBIG past maxBytes. Reads until its end (works on /proc). */
   readFile(path: string, maxBytes: number): Uint8Array;
   /** open(flags|O_WRONLY|O_CLOEXEC), write all, close. */
   writeFile(path: string, bytes: Uint8Array, flags: number, mode: number): void;
   /** Writes everything to fd synchronously (log lines, files). */
   writeSync(fd: number, bytes: Uint8Array): void;
+  /** One read; empty = end of file. */
   readSync(fd: number, max: number): Uint8Array;
   fsync(fd: number): void;
   ftruncate(fd: number, size: number): void;
@@ -126,7 +249,8 @@ export interface Ops {
   mknod(path: string, mode: number, major: number, minor: number): void;
   chmod(path: string, mode: number): void;
   fchmod(fd: number, mode: number): void;
-  chown(path: string, uid: number, gid: number): void; // lchown
+  /** lchown(2) */
+  chown(path: string, uid: number, gid: number): void;
   fchown(fd: number, uid: number, gid: number): void;
   stat(path: string): Stat;
   lstat(path: string): Stat;
@@ -154,7 +278,7 @@ export interface Ops {
   fsmount(fd: number, flags: number, attr: number): number;
   pivotRoot(newRoot: string, putOld: string): void;
 
-  // streams: pipes, sockets, terminals, character devices (epoll, edge-triggered). Regular files work too, at once.
+  // stream
   /** One read of at most max bytes; empty = end of file. */
   read(fd: number, max: number): Promise<Uint8Array>;
   /** All bytes. */
@@ -163,38 +287,51 @@ export interface Ops {
   readableEdge(fd: number): Promise<void>;
   /** Ends every pending async op on fd with ECANCELED. */
   cancel(fd: number): void;
-  /** One read of at most max bytes into native memory; len 0 = EOF (no block then). */
+  /** One read of at most max bytes into native memory; len 0 = end of file (no block then). */
   readBlock(fd: number, max: number): Promise<Block>;
   /** Reads exactly len bytes into native memory (a frame's payload); ECONNRESET at a premature end. */
   readBlockExact(fd: number, len: number): Promise<Block>;
-  /** Writes head, then the block (from offset, len bytes), all of it; frees the block. */
+  /** Writes head, then the block, all of it; frees the block, also when it fails. */
   writeBlock(fd: number, head: Uint8Array, block: number): Promise<void>;
   freeBlock(block: number): void;
-  /** Copies until EOF of src, or until cancel(src); returns the bytes copied. */
+  /** Copies until the end of src, or until cancel(src); returns the bytes copied. */
   pump(src: number, dst: number): Promise<number>;
-  pipe(): number[]; // [read, write]
+  /** [read, write] */
+  pipe(): number[];
+  /** F_SETPIPE_SZ; returns the size it got. */
   setPipeSize(fd: number, bytes: number): number;
-  /** epoll readiness of a descriptor that polls for something else (pidfd, eventfd, netlink, inotify). */
+  /** Waits until poll(2) reports input (pidfd, eventfd, netlink, inotify). */
   readable(fd: number): Promise<void>;
+  /** A non-blocking eventfd(2) at 0. */
   eventfd(): number;
 
-  // sockets
+  // socket
+  /** Does not remove what is at the path: EADDRINUSE. */
   unixListen(path: string, backlog: number): number;
+  /** ETIMEDOUT when the listener's backlog stays full for 10 s. */
   unixConnect(path: string): Promise<number>;
   accept(fd: number): Promise<number>;
-  socketpair(type: number): number[]; // AF_UNIX
-  sendFds(fd: number, bytes: Uint8Array, fds: number[]): Promise<void>; // SCM_RIGHTS with the first byte
-  recvFds(fd: number, max: number): Promise<Received>; // data empty = EOF; MSG_CMSG_CLOEXEC
-  unixPeer(fd: number): UnixPeer; // SO_PEERCRED
+  /** AF_UNIX; type: SOCK.STREAM, DGRAM, SEQPACKET. */
+  socketpair(type: number): number[];
+  /** SCM_RIGHTS with the first byte. */
+  sendFds(fd: number, bytes: Uint8Array, fds: number[]): Promise<void>;
+  /** data empty = end of file; MSG_CMSG_CLOEXEC. */
+  recvFds(fd: number, max: number): Promise<Received>;
+  /** SO_PEERCRED */
+  unixPeer(fd: number): UnixPeer;
   shutdown(fd: number, how: number): void;
   vsockListen(port: number): number;
   vsockAccept(fd: number): Promise<VsockAccepted>;
   vsockConnect(cid: number, port: number): Promise<number>;
+
+  // netlink
+  /** Bound to the multicast groups given (a mask; 0: none). Non-blocking; wait with readable. */
   netlink(protocol: number, groups: number): number;
-  /** Sends one netlink request and returns the payloads of all its replies (until ACK or DONE); an error reply throws its errno. */
+  /** Sends one netlink request (header included) and returns the bodies of all its replies, until ACK or DONE; an error reply throws its errno. */
   netlinkRequest(fd: number, message: Uint8Array): Uint8Array[];
 
-  // terminals
+  // terminal
+  /** From /dev/ptmx. */
   openPty(): PtyPair;
   isatty(fd: number): boolean;
   getWinsize(fd: number): Winsize;

@@ -1,0 +1,132 @@
+//! Every program of ours: QuickJS, the op table, and the bundle that argv[0]'s name picks (a hard link a program).
+//!
+//! Run as `kata-engine compile <in.js> <out.bytecode>` it is the build's compiler.
+
+mod bind;
+mod pack;
+mod rejection;
+
+use rquickjs::{
+    AsyncContext, AsyncRuntime, CatchResultExt, CaughtError, Ctx, Module, WriteOptions,
+};
+use std::process::ExitCode;
+
+/// Most memory a script may use; an allocation beyond it throws. A program of ours needs a few megabytes.
+const MEMORY_LIMIT: usize = 256 << 20;
+/// Garbage cycles are looked for when this much has been allocated since the last time.
+const GC_THRESHOLD: usize = 1 << 20;
+/// Deepest script stack, of the 8 MiB a process has.
+const STACK_LIMIT: usize = 1 << 20;
+/// EX_USAGE of sysexits.h: there is no program of that name.
+const EXIT_NO_PROGRAM: u8 = 64;
+/// Name of the module in stacks: packages/sys maps positions in it.
+const MODULE: &str = "bundle";
+
+/// The name we were run by.
+fn program() -> String {
+    let path = std::env::args_os().next().unwrap_or_default();
+    kata_sys::engine::base_name(&path.to_string_lossy()).to_owned()
+}
+
+fn main() -> ExitCode {
+    kata_sys::table::keep_panics();
+    settle_allocator();
+    match run() {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("{}: {error}", program());
+            ExitCode::from(rejection::EXIT_BROKEN as u8)
+        }
+    }
+}
+
+/// Large blocks come from and go back to the system at once: bulk data must not leave its size behind (mallopt(3)).
+fn settle_allocator() {
+    const LARGE: i32 = 128 << 10;
+    // SAFETY: before any other thread exists.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let name = program();
+    let compile = if name == "kata-engine" {
+        std::env::args_os().skip(1).collect()
+    } else {
+        Vec::new()
+    };
+    if compile.is_empty() && pack::select(&name)?.is_none() {
+        eprintln!(
+            "{name}: no program of that name here (the name this file is run by picks the program)"
+        );
+        return Ok(ExitCode::from(EXIT_NO_PROGRAM));
+    }
+    kata_sys::engine::provide_source_map(pack::read_map);
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()?;
+    tokio.block_on(async {
+        let runtime = AsyncRuntime::new()?;
+        runtime.set_memory_limit(MEMORY_LIMIT).await;
+        runtime.set_gc_threshold(GC_THRESHOLD).await;
+        runtime.set_max_stack_size(STACK_LIMIT).await;
+        runtime
+            .set_host_promise_rejection_tracker(Some(rejection::tracker()))
+            .await;
+        let context = AsyncContext::full(&runtime).await?;
+        let outcome = context
+            .async_with(async |ctx| match &*compile {
+                [] => start(&ctx).await,
+                [verb, from, to] if verb == "compile" => {
+                    compile_module(&ctx, from.as_ref(), to.as_ref())
+                }
+                _ => Err("usage: kata-engine compile <in.js> <out.bytecode>".into()),
+            })
+            .await;
+        outcome?;
+        if !compile.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        runtime.idle().await;
+        // A program ends by ops.exit(): packages/sys, run-main.ts.
+        Err("nothing left to wait for, and the program has not ended".into())
+    })
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Evaluates the program's module: starts it.
+async fn start(ctx: &Ctx<'_>) -> Outcome {
+    bind::register(ctx)?;
+    let code = pack::Code::map()?;
+    // SAFETY: bytecode that our own compiler made, of this very engine (scripts/bundle.mjs); QuickJS copies it.
+    let module = unsafe { Module::load(ctx.clone(), code.bytes()) };
+    drop(code);
+    let evaluated = async { module?.eval()?.1.into_future::<()>().await };
+    evaluated
+        .await
+        .catch(ctx)
+        .map_err(|error| match error {
+            CaughtError::Exception(exception) => {
+                rejection::report(ctx, exception.into_object().into_value())
+            }
+            CaughtError::Value(value) => rejection::report(ctx, value),
+            CaughtError::Error(_) => {}
+        })
+        .map_err(|()| "cannot evaluate the bundle".into())
+}
+
+fn compile_module(ctx: &Ctx<'_>, from: &std::path::Path, to: &std::path::Path) -> Outcome {
+    let module = Module::declare(ctx.clone(), MODULE, std::fs::read(from)?)
+        .catch(ctx)
+        .map_err(|error| error.to_string())?;
+    let code = module.write(WriteOptions {
+        strip_source: true,
+        ..WriteOptions::default()
+    })?;
+    Ok(std::fs::write(to, code)?)
+}

@@ -1,0 +1,372 @@
+//! Streams: pipes, sockets, terminals, character devices. Regular files work too, at once.
+//!
+//! A descriptor we were given may be shared with other programs, so its O_NONBLOCK is never changed; see [`read_some`]
+//! and [`write_some`] for how a call is kept from blocking.
+
+use crate::error::{Context, OpError, Res, check, last_errno};
+use crate::reactor::{self, Direction, Hold, Kind, State, hold, polled};
+use crate::table::{ops, wire};
+use crate::value::Bytes;
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+wire! {
+    /// Bytes in native memory; free it by writeBlock or freeBlock. len 0: end of file, and no block.
+    pub struct Block { pub block: u32, pub len: u32 }
+}
+
+ops! {
+    /// One read of at most max bytes; empty = end of file.
+    later read(fd: i32, max: u32) -> Bytes;
+    /// All bytes.
+    later write(fd: i32, bytes: Bytes) -> ();
+    /// Forgets past readiness, resolves at the next readability edge (a virtio-serial port whose host went away reads 0 at once).
+    later readable_edge(fd: i32) -> ();
+    /// Ends every pending async op on fd with ECANCELED.
+    sync cancel(fd: i32) -> ();
+    /// One read of at most max bytes into native memory; len 0 = end of file (no block then).
+    later read_block(fd: i32, max: u32) -> Block;
+    /// Reads exactly len bytes into native memory (a frame's payload); ECONNRESET at a premature end.
+    later read_block_exact(fd: i32, len: u32) -> Block;
+    /// Writes head, then the block, all of it; frees the block, also when it fails.
+    later write_block(fd: i32, head: Bytes, block: u32) -> ();
+    sync free_block(block: u32) -> ();
+    /// Copies until the end of src, or until cancel(src); returns the bytes copied.
+    later pump(src: i32, dst: i32) -> u64;
+    /// [read, write]
+    sync pipe() -> Vec<i32>;
+    /// F_SETPIPE_SZ; returns the size it got.
+    sync set_pipe_size(fd: i32, bytes: u32) -> u32;
+    /// Waits until poll(2) reports input (pidfd, eventfd, netlink, inotify).
+    later readable(fd: i32) -> ();
+    /// A non-blocking eventfd(2) at 0.
+    sync eventfd() -> i32;
+}
+
+/// POSIX: a write of at most this many bytes to a pipe that polls writable does not block.
+const PIPE_BUF: usize = 4096;
+/// A terminal that polls writable has some room; how much cannot be asked.
+const DEVICE_CHUNK: usize = 256;
+
+/// One read that does not block, into the vector's spare capacity (at most `max` bytes).
+pub(crate) fn read_some(
+    fd: RawFd,
+    state: &mut State,
+    buffer: &mut Vec<u8>,
+    max: usize,
+) -> Result<usize, Errno> {
+    if state.kind == Kind::Device || (state.kind == Kind::Pipe && state.nowait == Some(false)) {
+        // Ready for one read, unless another reader of the same description is quicker.
+        polled(fd, libc::POLLIN)?;
+    }
+    buffer.reserve_exact(max);
+    let at = buffer
+        .spare_capacity_mut()
+        .as_mut_ptr()
+        .cast::<libc::c_void>();
+    // SAFETY: `at` has room for `max` bytes, and the kernel writes no more.
+    let count = match state.kind {
+        Kind::Socket => unsafe { libc::recv(fd, at, max, libc::MSG_DONTWAIT) },
+        Kind::Pipe if state.nowait != Some(false) => {
+            let vector = libc::iovec {
+                iov_base: at,
+                iov_len: max,
+            };
+            // SAFETY: as above; one vector.
+            unsafe { libc::preadv2(fd, &raw const vector, 1, -1, libc::RWF_NOWAIT) }
+        }
+        // SAFETY: as above.
+        _ => unsafe { libc::read(fd, at, max) },
+    };
+    if count < 0 {
+        let errno = last_errno();
+        if state.kind == Kind::Pipe
+            && state.nowait.is_none()
+            && matches!(errno, Errno::OPNOTSUPP | Errno::NOSYS)
+        {
+            state.nowait = Some(false);
+            return read_some(fd, state, buffer, max);
+        }
+        if buffer.is_empty() {
+            *buffer = Vec::new(); // who waits holds no memory
+        }
+        return Err(errno);
+    }
+    // SAFETY: the kernel has filled `count` bytes.
+    unsafe { buffer.set_len(buffer.len() + count as usize) };
+    Ok(count as usize)
+}
+
+/// One write that does not block; returns how many bytes were taken.
+pub(crate) fn write_some(
+    fd: RawFd,
+    state: &mut State,
+    slices: &[IoSlice<'_>],
+) -> Result<usize, Errno> {
+    let vector = slices.as_ptr().cast::<libc::iovec>();
+    let count = match state.kind {
+        Kind::Socket => return send_some(fd, slices),
+        Kind::File | Kind::Nonblocking => {
+            // SAFETY: IoSlice is an iovec (documented); the slices outlive the call.
+            unsafe { libc::writev(fd, vector, slices.len() as i32) }
+        }
+        Kind::Pipe if state.nowait != Some(false) => {
+            // SAFETY: as above.
+            unsafe { libc::pwritev2(fd, vector, slices.len() as i32, -1, libc::RWF_NOWAIT) }
+        }
+        Kind::Pipe | Kind::Device => match reopened(fd, state) {
+            // SAFETY: as above.
+            Some(writer) => unsafe { libc::writev(writer, vector, slices.len() as i32) },
+            None => return write_chunk(fd, state.kind, slices),
+        },
+    };
+    if count >= 0 {
+        return Ok(count as usize);
+    }
+    let errno = last_errno();
+    if state.kind == Kind::Pipe
+        && state.nowait.is_none()
+        && matches!(errno, Errno::OPNOTSUPP | Errno::NOSYS)
+    {
+        state.nowait = Some(false);
+        return write_some(fd, state, slices);
+    }
+    Err(errno)
+}
+
+fn send_some(fd: RawFd, slices: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    // SAFETY: a zeroed msghdr is an empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = slices.as_ptr().cast_mut().cast();
+    message.msg_iovlen = slices.len();
+    // SAFETY: sendmsg only reads the vectors, which outlive the call.
+    Ok(check(unsafe {
+        libc::sendmsg(
+            fd,
+            &raw const message,
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+        )
+    } as i64)? as usize)
+}
+
+/// The same pipe or terminal through a description of our own.
+fn reopened(fd: RawFd, state: &mut State) -> Option<RawFd> {
+    let open = || {
+        // SAFETY: isatty only asks.
+        if state.kind == Kind::Device && unsafe { libc::isatty(fd) } == 0 {
+            return None; // opening a device again may act on it
+        }
+        let path = std::ffi::CString::new(format!("/proc/self/fd/{fd}")).ok()?;
+        let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+        // SAFETY: the path is a C string; the new descriptor is ours alone.
+        check(unsafe { libc::open(path.as_ptr(), flags) })
+            .ok()
+            .map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+    };
+    let writer = match state.writer.take() {
+        Some(writer) => writer,
+        None => open(),
+    };
+    state.writer.insert(writer).as_ref().map(AsRawFd::as_raw_fd)
+}
+
+fn write_chunk(fd: RawFd, kind: Kind, slices: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    polled(fd, libc::POLLOUT)?;
+    let most = if kind == Kind::Pipe {
+        PIPE_BUF
+    } else {
+        DEVICE_CHUNK
+    };
+    let Some(slice) = slices.iter().find(|slice| !slice.is_empty()) else {
+        return Ok(0);
+    };
+    let chunk = &slice[..slice.len().min(most)];
+    // SAFETY: the chunk outlives the call.
+    Ok(check(unsafe { libc::write(fd, chunk.as_ptr().cast(), chunk.len()) } as i64)? as usize)
+}
+
+/// Writes all of head and body.
+pub(crate) async fn write_all(hold: &Hold, head: &[u8], body: &[u8]) -> Result<(), Errno> {
+    let mut slices = [IoSlice::new(head), IoSlice::new(body)];
+    let mut left: &mut [IoSlice<'_>] = &mut slices;
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        let count = hold
+            .attempt(Direction::Write, |fd, state| write_some(fd, state, left))
+            .await?;
+        IoSlice::advance_slices(&mut left, count);
+    }
+    Ok(())
+}
+
+fn read(fd: i32, max: u32) -> Res<impl Future<Output = Res<Bytes>> + Send> {
+    let hold = hold(fd)?;
+    Ok(async move {
+        let mut buffer = Vec::new();
+        hold.attempt(Direction::Read, |fd, state| {
+            read_some(fd, state, &mut buffer, max as usize)
+        })
+        .await
+        .call("read")?;
+        Ok(Bytes(trimmed(buffer)))
+    })
+}
+
+/// Gives back the room that a short read has not filled.
+fn trimmed(mut buffer: Vec<u8>) -> Vec<u8> {
+    if buffer.len() < buffer.capacity() / 2 {
+        buffer.shrink_to_fit();
+    }
+    buffer
+}
+
+fn write(fd: i32, bytes: Bytes) -> Res<impl Future<Output = Res<()>> + Send> {
+    let hold = hold(fd)?;
+    Ok(async move { write_all(&hold, &bytes.0, &[]).await.call("write") })
+}
+
+fn readable_edge(fd: i32) -> Res<impl Future<Output = Res<()>> + Send> {
+    let edge = hold(fd)?.edge();
+    Ok(async move { edge.await.map(|_| ()) })
+}
+
+fn cancel(fd: i32) -> Res<()> {
+    reactor::cancel(fd);
+    Ok(())
+}
+
+static BLOCKS: Mutex<BTreeMap<u32, Vec<u8>>> = Mutex::new(BTreeMap::new());
+static NEXT_BLOCK: AtomicU32 = AtomicU32::new(1);
+
+fn blocks() -> std::sync::MutexGuard<'static, BTreeMap<u32, Vec<u8>>> {
+    BLOCKS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn keep(buffer: Vec<u8>) -> Block {
+    let len = buffer.len() as u32;
+    if len == 0 {
+        return Block { block: 0, len };
+    }
+    let block = NEXT_BLOCK.fetch_add(1, Ordering::Relaxed);
+    blocks().insert(block, trimmed(buffer));
+    Block { block, len }
+}
+
+fn taken(block: u32) -> Res<Vec<u8>> {
+    blocks().remove(&block).ok_or_else(|| OpError {
+        text: Some(format!("no block {block}")),
+        ..OpError::new(libc::EBADF, "block")
+    })
+}
+
+fn read_block(fd: i32, max: u32) -> Res<impl Future<Output = Res<Block>> + Send> {
+    let hold = hold(fd)?;
+    Ok(async move {
+        let mut buffer = Vec::new();
+        hold.attempt(Direction::Read, |fd, state| {
+            read_some(fd, state, &mut buffer, max as usize)
+        })
+        .await
+        .call("read")?;
+        Ok(keep(buffer))
+    })
+}
+
+fn read_block_exact(fd: i32, len: u32) -> Res<impl Future<Output = Res<Block>> + Send> {
+    let hold = hold(fd)?;
+    Ok(async move {
+        let len = len as usize;
+        let mut buffer = Vec::with_capacity(len);
+        while buffer.len() < len {
+            let left = len - buffer.len();
+            let count = hold
+                .attempt(Direction::Read, |fd, state| {
+                    read_some(fd, state, &mut buffer, left)
+                })
+                .await
+                .call("read")?;
+            if count == 0 {
+                return Err(OpError::new(libc::ECONNRESET, "read"));
+            }
+        }
+        Ok(keep(buffer))
+    })
+}
+
+fn write_block(fd: i32, head: Bytes, block: u32) -> Res<impl Future<Output = Res<()>> + Send> {
+    let body = taken(block)?;
+    let hold = hold(fd)?;
+    Ok(async move { write_all(&hold, &head.0, &body).await.call("write") })
+}
+
+fn free_block(block: u32) -> Res<()> {
+    if block == 0 {
+        Ok(())
+    } else {
+        taken(block).map(drop)
+    }
+}
+
+/// Bytes moved at a time: what a pipe of 1 MiB takes in a quarter.
+const PUMP_CHUNK: usize = 256 << 10;
+
+fn pump(src: i32, dst: i32) -> Res<impl Future<Output = Res<u64>> + Send> {
+    let (from, to) = (hold(src)?, hold(dst)?);
+    Ok(async move {
+        let mut copied = 0u64;
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            let got = from
+                .attempt(Direction::Read, |fd, state| {
+                    read_some(fd, state, &mut buffer, PUMP_CHUNK)
+                })
+                .await;
+            match got {
+                Ok(0) | Err(Errno::CANCELED) => return Ok(copied),
+                // A terminal's master reads EIO once no slave is open: its end of file.
+                Err(Errno::IO) => return Ok(copied),
+                Err(errno) => return Err(OpError::new(errno.raw_os_error(), "read")),
+                Ok(_) => {}
+            }
+            write_all(&to, &buffer, &[]).await.call("write")?;
+            copied += buffer.len() as u64;
+        }
+    })
+}
+
+fn pipe() -> Res<Vec<i32>> {
+    let mut ends = [0; 2];
+    // SAFETY: pipe2 writes two descriptors.
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }).call("pipe2")?;
+    Ok(ends.to_vec())
+}
+
+fn set_pipe_size(fd: i32, bytes: u32) -> Res<u32> {
+    // SAFETY: no pointer.
+    Ok(check(unsafe { libc::fcntl(fd, libc::F_SETPIPE_SZ, bytes) }).call("fcntl")? as u32)
+}
+
+fn readable(fd: i32) -> Res<impl Future<Output = Res<()>> + Send> {
+    let hold = hold(fd)?;
+    Ok(async move {
+        hold.attempt(Direction::Read, |fd, _| polled(fd, libc::POLLIN))
+            .await
+            .call("poll")
+    })
+}
+
+fn eventfd() -> Res<i32> {
+    // SAFETY: no pointer.
+    Ok(
+        check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+            .call("eventfd")? as i32,
+    )
+}
