@@ -56,7 +56,7 @@ export async function exec(args: Arguments, globals: Globals): Promise<number> {
   if (socket !== undefined && launched.console !== undefined) await sendConsole(socket, launched.console);
   const pidFile = args.value("pid-file");
   if (pidFile !== undefined) writePidFile(pidFile, launched.pid);
-  return detach ? 0 : waitInForeground(launched, signals);
+  return detach ? 0 : await waitInForeground(launched, signals);
 }
 
 /** From process.json, or the container's own process with another command. */
