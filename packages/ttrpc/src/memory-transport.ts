@@ -191,6 +191,11 @@ export class MemoryTransport implements SerialPort {
     this.closedFds.push(fd);
   }
 
+  /** Ends this end's writing only, as shutdown(2) does. */
+  closeWrite(): void {
+    this.output.end();
+  }
+
   /** Only for a SerialPort's sake: a memory connection that ended does not come back. */
   changed(): Promise<void> {
     return new Promise(() => {});

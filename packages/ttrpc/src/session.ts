@@ -130,19 +130,26 @@ class SessionListener implements Listener {
   }
 
   private async readMore(): Promise<void> {
-    const bytes = await this.line.read(CHUNK_BYTES, []);
-    if (bytes.length > 0) {
-      this.unread = joinBytes(this.unread, bytes);
-    } else {
+    let bytes = await this.line.read(CHUNK_BYTES, []);
+    if (bytes.length === 0) {
+      // No host. One may come before the wait begins: so wait first, then look again.
       this.unread = NOTHING;
-      await this.line.changed();
+      const changed = this.line.changed();
+      changed.catch(() => {});
+      bytes = await this.line.read(CHUNK_BYTES, []);
+      if (bytes.length === 0) {
+        await changed;
+      }
     }
+    this.unread = joinBytes(this.unread, bytes);
   }
 }
 
 /**
  * The guest's end of the session layer, for `serve`. A session ends when the host goes away (a read gives nothing), when
- * it sends what is no frame, or when it opens another session; the next begins at the next hello.
+ * it sends what is no frame, or when it opens another session; the next begins at the next hello. What this cannot see is
+ * a host that was replaced in the middle of a frame while the guest did not run: the new one's hello is then taken for the
+ * rest of that frame, and goes unanswered. Looking for hellos within frames would let anybody's stdin end the session.
  */
 export function acceptSession(line: SerialPort): Listener {
   return new SessionListener(line);

@@ -45,6 +45,6 @@ export interface Listener {
 
 /** A serial line, which outlives its peers: `read` gives nothing while none is connected. */
 export interface SerialPort extends FrameTransport {
-  /** Resolves when bytes, or a peer, may have come since the last read. */
+  /** Resolves when bytes, or a peer, may have come after the call: what came before is forgotten. */
   changed(): Promise<void>;
 }
