@@ -1,11 +1,11 @@
 import type { KataConfig } from "@kata-containers/config";
-import { deadline, KataError, type Logger, ops, SOCK } from "@kata-containers/sys";
+import { deadline, KataError, type Logger, ops } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { AgentChannel } from "./agent-channel/agent-channel.ts";
 import { createVirtioSerial } from "./agent-channel/virtio-serial.ts";
-import { readLines } from "./lines.ts";
 import "./hypervisor/qemu/driver.ts";
 import type { Confinement } from "./confine/confinement.ts";
+import { type Console, openConsole } from "./console.ts";
 import { chooseAccelerator } from "./hypervisor/accelerator.ts";
 import type { Vm, VmConfig } from "./hypervisor/hypervisor.ts";
 import { createHypervisor } from "./hypervisor/registry.ts";
@@ -42,7 +42,7 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
   const hypervisor = createHypervisor("qemu", { config, confinement });
   const channel = createVirtioSerial();
   const shareDriver = createVirtioFs(config, confinement);
-  const console = config.hypervisor.enable_debug ? consoleLog(log) : undefined;
+  const console = openConsole(config.hypervisor.enable_debug ? log : undefined);
   phases.end("host");
   const share = await shareDriver.open();
   try {
@@ -51,19 +51,27 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
       hypervisor.start(vmConfig(name, config, choice.accelerator), {
         agent: channel.vmmFd ?? -1,
         share: share.vmmFd,
-        console,
+        console: console.vmmFd,
       }),
       share.serve(),
     );
     phases.end("qemu");
-    return new RunningMachine(vm, server, shareDriver.guestMount, channel, config, phases);
+    return new RunningMachine({
+      vm,
+      server,
+      guestMount: shareDriver.guestMount,
+      channel,
+      console,
+      config,
+      phases,
+    });
   } catch (error) {
     channel.close();
     throw error;
   } finally {
     channel.releaseVmmFd();
     share.close();
-    if (console !== undefined) ops.close(console);
+    ops.close(console.vmmFd);
   }
 }
 
@@ -89,48 +97,46 @@ function vmConfig(name: string, config: KataConfig, accelerator: "kvm" | "tcg"):
   };
 }
 
+type Parts = {
+  readonly vm: Vm;
+  readonly server: ShareServer;
+  readonly guestMount: GuestMount;
+  readonly channel: AgentChannel;
+  readonly console: Console;
+  readonly config: KataConfig;
+  readonly phases: Phases;
+};
+
 class RunningMachine implements Machine {
   readonly processes: Machine["processes"];
   readonly guestMount: GuestMount;
   readonly connected: Promise<FrameTransport>;
   readonly ended: Promise<string>;
-  readonly #vm: Vm;
-  readonly #share: ShareServer;
-  readonly #channel: AgentChannel;
-  readonly #config: KataConfig;
+  readonly #parts: Parts;
 
-  constructor(
-    vm: Vm,
-    share: ShareServer,
-    mount: GuestMount,
-    channel: AgentChannel,
-    config: KataConfig,
-    phases: Phases,
-  ) {
-    this.#vm = vm;
-    this.#share = share;
-    this.#channel = channel;
-    this.#config = config;
-    this.guestMount = mount;
+  constructor(parts: Parts) {
+    const { vm, server, console } = parts;
+    this.#parts = parts;
+    this.guestMount = parts.guestMount;
     this.processes = [
       { name: "qemu", identity: vm.identity },
-      ...(share.identity === undefined ? [] : [{ name: "virtiofsd" as const, identity: share.identity }]),
+      ...(server.identity === undefined ? [] : [{ name: "virtiofsd" as const, identity: server.identity }]),
     ];
     this.ended = Promise.race([
-      vm.ended.then(() => lastWords("QEMU", vm.lastWords())),
-      share.ended.then(() => lastWords("virtiofsd", share.lastWords())),
+      Promise.all([vm.ended, console.ended]).then(() => endOf("QEMU", console.panic() || vm.lastWords())),
+      server.ended.then(() => endOf("virtiofsd", server.lastWords())),
     ]);
-    this.connected = this.#connect(phases);
+    this.connected = this.#connect(parts.phases);
     // Whoever creates the first container looks at it; until then it may fail alone.
     this.connected.catch(() => {});
   }
 
   async #connect(phases: Phases): Promise<FrameTransport> {
-    const seconds = this.#config.agent.dial_timeout;
+    const seconds = this.#parts.config.agent.dial_timeout;
     const died = this.ended.then((why) => {
       throw new KataError("Unavailable", `cannot start VM: ${why}`);
     });
-    const answer = this.#channel.connect(seconds * 1000);
+    const answer = this.#parts.channel.connect(seconds * 1000);
     // The channel ends together with the VMM, which says more about the reason.
     const orDied = answer.catch((error: unknown) =>
       KataError.from(error).code === "Unavailable"
@@ -140,10 +146,10 @@ class RunningMachine implements Machine {
     const channel = await Promise.race([orDied, died]).catch((cause: unknown) => {
       if (KataError.from(cause).code !== "DeadlineExceeded") throw cause;
       const why = `the agent did not answer within ${seconds} s (agent.kata.dial_timeout)`;
-      const words = this.#vm.lastWords();
+      const words = this.#parts.vm.lastWords() || this.#parts.console.lastLine();
       throw new KataError(
         "DeadlineExceeded",
-        `cannot start VM: ${why}${words === "" ? "" : `; QEMU: ${words}`}`,
+        `cannot start VM: ${why}${words === "" ? "" : `; last heard: ${words}`}`,
         { cause },
       );
     });
@@ -152,22 +158,12 @@ class RunningMachine implements Machine {
   }
 
   async stop(): Promise<void> {
-    this.#channel.close();
-    await this.#vm.stop(this.#config.runtime.stop_timeout * 1000);
-    await this.#share.stop();
+    this.#parts.channel.close();
+    await this.#parts.vm.stop(this.#parts.config.runtime.stop_timeout * 1000);
+    await this.#parts.server.stop();
   }
 }
 
-function lastWords(program: string, words: string): string {
+function endOf(program: string, words: string): string {
   return words === "" ? `${program} ended` : `${program} ended: ${words}`;
-}
-
-/** The guest's console, line by line in the log. Returns QEMU's end. */
-function consoleLog(log: Logger): number {
-  const [ours = -1, theirs = -1] = ops.socketpair(SOCK.STREAM);
-  const guest = log.child({ subsystem: "console" });
-  readLines({ read: () => ops.read(ours, 4096) }, 1 << 16, (line) => guest.debug(line))
-    .catch(() => {})
-    .finally(() => ops.close(ours));
-  return theirs;
 }

@@ -99,17 +99,18 @@ function ownRoot(root: string): Step[] {
   ];
 }
 
-function confinedProcess(pid: number, pidfd: Fd, lastLine: () => string): ConfinedProcess {
+function confinedProcess(pid: number, pidfd: Fd, stderr: LastLine): ConfinedProcess {
   let over = false;
-  const ended = ops.waitPidfd(pidfd.number).then((status) => {
+  const exited = ops.waitPidfd(pidfd.number).then((status) => {
     over = true;
     pidfd.close();
     return status;
   });
+  const ended = Promise.all([exited, stderr.ended]).then(([status]) => status);
   return {
     identity: identityOf(pid) ?? { pid, startTime: 0 },
     ended,
-    lastWords: lastLine,
+    lastWords: stderr.line,
     async kill() {
       if (!over) ops.pidfdSendSignal(pidfd.number, SIG.SIGKILL);
       await ended;
@@ -125,15 +126,18 @@ function confinedProcess(pid: number, pidfd: Fd, lastLine: () => string): Confin
 
 const MAX_LINE = 1 << 16;
 
+/** The last line of a stream, and its end. */
+type LastLine = { readonly line: () => string; readonly ended: Promise<void> };
+
 /** Drains a pipe as long as it lasts and remembers the last line of it. */
-function keepLastLine(fd: number): () => string {
+function keepLastLine(fd: number): LastLine {
   let last = "";
   const source = { read: () => ops.read(fd, 4096) };
   const keep = (line: string): void => {
     last = line;
   };
-  readLines(source, MAX_LINE, keep)
+  const ended = readLines(source, MAX_LINE, keep)
     .catch(() => {})
     .finally(() => ops.close(fd));
-  return () => last;
+  return { line: () => last, ended };
 }

@@ -24,7 +24,7 @@ export type VmConfig = {
   readonly machineType: string;
   readonly kernelParams: readonly string[];
   readonly accelerator: "kvm" | "tcg";
-  /** Keep a console and its log. */
+  /** The guest's kernel and agent say on the console what they do, not only why they die. */
   readonly debug: boolean;
 };
 
@@ -34,8 +34,8 @@ export type VmDescriptors = {
   readonly agent: number;
   /** Connected to the share's server, when there is a share. */
   readonly share: number | undefined;
-  /** Where its console goes with `debug`. */
-  readonly console: number | undefined;
+  /** Where its console goes: a stream socket. */
+  readonly console: number;
 };
 
 /** A running virtual machine. */

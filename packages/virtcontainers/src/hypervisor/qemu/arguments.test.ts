@@ -11,11 +11,12 @@ const vm: VmConfig = {
   accelerator: "tcg",
   debug: false,
 };
+const fds = { qmp: 5, agent: 6, console: 8 };
 const paths = { kernel: "/k", initrd: "/i" };
 const argument = (args: readonly string[], name: string): string | undefined => args[args.indexOf(name) + 1];
 
 test("the VMM may not spawn, gain privileges or reach the host's network", () => {
-  const args = qemuArguments(vm, { qmp: 5, agent: 6 }, paths);
+  const args = qemuArguments(vm, fds, paths);
   expect(argument(args, "-sandbox")).toBe(
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
   );
@@ -24,7 +25,7 @@ test("the VMM may not spawn, gain privileges or reach the host's network", () =>
 });
 
 test("sockets are inherited descriptors, never paths", () => {
-  const args = qemuArguments(vm, { qmp: 5, agent: 6, share: 7, console: 8 }, paths).join(" ");
+  const args = qemuArguments(vm, { ...fds, share: 7 }, paths).join(" ");
   for (const fd of ["id=qmp,fd=5", "id=agent,fd=6", "id=share,fd=7", "id=console,fd=8"]) {
     expect(args).toContain(`socket,${fd}`);
   }
@@ -32,25 +33,27 @@ test("sockets are inherited descriptors, never paths", () => {
 });
 
 test("memory is shared with the share's server, once, at the configured size", () => {
-  const args = qemuArguments(vm, { qmp: 5, agent: 6, share: 7 }, paths);
+  const args = qemuArguments(vm, { ...fds, share: 7 }, paths);
   expect(argument(args, "-object")).toBe("memory-backend-memfd,id=memory,size=256M,share=on");
   expect(argument(args, "-m")).toBe("256M");
   expect(argument(args, "-smp")).toBe("2");
 });
 
 test("the user's kernel parameters come last, for the last one wins", () => {
-  const args = qemuArguments(vm, { qmp: 5, agent: 6 }, paths);
+  const args = qemuArguments(vm, fds, paths);
   expect(argument(args, "-append")?.endsWith(" a=1 quiet")).toBe(true);
 });
 
-test("a console is there with debug only", () => {
-  expect(qemuArguments(vm, { qmp: 5, agent: 6 }, paths).join(" ")).not.toMatch(/isa-serial|ttyS0/);
-  const debug = qemuArguments({ ...vm, debug: true }, { qmp: 5, agent: 6, console: 8 }, paths);
-  expect(argument(debug, "-append")).toContain("console=ttyS0");
+test("the kernel is quiet on its console, but with debug", () => {
+  const words = (debug: boolean): string[] =>
+    argument(qemuArguments({ ...vm, kernelParams: [], debug }, fds, paths), "-append")?.split(" ") ?? [];
+  expect(words(false)).toContain("quiet");
+  expect(words(true)).not.toContain("quiet");
+  expect(words(false)).toContain("console=ttyS0");
 });
 
 test("KVM guests get the host's CPU", () => {
-  const args = qemuArguments({ ...vm, accelerator: "kvm" }, { qmp: 5, agent: 6 }, paths);
+  const args = qemuArguments({ ...vm, accelerator: "kvm" }, fds, paths);
   expect(argument(args, "-accel")).toBe("kvm");
   expect(argument(args, "-cpu")).toBe("host");
 });

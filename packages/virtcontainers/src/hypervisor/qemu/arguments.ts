@@ -6,7 +6,7 @@ export type QemuDescriptors = {
   readonly qmp: number;
   readonly agent: number;
   readonly share?: number;
-  readonly console?: number;
+  readonly console: number;
 };
 
 /** Paths as the QEMU process sees them, inside its own root. */
@@ -36,7 +36,7 @@ export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: Qem
     ...agentChannel(fds.agent),
     ...(fds.share === undefined ? [] : share(fds.share)),
     ...["-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy"],
-    ...(fds.console === undefined ? [] : serialConsole(fds.console)),
+    ...["-chardev", `socket,id=console,fd=${fds.console}`, "-device", "isa-serial,chardev=console"],
   ];
 }
 
@@ -69,15 +69,11 @@ function share(fd: number): string[] {
   ];
 }
 
-function serialConsole(fd: number): string[] {
-  return ["-chardev", `socket,id=console,fd=${fd}`, "-device", "isa-serial,chardev=console"];
-}
-
 /** Later parameters win over earlier ones of the same key, so the user's come last. */
 function kernelCommandLine(config: VmConfig): string {
   const emulatedSingle = config.accelerator === "tcg" && config.vcpus === 1;
   return [
-    ...(config.debug ? DEBUG_PARAMS : ["quiet"]),
+    ...(config.debug ? ["agent.log=debug"] : ["quiet"]),
     ...BASE_PARAMS,
     // The APIC timer's calibration takes 0.1 s; the HPET ticks instead.
     ...(emulatedSingle ? ["nolapic_timer"] : []),
@@ -87,6 +83,8 @@ function kernelCommandLine(config: VmConfig): string {
 
 /** Reasons and measurements: guest/README.md, "Kernel command line". */
 const BASE_PARAMS = [
+  // Quiet but for a panic, whose reason the error then names; costs no time that could be measured.
+  "console=ttyS0",
   "panic=1",
   "reboot=k",
   "cryptomgr.notests",
@@ -95,4 +93,3 @@ const BASE_PARAMS = [
   "no_timer_check",
   "acpi=noirq",
 ];
-const DEBUG_PARAMS = ["console=ttyS0", "agent.log=debug"];

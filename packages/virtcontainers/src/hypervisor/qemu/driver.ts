@@ -54,13 +54,13 @@ class Qemu implements Hypervisor {
       { from: qmpEnd.number, to: FD.qmp },
       { from: descriptors.agent, to: FD.agent },
       ...(descriptors.share === undefined ? [] : [{ from: descriptors.share, to: FD.share }]),
-      ...(descriptors.console === undefined ? [] : [{ from: descriptors.console, to: FD.console }]),
+      { from: descriptors.console, to: FD.console },
     ];
     const fds: QemuDescriptors = {
       qmp: FD.qmp,
       agent: FD.agent,
       ...(descriptors.share === undefined ? {} : { share: FD.share }),
-      ...(descriptors.console === undefined ? {} : { console: FD.console }),
+      console: FD.console,
     };
     try {
       const process = await spawnConfined(
