@@ -4,8 +4,6 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 
-const X32_SYSCALL_BIT = 0x40000000;
-
 /** arch/arm64/include/uapi/asm/unistd.h of Linux 6.1: what arm64 takes from the generic table. */
 const ARM64 = [
   "__ARCH_WANT_RENAMEAT",
@@ -15,6 +13,16 @@ const ARM64 = [
   "__ARCH_WANT_SYS_CLONE3",
   "__ARCH_WANT_MEMFD_SECRET",
 ];
+
+/**
+ * Calls that came after the headers' kernel (6.1), up to Linux 6.18: since 424 numbers are the same everywhere
+ * (scripts/syscall.tbl of the kernel). A profile may name them, and a host's kernel may have them.
+ */
+const SINCE = [
+  ...["cachestat", "fchmodat2", "map_shadow_stack", "futex_wake", "futex_wait", "futex_requeue", "statmount"],
+  ...["listmount", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "mseal", "setxattrat"],
+  ...["getxattrat", "listxattrat", "removexattrat", "open_tree_attr", "file_getattr", "file_setattr"],
+].map((name, at) => [451 + at, name]);
 
 function preprocess(source, options) {
   return execFileSync("cc", ["-E", ...options, "-xc", "-"], { input: source, encoding: "utf8" });
@@ -27,9 +35,10 @@ function syscalls(header, defines = []) {
     .map((match) => match[1])
     .filter((name) => name !== "syscalls" && name !== "arch_specific_syscall");
   const values = preprocess(source + names.map((name) => `@${name} = __NR_${name}\n`).join(""), ["-P"]);
-  return [...values.matchAll(/^@(\w+) = ([\dxa-fA-F()+ ]+)$/gm)]
-    .map(([, name, value]) => [Number(evaluate(value)), name])
+  const there = [...values.matchAll(/^@(\w+) = ([\dxa-fA-F()+ ]+)$/gm)]
+    .map(([, name, value]) => [evaluate(value), name])
     .sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1));
+  return [...there, ...SINCE.filter(([, name]) => !there.some((call) => call[1] === name))];
 }
 
 /** "(0x40000000 + 5)": a sum of numbers. */
@@ -53,10 +62,10 @@ function encode(calls) {
 }
 
 const x86_64 = syscalls("asm/unistd_64.h");
-const x32 = syscalls("asm/unistd_x32.h", [`__X32_SYSCALL_BIT ${X32_SYSCALL_BIT}`]).map(([number, name]) => [
-  number - X32_SYSCALL_BIT,
-  name,
-]);
+// x32 has no shadow stacks.
+const x32 = syscalls("asm/unistd_x32.h", ["__X32_SYSCALL_BIT 0"]).filter(
+  (call) => call[1] !== "map_shadow_stack",
+);
 const has = (calls, [number, name]) => calls.some((call) => call[0] === number && call[1] === name);
 
 const tables = {

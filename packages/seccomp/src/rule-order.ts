@@ -21,55 +21,75 @@ type Node = { readonly word: Word; rule?: Rule; readonly next: Node[] };
  * the higher argument goes first, then equality before bounds, then the higher value (of upper bounds the lower one).
  * A rule that begins with all the conditions of another is never reached, and left out.
  * Throws InvalidArgument where libseccomp says EEXIST: rules with the same conditions, or with fewer of those that a
- * rule before had, but another action.
+ * rule before had, but another action; unless a third rule, tried before, makes one of the two pointless.
  */
 export function orderRules(rules: readonly Rule[], bits: 32 | 64): readonly Rule[] {
-  const root: Node[] = [];
+  const tree = new RuleTree(rules, bits);
   for (const rule of rules) {
-    insert(root, rule, bits);
+    tree.insert(rule);
   }
-  const ordered: Rule[] = [];
-  collect(root, ordered);
-  return ordered;
+  return collect(tree.root);
 }
 
-function insert(root: Node[], rule: Rule, bits: 32 | 64): void {
-  let level = root;
-  let node: Node | undefined;
-  for (const word of rule.conditions.flatMap((condition) => words(condition, bits))) {
-    node = level.find((other) => isSame(other.word, word)) ?? place(level, word);
-    if (node.rule !== undefined) {
-      const same = node.rule.conditions.length === rule.conditions.length;
-      if (same && node.rule.verdict !== rule.verdict) {
-        contradict(node.rule, rule);
+class RuleTree {
+  readonly root: Node[] = [];
+  readonly #rules: readonly Rule[];
+  readonly #bits: 32 | 64;
+
+  constructor(rules: readonly Rule[], bits: 32 | 64) {
+    this.#rules = rules;
+    this.#bits = bits;
+  }
+
+  insert(rule: Rule): void {
+    let level = this.root;
+    let node: Node | undefined;
+    for (const word of rule.conditions.flatMap((condition) => words(condition, this.#bits))) {
+      node = level.find((other) => isSame(other.word, word)) ?? place(level, word);
+      if (node.rule !== undefined && node.rule.conditions.length < rule.conditions.length) {
+        return;
       }
-      return;
+      level = node.next;
     }
-    level = node.next;
-  }
-  if (node !== undefined) {
-    end(node, rule);
-  }
-}
-
-/** Ends a rule at a node: those that went on from there are never reached any more. */
-function end(node: Node, rule: Rule): void {
-  const longer: Rule[] = [];
-  collect(node.next, longer);
-  for (const other of longer) {
-    if (other.verdict !== rule.verdict) {
-      contradict(other, rule);
+    if (node !== undefined) {
+      this.#end(node, rule);
     }
   }
-  node.rule = rule;
-  node.next.length = 0;
-}
 
-function contradict(before: Rule, rule: Rule): never {
-  refuse(
-    rule.path,
-    `its conditions are among those of linux.seccomp${before.path}, which has another action`,
-  );
+  /** Ends a rule at a node: another that ends there, and those that go on, are never reached any more. */
+  #end(node: Node, rule: Rule): void {
+    for (const other of collect([node])) {
+      if (
+        other.verdict !== rule.verdict &&
+        !this.#isPointless(other, rule) &&
+        !this.#isPointless(rule, rule)
+      ) {
+        refuse(
+          rule.path,
+          `its conditions are among those of linux.seccomp${other.path}, which has another action`,
+        );
+      }
+    }
+    node.rule = rule;
+    node.next.length = 0;
+  }
+
+  /** Whether a rule above `until` does the same under fewer of its conditions: such a one is tried before it. */
+  #isPointless(rule: Rule, until: Rule): boolean {
+    return this.#rules
+      .slice(0, this.#rules.indexOf(until))
+      .some(
+        (other) =>
+          other.verdict === rule.verdict &&
+          other.conditions.length < rule.conditions.length &&
+          other.conditions.every((a) => rule.conditions.some((b) => this.#isSameCondition(a, b))),
+      );
+  }
+
+  #isSameCondition(a: Condition, b: Condition): boolean {
+    const [ofA, ofB] = [words(a, this.#bits), words(b, this.#bits)];
+    return ofA.every((word, at) => ofB[at] !== undefined && isSame(word, ofB[at]));
+  }
 }
 
 function place(level: Node[], word: Word): Node {
@@ -79,13 +99,9 @@ function place(level: Node[], word: Word): Node {
   return node;
 }
 
-function collect(level: readonly Node[], into: Rule[]): void {
-  for (const node of level) {
-    if (node.rule !== undefined) {
-      into.push(node.rule);
-    }
-    collect(node.next, into);
-  }
+/** The rules of a level and below, in order. */
+function collect(level: readonly Node[]): Rule[] {
+  return level.flatMap(({ rule, next }) => [...(rule === undefined ? [] : [rule]), ...collect(next)]);
 }
 
 function words(condition: Condition, bits: 32 | 64): readonly Word[] {

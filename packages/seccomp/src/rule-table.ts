@@ -25,7 +25,7 @@ export class RuleTable {
 
   /** Whether the architecture has a call of that name, in whatever way. */
   knows(name: string): boolean {
-    return this.#syscalls.has(name) || (this.architecture.multiplexed && multiplexer(name) !== undefined);
+    return this.#syscalls.has(name) || this.#multiplexer(name) !== undefined;
   }
 
   /** The highest number among the calls mentioned; 0 for none. */
@@ -33,16 +33,18 @@ export class RuleTable {
     return this.#newest;
   }
 
-  /** A profile names the call, so its author knew of calls up to this number. */
+  /** A profile names the call, so its author knew of calls up to this number, and that of its multiplexer. */
   mention(name: string): void {
-    const number = this.#syscalls.get(name);
-    if (number !== undefined) {
-      this.#newest = Math.max(this.#newest, number + this.architecture.numberBase);
+    for (const way of [name, this.#multiplexer(name)?.name]) {
+      const number = way === undefined ? undefined : this.#syscalls.get(way);
+      if (number !== undefined) {
+        this.#newest = Math.max(this.#newest, number + this.architecture.numberBase);
+      }
     }
   }
 
   add(name: string, rules: readonly Rule[]): void {
-    const through = this.architecture.multiplexed ? multiplexer(name) : undefined;
+    const through = this.#multiplexer(name);
     if (through !== undefined) {
       this.#addTo(
         through.name,
@@ -55,9 +57,14 @@ export class RuleTable {
   /** What the filter does, by call number. The first rule without conditions decides, wherever it stands. */
   *calls(): Generator<readonly [number, CallRules]> {
     for (const [number, rules] of this.#rules) {
-      const plain = rules.find((rule) => rule.conditions.length === 0);
-      yield [number, plain?.verdict ?? orderRules(rules, this.architecture.bits)];
+      const plain = rules.findIndex((rule) => rule.conditions.length === 0);
+      const ordered = orderRules(plain === -1 ? rules : rules.slice(0, plain), this.architecture.bits);
+      yield [number, rules[plain]?.verdict ?? ordered];
     }
+  }
+
+  #multiplexer(name: string) {
+    return this.architecture.multiplexed ? multiplexer(name) : undefined;
   }
 
   #addTo(name: string, rules: readonly Rule[]): void {

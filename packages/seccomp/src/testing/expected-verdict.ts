@@ -1,0 +1,48 @@
+import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../index.ts";
+import { verdictOf } from "./libseccomp.ts";
+
+/**
+ * What the specification asks of a call, said anew without words, trees or programs. For profiles whose rules all have
+ * one action: with several, the order of rules would decide.
+ */
+export function expectedVerdict(
+  seccomp: LinuxSeccomp,
+  name: string,
+  args: readonly bigint[],
+  bits: 32 | 64,
+): number {
+  const rule = seccomp.syscalls?.find((entry) => entry.names.includes(name) && holds(entry, args, bits));
+  return rule === undefined
+    ? verdictOf(seccomp.defaultAction, seccomp.defaultErrnoRet)
+    : verdictOf(rule.action, rule.errnoRet);
+}
+
+function holds({ args: conditions = [] }: LinuxSyscall, args: readonly bigint[], bits: 32 | 64): boolean {
+  const twice = conditions.some((a, at) => conditions.findIndex((b) => b.index === a.index) !== at);
+  const test = (condition: LinuxSeccompArg) => compares(condition, args[condition.index] ?? 0n, bits);
+  return twice ? conditions.some(test) : conditions.every(test);
+}
+
+function compares({ op, value, valueTwo = 0 }: LinuxSeccompArg, arg: bigint, bits: 32 | 64): boolean {
+  const a = BigInt.asUintN(bits, arg);
+  const b = BigInt.asUintN(bits, BigInt(value));
+  const c = BigInt.asUintN(bits, BigInt(valueTwo));
+  switch (op) {
+    case "SCMP_CMP_NE":
+      return a !== b;
+    case "SCMP_CMP_LT":
+      return a < b;
+    case "SCMP_CMP_LE":
+      return a <= b;
+    case "SCMP_CMP_EQ":
+      return a === b;
+    case "SCMP_CMP_GE":
+      return a >= b;
+    case "SCMP_CMP_GT":
+      return a > b;
+    case "SCMP_CMP_MASKED_EQ":
+      return (a & b) === (c & b);
+    default:
+      throw new Error(`no operator ${op}`);
+  }
+}
