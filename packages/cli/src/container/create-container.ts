@@ -51,7 +51,9 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const bundle = readBundle(absolutePath(order.bundle));
   const config = loadConfig(order.globals.config);
   checkFiles(config);
+  // A tree can be attached once: the guest's share gets one clone, kata-shim another.
   using trees = openTrees(bundle);
+  using shimTrees = openTrees(bundle);
   using networkNamespace = openNetworkNamespace(bundle.spec);
   await using undo = new Undo();
   const socket = claimRecord({ id, root: order.globals.root, bundle, config, undo });
@@ -63,7 +65,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const daemon = await connectDaemon(socket);
   if (daemon === undefined) throw new KataError("Unavailable", `${socket}: nobody listens`);
   undo.defer(() => daemon[Symbol.dispose]());
-  const shim = spawnContainerShim({ config, socket, id, stdio, networkNamespace, trees });
+  const shim = spawnContainerShim({ config, socket, id, stdio, networkNamespace, trees: shimTrees });
   undo.defer(() => shim.kill());
   stopwatch.lap("cli: spawn");
 

@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { CLONE, ops, writeText } from "@kata-containers/sys";
+import { CLONE, isSysError, ops, writeText } from "@kata-containers/sys";
 import {
   type Bind,
   type Confinement,
@@ -40,9 +40,17 @@ export function leaveHostView(
     { target: SHARE_DIR, readOnly: false, binds: [] },
     { target: SOCKET_DIR, readOnly: false, binds: [] },
   ]);
-  // The out-of-memory killer shall take the VM before the process that knows what to undo.
-  writeText("/proc/self/oom_score_adj", "-100");
+  sparedByOomKiller();
   return { launchPath: LAUNCH_PATH, cgroupProcs, vmmRoot: VMM_ROOT, shareDir: SHARE_DIR };
+}
+
+/** The out-of-memory killer shall take the VM before the process that knows what to undo. Needs CAP_SYS_RESOURCE, which a host's own sandbox may lack: then it is as before. */
+function sparedByOomKiller(): void {
+  try {
+    writeText("/proc/self/oom_score_adj", "-100");
+  } catch (error) {
+    if (!isSysError(error, "EACCES", "EPERM")) throw error;
+  }
 }
 
 /** What the daemon itself and virtiofsd, which lives in its mount namespace, see of the host. */
