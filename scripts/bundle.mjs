@@ -27,7 +27,10 @@ const PROGRAMS = {
 };
 /** Other names a program is run by: the kernel starts the guest's first process as /init. */
 const ALIASES = { "kata-agent": ["init"] };
-const TESTS = { "engine-tests": "packages/sys/src/engine-tests/engine-tests.main.ts" };
+const TESTS = {
+  "engine-tests": "packages/sys/src/engine-tests/engine-tests.main.ts",
+  "ttrpc-engine": "packages/ttrpc/src/engine-tests/ttrpc-engine.main.ts",
+};
 
 const PAGE = 4096;
 
