@@ -26,13 +26,21 @@ static IMAGE: OnceLock<(File, Bundle)> = OnceLock::new();
 /// Our own program file: by /proc, or where that is not mounted yet (PID 1) by the path it was started by.
 fn open_image() -> Result<File> {
     let file = File::open("/proc/self/exe").or_else(|error| {
-        let path = rustix::param::linux_execfn();
-        File::open(std::path::Path::new(std::ffi::OsStr::from_bytes(
-            path.to_bytes(),
-        )))
-        .map_err(|_| error)
+        File::open(std::path::Path::new(std::ffi::OsStr::from_bytes(execfn()))).map_err(|_| error)
     })?;
     Ok(file)
+}
+
+/// The path we were started by. From the C library, which has the auxiliary vector from the stack: rustix asks for it by a
+/// prctl of Linux 6.4 or by /proc, and panics where there is neither.
+fn execfn() -> &'static [u8] {
+    // SAFETY: AT_EXECFN is the address of a string at the top of the stack, there for as long as the process (getauxval(3)).
+    unsafe {
+        match libc::getauxval(libc::AT_EXECFN) {
+            0 => b"",
+            at => std::ffi::CStr::from_ptr(at as *const std::ffi::c_char).to_bytes(),
+        }
+    }
 }
 
 /// Out of the low numbers, which belong to the descriptors that a program inherits.
