@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { deadline, KataError, type Logger, ops } from "@kata-containers/sys";
+import { deadline, KataError, type Logger, ops, sleep } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { AgentChannel } from "./agent-channel/agent-channel.ts";
 import { createVirtioSerial } from "./agent-channel/virtio-serial.ts";
@@ -97,6 +97,8 @@ function vmConfig(name: string, config: KataConfig, accelerator: "kvm" | "tcg"):
   };
 }
 
+const QEMU_FIRST_MS = 200;
+
 type Parts = {
   readonly vm: Vm;
   readonly server: ShareServer;
@@ -122,10 +124,14 @@ class RunningMachine implements Machine {
       { name: "qemu", identity: vm.identity },
       ...(server.identity === undefined ? [] : [{ name: "virtiofsd" as const, identity: server.identity }]),
     ];
-    this.ended = Promise.race([
-      Promise.all([vm.ended, console.ended]).then(() => endOf("QEMU", console.panic() || vm.lastWords())),
-      server.ended.then(() => endOf("virtiofsd", server.lastWords())),
-    ]);
+    const vmEnd = Promise.all([vm.ended, console.ended]).then(() =>
+      endOf("QEMU", console.panic() || vm.lastWords()),
+    );
+    // virtiofsd ends by itself right after QEMU has: then QEMU's reason is the reason.
+    const shareEnd = server.ended
+      .then(() => sleep(QEMU_FIRST_MS))
+      .then(() => endOf("virtiofsd", server.lastWords()));
+    this.ended = Promise.race([vmEnd, shareEnd]);
     this.connected = this.#connect(parts.phases);
     // Whoever creates the first container looks at it; until then it may fail alone.
     this.connected.catch(() => {});

@@ -143,7 +143,15 @@ const stdio = { terminal: false, stdin: undefined, stdout: undefined, stderr: un
 
 function create({ sandbox }: World): Promise<unknown> {
   const volumes = [{ index: 0, tree: new Fd(11), directory: true }];
-  return sandbox.createContainer({ id: "c", bundle: "/b", spec, rootfs: new Fd(10), volumes, stdio });
+  return sandbox.createContainer({
+    id: "c",
+    bundle: "/b",
+    spec,
+    rootfs: new Fd(10),
+    volumes,
+    stdio,
+    standIn: async () => 99,
+  });
 }
 
 const status = ({ store }: World): string | undefined => store.load("c").containers[0]?.status;
@@ -161,7 +169,7 @@ test("the generic VM becomes the sandbox with its first container", async () => 
     "CreateContainer",
   ]);
   expect(all.agent.requests.get("CreateSandbox")).toMatchObject({ hostname: "box", sandboxId: "c" });
-  expect(status(all)).toBe("created");
+  expect(all.store.load("c").containers[0]).toMatchObject({ status: "created", pid: 99 });
 });
 
 test("the VM's processes are in the record as soon as they run", async () => {

@@ -49,6 +49,8 @@ export type NewContainer = {
   readonly rootfs: Fd;
   readonly volumes: readonly VolumeTree[];
   readonly stdio: ProcessStdio;
+  /** Resolves with the pid of the host's process that stands for the container's first one; 0: none does. */
+  readonly standIn: (process: GuestProcess) => Promise<number>;
 };
 
 /** Bytes of host entropy that the guest's pool starts with. */
@@ -75,10 +77,7 @@ export class Sandbox {
     this.vmEnded = new Promise((resolve) => {
       this.#vmEnded = resolve;
     });
-    this.#machine = machine.then((running) => {
-      this.#watch(running);
-      return running;
-    });
+    this.#machine = machine.then((running) => this.#watch(running));
     this.#machine.catch((error: unknown) => this.#onVmEnd(KataError.from(error).message));
   }
 
@@ -119,6 +118,8 @@ export class Sandbox {
       container.become("created");
       process.attach();
       process.ended.then(() => this.#onContainerEnd(container));
+      container.shimPid = await request.standIn(process);
+      this.saveContainer(container);
       return container;
     } catch (error) {
       this.#forget(container);
@@ -287,18 +288,24 @@ export class Sandbox {
     this.#containers.delete(container.id);
   }
 
-  #watch(machine: Machine): void {
-    this.#save((record) =>
-      machine.processes.reduce<SandboxRecord>(
-        (all, { name, identity }) => withResource(all, { kind: "process", name, identity }),
-        record,
-      ),
-    );
+  async #watch(machine: Machine): Promise<Machine> {
+    try {
+      this.#save((record) =>
+        machine.processes.reduce<SandboxRecord>(
+          (all, { name, identity }) => withResource(all, { kind: "process", name, identity }),
+          record,
+        ),
+      );
+    } catch (error) {
+      await machine.stop();
+      throw KataError.from(error, "cannot write state");
+    }
     machine.ended.then((why) => {
       this.#onVmEnd(why);
       // Of VMM and share server one may have outlived the other.
       return this.stop();
     });
+    return machine;
   }
 
   #onVmEnd(why: string): void {
@@ -312,7 +319,7 @@ export class Sandbox {
 
   async #onContainerEnd(container: Container): Promise<void> {
     if (container.status !== "stopped") container.become("stopped");
-    if (this.#containers.has(container.id)) this.saveContainer(container);
+    if (this.#containers.has(container.id)) this.#noteEnd(container);
     const running = this.containers().some((each) => each.status !== "stopped");
     if (running || this.#stopping !== undefined) return;
     // Its other processes die with its pid namespace; their output is on its way.
@@ -323,6 +330,18 @@ export class Sandbox {
       () => new Error("late"),
     ).catch(() => {});
     await this.stop();
+  }
+
+  /** A record that cannot be written must not keep the VM: whoever reads it finds the daemon gone, and that says "stopped". */
+  #noteEnd(container: Container): void {
+    try {
+      this.saveContainer(container);
+    } catch (error) {
+      this.#deps.log.error("cannot write state", {
+        container: container.id,
+        reason: KataError.from(error).message,
+      });
+    }
   }
 
   #save(change: (record: SandboxRecord) => SandboxRecord): void {

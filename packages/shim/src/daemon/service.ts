@@ -75,10 +75,8 @@ export class DaemonService {
         directory: each.directory,
       })),
       stdio: keepStdio(fds, request.stdio),
+      standIn: (process) => (request.attach ? this.#attached(process, "") : Promise.resolve(0)),
     });
-    const process = this.#sandbox.process(request.id, "");
-    container.shimPid = request.attach ? await this.#attached(process, "") : 0;
-    this.#sandbox.saveContainer(container);
     return { pid: container.shimPid || ops.getpid(), phases: this.#phaseList() };
   }
 

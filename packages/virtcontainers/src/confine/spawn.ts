@@ -63,6 +63,8 @@ export async function spawnConfined(
   }
 }
 
+const EACCES = 13;
+
 /** The steps of kata-launch for a confined program. @param parent pid of the process that it must not survive */
 export function confinedSteps(
   program: ConfinedProgram,
@@ -70,6 +72,8 @@ export function confinedSteps(
   parent: number,
 ): Step[] {
   return [
+    // The daemon is spared by the out-of-memory killer; what it starts is not.
+    { op: "write", path: "/proc/self/oom_score_adj", text: "0", ignore: [EACCES] },
     // "0" is the writer itself.
     ...cgroupProcs.map((path): Step => ({ op: "write", path, text: "0" })),
     ...(program.root === undefined ? [] : ownRoot(program.root)),
