@@ -1,23 +1,16 @@
-import { ops, runMain } from "../index.ts";
+// The tests of the native ops: they run on the product's own engine. `node scripts/bundle.mjs --test`, then, as root,
+// build/test/engine-tests [part of a test's name].
+import { runMain } from "../index.ts";
+import "./engine.ts";
+import "./fs.ts";
+import "./stream.ts";
+import "./socket.ts";
+import "./process.ts";
+import "./spawn.ts";
+import "./mount.ts";
+import "./netlink.ts";
+import "./terminal.ts";
+import "./kvm.ts";
+import { runAll } from "./harness.ts";
 
-async function probe(): Promise<void> {
-  const [r = -1, w = -1] = ops.pipe();
-  ops.close(w);
-  ops.close(r);
-  await ops.read(r, 10);
-}
-
-function sync(): void {
-  ops.open("/nonexistent", 0, 0);
-}
-
-runMain(async (argv) => {
-  console.error(argv.join(" "));
-  try {
-    sync();
-  } catch (e) {
-    if (e instanceof Error) console.error(`${e.name} ${e.message}\n${e.stack}`);
-  }
-  await probe();
-  return 0;
-});
+runMain(runAll);

@@ -1,0 +1,189 @@
+import { describeError, mappedStack, ops, SIG, sleep } from "../index.ts";
+import { child, equal, fails, ok, outcomeOf, startChild, test } from "./harness.ts";
+
+test("argv[0] is the program's name", () => {
+  equal(ops.args()[0], "engine-tests");
+});
+
+test("text crosses as UTF-8, lone surrogates and wrong bytes as U+FFFD", () => {
+  equal([...ops.utf8Encode("aé€😀\0")], [97, 195, 169, 226, 130, 172, 240, 159, 152, 128, 0]);
+  equal([...ops.utf8Encode("\ud800x")], [239, 191, 189, 120]);
+  equal(ops.utf8Decode(new Uint8Array([97, 255, 240, 159, 152, 128])), "a\ufffd😀");
+  equal(new TextDecoder().decode(new TextEncoder().encode("grüße")), "grüße");
+});
+
+test("a view crosses as its own bytes only", () => {
+  equal(ops.utf8Decode(new Uint8Array([97, 98, 99, 100]).subarray(1, 3)), "bc");
+});
+
+test("sha256 is that of FIPS 180-4", () => {
+  const hex = [...ops.sha256(ops.utf8Encode("abc"))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+  equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+});
+
+test("random bytes differ", () => {
+  equal(ops.random(16).length, 16);
+  const draws = new Set([ops.random(16).join(), ops.random(16).join()]);
+  equal(draws.size, 2, "different draws");
+});
+
+test("clocks go on", async () => {
+  const [mono, real] = [ops.monotonicMs(), ops.realtimeMs()];
+  await sleep(5);
+  ok(ops.monotonicMs() - mono >= 5, "monotonic clock went on by 5 ms");
+  ok(real > 1.6e12, "clock of the day is after 2020");
+});
+
+test("timers fire in order of their time, and a cleared one never", async () => {
+  const fired: string[] = [];
+  setTimeout(() => fired.push("late"), 20);
+  setTimeout(() => fired.push("early"), 5);
+  clearTimeout(setTimeout(() => fired.push("cleared"), 1));
+  clearTimeout(4711);
+  await sleep(40);
+  equal(fired, ["early", "late"]);
+});
+
+test("a sleep ends when it is cancelled", async () => {
+  const pending = ops.sleep(1_000_001, 60_000);
+  ops.sleepCancel(1_000_001);
+  equal(await pending, false);
+  equal(await ops.sleep(1_000_001, 0), true);
+});
+
+test("an aborted sleep rejects with the reason", async () => {
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const pending = sleep(60_000, controller.signal).catch((error: unknown) => error);
+  controller.abort(reason);
+  ok((await pending) === reason, "the reason comes out");
+});
+
+test("a panic inside an op is an error and no crash", async () => {
+  const error = await fails(() => ops.breakOp(), "EPANIC", "break_op");
+  ok(error.message.includes("a broken op"), "the panic's text is told");
+  equal(ops.utf8Decode(ops.utf8Encode("still here")), "still here");
+});
+
+test("a wrong argument names itself", async () => {
+  const error = await fails(() => ops.open("/tmp", 0.5, 0), "EINVAL", "open");
+  ok(error.message.includes("argument flags: expected integer"), error.message);
+  await fails(() => ops.read(-1, -(2 ** 40)), "EINVAL", "read");
+  await fails(() => ops.mkdir("/tmp/a\0b", 0o700), "EINVAL");
+});
+
+function throwsInside(): void {
+  ops.open("/nonexistent/file", 0, 0);
+}
+
+async function rejectsInside(): Promise<void> {
+  await ops.unixConnect("/nonexistent/socket");
+}
+
+test("stacks name the TypeScript file and line, of sync and async ops", async () => {
+  for (const [call, name] of [
+    [throwsInside, "throwsInside"],
+    [rejectsInside, "rejectsInside"],
+  ] as const) {
+    try {
+      await call();
+      ok(false, "throws");
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const frame = mappedStack(error).split("\n")[0] ?? "";
+      const match = /at (\w+) \((packages\/sys\/src\/engine-tests\/engine\.ts):(\d+):\d+\)/.exec(frame);
+      equal(match?.[1], name, `function in "${frame}"`);
+      ok(Number(match?.[3]) > 70 && Number(match?.[3]) < 110, `line in "${frame}"`);
+    }
+  }
+});
+
+test("an error's description has its cause", () => {
+  const text = describeError(new Error("outer", { cause: new TypeError("inner") }));
+  ok(text.includes("Error: outer") && text.includes("caused by TypeError: inner"), text);
+});
+
+child("unhandled", async () => {
+  void Promise.reject(new Error("nobody cares"));
+  await sleep(10_000);
+  return 0;
+});
+child("throws", () => {
+  throw new Error("broken program");
+});
+child("late-handler", async () => {
+  const rejected = Promise.reject(new Error("handled in time"));
+  await Promise.resolve();
+  await rejected.catch(() => {});
+  await sleep(5);
+  return 3;
+});
+child("greedy", () => {
+  const hoard: Uint8Array[] = [];
+  try {
+    for (;;) hoard.push(new Uint8Array(16 << 20));
+  } catch (error) {
+    hoard.length = 0;
+    console.log(error instanceof Error ? error.message : "?");
+    return 4;
+  }
+});
+child("deep", () => {
+  const deeper = (): number => deeper() + 1;
+  try {
+    return deeper();
+  } catch {
+    return 5;
+  }
+});
+
+for (const [role, message] of [
+  ["unhandled", "nobody cares"],
+  ["throws", "broken program"],
+] as const) {
+  test(`a program that is broken (${role}) prints where, and ends with 70`, async () => {
+    const [read = -1, write = -1] = ops.pipe();
+    const started = startChild(role, "", { stderr: write });
+    ops.close(write);
+    const outcome = await outcomeOf(started);
+    const printed = ops.utf8Decode(await ops.read(read, 65536));
+    ops.close(read);
+    equal(outcome.code, 70);
+    ok(printed.startsWith(`engine-tests: Error: ${message}\n`), printed);
+    ok(printed.includes("packages/sys/src/engine-tests/engine.ts:"), printed);
+  });
+}
+
+test("a rejection that is handled in time is none", async () => {
+  equal((await outcomeOf(startChild("late-handler"))).code, 3);
+});
+
+test("memory has a limit, and to reach it is an error that can be caught", async () => {
+  const { code, text } = await outcomeOf(startChild("greedy"));
+  equal([code, text], [4, "out of memory\n"]);
+});
+
+test("the stack has a limit", async () => {
+  equal((await outcomeOf(startChild("deep"))).code, 5);
+});
+
+test("memoryUse tells what this process holds", () => {
+  const use = ops.memoryUse();
+  ok(use.rssKb > 500 && use.peakRssKb >= use.rssKb && use.pssKb > 0, JSON.stringify(use));
+});
+
+test("the environment is that of the process", () => {
+  equal(ops.env().join("\0"), ops.utf8Decode(ops.readFile("/proc/self/environ", 1 << 20)).replace(/\0$/, ""));
+});
+
+test("a program ends by a signal's default after spawn, whatever we ignore", async () => {
+  const started = startChild("unhandled-sleep");
+  ops.kill(started.pid, SIG.SIGPIPE);
+  equal((await outcomeOf(started)).code, 128 + SIG.SIGPIPE);
+});
+child("unhandled-sleep", async () => {
+  await sleep(10_000);
+  return 0;
+});

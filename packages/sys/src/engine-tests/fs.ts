@@ -1,0 +1,217 @@
+import {
+  AT,
+  exists,
+  Fd,
+  LOCK,
+  MS,
+  mkdirp,
+  O,
+  ops,
+  RESOLVE,
+  readText,
+  removeTree,
+  S,
+  SEEK,
+  writeFileAtomic,
+  writeText,
+} from "../index.ts";
+import { bytes, child, equal, fails, ok, openFile, outcomeOf, startChild, test, text } from "./harness.ts";
+
+test("open, pwrite, pread, lseek, ftruncate, fstat work on a file", (dir) => {
+  using file = openFile(`${dir}/f`, O.RDWR | O.CREAT);
+  equal(ops.pwrite(file.number, bytes("hello world"), 0), 11);
+  equal(text(ops.pread(file.number, 5, 6)), "world");
+  equal(text(ops.pread(file.number, 100, 6)), "world");
+  equal(ops.lseek(file.number, 0, SEEK.END), 11);
+  ops.ftruncate(file.number, 4);
+  ops.fsync(file.number);
+  equal(ops.fstat(file.number).size, 4);
+  equal(ops.fileFlags(file.number) & 3, O.RDWR);
+});
+
+test("a missing file is ENOENT with syscall and path", async (dir) => {
+  const path = `${dir}/none`;
+  await fails(() => ops.open(path, O.RDONLY, 0), "ENOENT", "open", path);
+  await fails(() => ops.stat(path), "ENOENT", "stat", path);
+  await fails(() => ops.lstat(path), "ENOENT", "lstat", path);
+  await fails(() => ops.readFile(path, 10), "ENOENT", "open", path);
+  await fails(() => ops.readdir(path), "ENOENT", "open", path);
+  await fails(() => ops.readlink(path), "ENOENT", "readlink", path);
+  await fails(() => ops.unlink(path), "ENOENT", "unlink", path);
+  await fails(() => ops.rmdir(path), "ENOENT", "rmdir", path);
+  await fails(() => ops.chmod(path, 0o600), "ENOENT", "chmod", path);
+  await fails(() => ops.chown(path, 0, 0), "ENOENT", "chown", path);
+  await fails(() => ops.access(path, 0), "ENOENT", "access", path);
+  await fails(() => ops.statfs(path), "ENOENT", "statfs", path);
+  await fails(() => ops.link(path, `${path}2`), "ENOENT", "link");
+  await fails(() => ops.rename(path, `${path}2`), "ENOENT", "rename", `${path} to ${path}2`);
+});
+
+test("a closed descriptor is EBADF everywhere", async () => {
+  const fd = 999;
+  await fails(() => ops.close(fd), "EBADF", "close");
+  await fails(() => ops.dup(fd), "EBADF");
+  await fails(() => ops.dup2(fd, 998), "EBADF");
+  await fails(() => ops.fstat(fd), "EBADF", "fstat");
+  await fails(() => ops.pread(fd, 1, 0), "EBADF");
+  await fails(() => ops.pwrite(fd, bytes("x"), 0), "EBADF");
+  await fails(() => ops.readSync(fd, 1), "EBADF");
+  await fails(() => ops.writeSync(fd, bytes("x")), "EBADF");
+  await fails(() => ops.fsync(fd), "EBADF");
+  await fails(() => ops.ftruncate(fd, 1), "EBADF");
+  await fails(() => ops.lseek(fd, 0, 0), "EBADF");
+  await fails(() => ops.flock(fd, LOCK.EX), "EBADF");
+  await fails(() => ops.fchmod(fd, 0), "EBADF");
+  await fails(() => ops.fchown(fd, 0, 0), "EBADF");
+  await fails(() => ops.readdirFd(fd), "EBADF");
+  await fails(() => ops.fileFlags(fd), "EBADF");
+  await fails(() => ops.setCloexec(fd, true), "EBADF");
+  await fails(() => ops.setNonblock(fd, true), "EBADF");
+  await fails(() => ops.fstat(-1), "EBADF", "fstat");
+});
+
+test("readFile takes a whole file up to the limit, and files of /proc", async (dir) => {
+  writeText(`${dir}/f`, "0123456789");
+  equal(text(ops.readFile(`${dir}/f`, 10)), "0123456789");
+  await fails(() => ops.readFile(`${dir}/f`, 9), "EFBIG", "read", `${dir}/f`);
+  ok(text(ops.readFile("/proc/self/status", 65536)).includes("engine-tests"), "reads /proc");
+});
+
+test("writeFile honours its flags", async (dir) => {
+  ops.writeFile(`${dir}/f`, bytes("one"), O.CREAT | O.EXCL, 0o640);
+  ops.writeFile(`${dir}/f`, bytes("two"), O.APPEND, 0);
+  equal(readText(`${dir}/f`), "onetwo");
+  equal(ops.stat(`${dir}/f`).mode & 0o777, 0o640);
+  await fails(() => ops.writeFile(`${dir}/f`, bytes(""), O.CREAT | O.EXCL, 0o640), "EEXIST");
+  await fails(() => ops.writeFile("/dev/full", bytes("x"), 0, 0), "ENOSPC", "write", "/dev/full");
+});
+
+test("directories, links, nodes and modes", async (dir) => {
+  ops.mkdir(`${dir}/d`, 0o700);
+  await fails(() => ops.mkdir(`${dir}/d`, 0o700), "EEXIST", "mkdir", `${dir}/d`);
+  ops.symlink("d", `${dir}/s`);
+  equal(ops.readlink(`${dir}/s`), "d");
+  equal(ops.lstat(`${dir}/s`).mode & S.IFMT, S.IFLNK);
+  ops.mknod(`${dir}/p`, S.IFIFO | 0o600, 0, 0);
+  ops.mknod(`${dir}/null`, S.IFCHR | 0o666, 1, 3);
+  writeText(`${dir}/f`, "x");
+  ops.link(`${dir}/f`, `${dir}/d/g`);
+  equal(ops.stat(`${dir}/f`).nlink, 2);
+  const types = ops.readdir(dir).map(({ name, type }) => `${name}=${type}`);
+  equal(types.sort(), ["d=dir", "f=file", "null=char", "p=fifo", "s=symlink"]);
+  ops.chmod(`${dir}/f`, 0o4711);
+  equal(ops.stat(`${dir}/f`).mode & 0o7777, 0o4711);
+  ops.chown(`${dir}/s`, 1, 2);
+  equal([ops.lstat(`${dir}/s`).uid, ops.lstat(`${dir}/s`).gid, ops.stat(`${dir}/s`).uid], [1, 2, 0]);
+  await fails(() => ops.rmdir(`${dir}/d`), "ENOTEMPTY");
+  ops.rename(`${dir}/d/g`, `${dir}/h`);
+  ops.rmdir(`${dir}/d`);
+  equal(ops.stat(`${dir}/null`).rdev, 0x103);
+});
+
+test("the *at calls work from a directory's descriptor", (dir) => {
+  using directory = new Fd(ops.open(dir, O.PATH | O.DIRECTORY, 0));
+  ops.mkdirat(directory.number, "sub", 0o755);
+  ops.mkdirat(AT.FDCWD, `${dir}/sub/deep`, 0o755);
+  using sub = openFile(`${dir}/sub`, O.DIRECTORY);
+  equal(ops.readdirFd(sub.number), [{ name: "deep", type: "dir" }]);
+  equal(ops.readdirFd(sub.number).length, 1, "a second listing");
+  ops.unlinkat(sub.number, "deep", AT.REMOVEDIR);
+  equal(ops.readdirFd(sub.number), []);
+});
+
+test("openat2 keeps inside", async (dir) => {
+  ops.symlink("/etc/passwd", `${dir}/escape`);
+  ops.mkdir(`${dir}/etc`, 0o755);
+  writeText(`${dir}/etc/passwd`, "inner");
+  using root = new Fd(ops.open(dir, O.PATH | O.DIRECTORY, 0));
+  using inner = new Fd(ops.openat2(root.number, "escape", { flags: O.RDONLY, resolve: RESOLVE.IN_ROOT }));
+  equal(text(ops.readSync(inner.number, 100)), "inner");
+  const beneath = { flags: O.RDONLY, resolve: RESOLVE.BENEATH };
+  await fails(() => ops.openat2(root.number, "../x", beneath), "EXDEV", "openat2", "../x");
+  await fails(() => ops.openat2(root.number, "escape", { flags: 0, resolve: RESOLVE.NO_SYMLINKS }), "ELOOP");
+  await fails(() => ops.openat2(root.number, "escape", { flags: 0, resolve: 2 ** 30 }), "EINVAL");
+});
+
+test("descriptors are close-on-exec unless asked otherwise", (dir) => {
+  using file = openFile(`${dir}/f`, O.CREAT | O.RDWR);
+  const flags = (fd: number) => /flags:\t0*(\d+)/.exec(readText(`/proc/self/fdinfo/${fd}`))?.[1] ?? "";
+  const cloexec = (fd: number) => (Number.parseInt(flags(fd), 8) & O.CLOEXEC) !== 0;
+  ok(cloexec(file.number), "opened");
+  using copy = file.dup();
+  ok(cloexec(copy.number), "duplicated");
+  ops.setCloexec(copy.number, false);
+  ok(!cloexec(copy.number), "cleared");
+  ops.dup2(file.number, copy.number);
+  ok(!cloexec(copy.number), "dup2's");
+});
+
+test("flock excludes another description", async (dir) => {
+  using one = openFile(`${dir}/f`, O.CREAT | O.RDWR);
+  using two = openFile(`${dir}/f`, O.RDWR);
+  ops.flock(one.number, LOCK.EX);
+  await fails(() => ops.flock(two.number, LOCK.EX | LOCK.NB), "EAGAIN", "flock");
+  ops.flock(one.number, LOCK.UN);
+  ops.flock(two.number, LOCK.EX | LOCK.NB);
+});
+
+test("a sealed memfd refuses writes", async () => {
+  using memory = new Fd(ops.memfd("plan", true));
+  ops.writeSync(memory.number, bytes("plan"));
+  ops.addSeals(memory.number, 0xf);
+  await fails(() => ops.pwrite(memory.number, bytes("x"), 0), "EPERM", "pwrite");
+  using plain = new Fd(ops.memfd("plain", false));
+  await fails(() => ops.addSeals(plain.number, 1), "EPERM", "fcntl");
+});
+
+test("copyFile copies in the kernel, also between file systems", (dir) => {
+  writeText(`${dir}/from`, "x".repeat(100_000));
+  using from = openFile(`${dir}/from`);
+  using to = new Fd(ops.memfd("copy", false));
+  equal(ops.copyFile(from.number, to.number, 200_000), 100_000);
+  equal(ops.fstat(to.number).size, 100_000);
+});
+
+test("statfs and access tell about /proc", async () => {
+  equal(ops.statfs("/proc").type, 0x9fa0);
+  ops.access("/proc/self/exe", 1);
+  await fails(() => ops.access("/proc/version", 1), "EACCES", "access", "/proc/version");
+});
+
+test("mkdirp, exists, writeFileAtomic", async (dir) => {
+  mkdirp(`${dir}/a/b/c`);
+  mkdirp(`${dir}/a/b/c`);
+  ok(exists(`${dir}/a/b/c`) && !exists(`${dir}/a/x`), "exists");
+  writeFileAtomic(`${dir}/a/f`, "one", 0o600);
+  writeFileAtomic(`${dir}/a/f`, bytes("two"), 0o600);
+  equal(readText(`${dir}/a/f`), "two");
+  equal(ops.readdir(`${dir}/a`).length, 2, "no temporary file is left");
+  await fails(() => writeFileAtomic(`${dir}/none/f`, "x"), "ENOENT");
+  await fails(() => mkdirp(`${dir}/a/f/g`), "ENOTDIR");
+  await fails(() => mkdirp(`${dir}/a/f`), "EEXIST");
+});
+
+test("removeTree removes all, and does not follow links", (dir) => {
+  mkdirp(`${dir}/keep`);
+  writeText(`${dir}/keep/f`, "x");
+  mkdirp(`${dir}/gone/deep/deeper`);
+  writeText(`${dir}/gone/deep/f`, "x");
+  ops.symlink(`${dir}/keep`, `${dir}/gone/link`);
+  removeTree(`${dir}/gone/`);
+  removeTree(`${dir}/gone`);
+  equal([exists(`${dir}/gone`), readText(`${dir}/keep/f`)], [false, "x"]);
+});
+
+child("remove-mounted", async (dir) => {
+  ops.mount("", "/", "", MS.REC | MS.PRIVATE, "");
+  mkdirp(`${dir}/tree/mounted`);
+  ops.mount("none", `${dir}/tree/mounted`, "tmpfs", 0, "");
+  writeText(`${dir}/tree/mounted/f`, "x");
+  await fails(() => removeTree(`${dir}/tree`), "EXDEV", "openat2", `${dir}/tree/mounted`);
+  ok(exists(`${dir}/tree/mounted/f`), "what is mounted is untouched");
+  return 0;
+});
+
+test("removeTree stops at a mount", async (dir) => {
+  equal(await outcomeOf(startChild("remove-mounted", dir, { unshare: 0x20000 })), { code: 0, text: "" });
+});

@@ -1,0 +1,173 @@
+import { deadline, describeError, Fd, isSysError, O, ops, removeTree, SysError } from "../index.ts";
+
+interface Test {
+  readonly name: string;
+  readonly run: (directory: string) => Promise<void> | void;
+}
+
+const tests: Test[] = [];
+const children = new Map<string, (argument: string) => Promise<number> | number>();
+
+/** One test; it gets an empty directory of its own, removed afterwards. */
+export function test(name: string, run: (directory: string) => Promise<void> | void): void {
+  tests.push({ name, run });
+}
+
+/** A role that this program plays when a test starts it by {@link startChild}. */
+export function child(role: string, run: (argument: string) => Promise<number> | number): void {
+  children.set(role, run);
+}
+
+/** Longest a test may take. */
+const TEST_MS = 20_000;
+
+/** Runs the role asked for, or all tests (those whose name holds the argument, if given); returns the exit status. */
+export async function runAll(argv: readonly string[]): Promise<number> {
+  if (argv[1] === "--child") {
+    const role = children.get(argv[2] ?? "");
+    if (role === undefined) throw new Error(`no role ${argv[2]}`);
+    return role(argv[3] ?? "");
+  }
+  let failed = 0;
+  const chosen = tests.filter(({ name }) => name.includes(argv[1] ?? ""));
+  for (const { name, run } of chosen) {
+    const directory = `/tmp/engine-tests.${ops.getpid()}`;
+    ops.mkdir(directory, 0o700);
+    try {
+      const open = openDescriptors();
+      await deadline(Promise.resolve(run(directory)), TEST_MS, () => new Error("takes too long"));
+      equal(openDescriptors(), open, "descriptors open afterwards");
+      console.log(`ok   ${name}`);
+    } catch (error) {
+      failed++;
+      console.log(`FAIL ${name}\n${describeError(error)}`);
+    } finally {
+      removeTree(directory);
+    }
+  }
+  console.log(`${chosen.length - failed} passed, ${failed} failed`);
+  return failed === 0 && chosen.length > 0 ? 0 : 1;
+}
+
+function openDescriptors(): string {
+  // The listing's own descriptor is gone when its link is read; the epoll set stays, once there is one.
+  const names = ops.readdir("/proc/self/fd").map(({ name }) => name);
+  const targets = names.map((name) => {
+    try {
+      return `${name} ${ops.readlink(`/proc/self/fd/${name}`)}`;
+    } catch {
+      return "";
+    }
+  });
+  return targets.filter((target) => target !== "" && !target.includes("[eventpoll]")).join("\n");
+}
+
+/** Starts this program in a role, its standard output on a pipe. */
+export function startChild(
+  role: string,
+  argument = "",
+  options: { unshare?: number; join?: number[]; stderr?: number } = {},
+): { pid: number; pidfd: Fd; output: Fd } {
+  const [read = -1, write = -1] = ops.pipe();
+  using end = new Fd(write);
+  const { stderr = 2, ...more } = options;
+  const spawned = ops.spawn({
+    path: "/proc/self/exe",
+    argv: [ops.args()[0] ?? "", "--child", role, argument],
+    env: [],
+    fds: [
+      { from: end.number, to: 1 },
+      { from: stderr, to: 2 },
+    ],
+    ...more,
+  });
+  return { pid: spawned.pid, pidfd: new Fd(spawned.pidfd), output: new Fd(read) };
+}
+
+/** What a child wrote to its standard output, and how it ended. */
+export async function outcomeOf(started: { pidfd: Fd; output: Fd }): Promise<{ code: number; text: string }> {
+  using pidfd = started.pidfd;
+  using output = started.output;
+  const text = await readAll(output.number);
+  const status = await ops.waitPidfd(pidfd.number);
+  return { code: status.code ?? 128 + (status.signal ?? 0), text };
+}
+
+/** Runs a program; what it wrote to standard output, and how it ended. */
+export async function runProgram(path: string, argv: string[]): Promise<{ code: number; text: string }> {
+  const [read = -1, write = -1] = ops.pipe();
+  const spawned = ops.spawn({ path, argv, env: ["PATH=/usr/bin:/bin"], fds: [{ from: write, to: 1 }] });
+  ops.close(write);
+  return outcomeOf({ pidfd: new Fd(spawned.pidfd), output: new Fd(read) });
+}
+
+export async function readAll(fd: number): Promise<string> {
+  let text = "";
+  for (;;) {
+    const bytes = await ops.read(fd, 65536);
+    if (bytes.length === 0) return text;
+    text += ops.utf8Decode(bytes);
+  }
+}
+
+/** A pipe whose ends close with it. */
+export function pipe(): { read: Fd; write: Fd } & Disposable {
+  const [read = -1, write = -1] = ops.pipe();
+  const ends = { read: new Fd(read), write: new Fd(write) };
+  return {
+    ...ends,
+    [Symbol.dispose]() {
+      ends.read.close();
+      ends.write.close();
+    },
+  };
+}
+
+/** A connected pair of unix sockets, closed with it. */
+export function sockets(): { a: Fd; b: Fd } & Disposable {
+  const [a = -1, b = -1] = ops.socketpair(1);
+  const ends = { a: new Fd(a), b: new Fd(b) };
+  return {
+    ...ends,
+    [Symbol.dispose]() {
+      ends.a.close();
+      ends.b.close();
+    },
+  };
+}
+
+export function openFile(path: string, flags: number = O.RDONLY): Fd {
+  return new Fd(ops.open(path, flags, 0o600));
+}
+
+export function equal(actual: unknown, expected: unknown, what = "value"): void {
+  const [a, e] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== e) throw new Error(`${what}: expected ${e}, got ${a}`);
+}
+
+export function ok(truth: boolean, what: string): void {
+  if (!truth) throw new Error(`not so: ${what}`);
+}
+
+/** The call throws (or its promise rejects with) a SysError of the code; `syscall` and `path` as given. */
+export async function fails(
+  call: () => unknown,
+  code: string,
+  syscall?: string,
+  path?: string,
+): Promise<SysError> {
+  try {
+    await call();
+  } catch (error) {
+    if (!isSysError(error)) throw error;
+    ok(error instanceof SysError && error instanceof Error, "the error is a SysError");
+    equal(error.code, code, "code");
+    if (syscall !== undefined) equal(error.syscall, syscall, "syscall");
+    if (path !== undefined) equal(error.path, path, "path");
+    return error;
+  }
+  throw new Error(`expected ${code}, but it succeeds`);
+}
+
+export const bytes = (text: string) => ops.utf8Encode(text);
+export const text = (content: Uint8Array) => ops.utf8Decode(content);
