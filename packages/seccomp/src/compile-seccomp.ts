@@ -25,7 +25,7 @@ export type CompiledSeccomp = {
 };
 
 /**
- * Compiles a profile as runc does with libseccomp: the filter gives the same verdict on every call. docs: README.md here.
+ * Compiles a profile as runc does with libseccomp: the filter gives the same verdict on every call. See README.md beside.
  * @param arch the machine the filter will run on
  * @throws KataError InvalidArgument naming the member of config.json that no filter can be made of
  */
@@ -61,13 +61,12 @@ function addRules(seccomp: LinuxSeccomp, tables: readonly RuleTable[], defaultVe
       if (name === "") {
         refuse(`${path}.names[${nameAt}]`, "must not be empty");
       }
-      const having = tables.filter((table) => table.knows(name));
-      if (having.length === 0) {
-        unknown.add(name);
+      let known = false;
+      for (const table of tables) {
+        known = table.add(name, rules) || known;
       }
-      for (const table of having) {
-        table.mention(name);
-        table.add(name, rules);
+      if (!known) {
+        unknown.add(name);
       }
     }
   }

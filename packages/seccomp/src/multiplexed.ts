@@ -1,34 +1,21 @@
 import type { Condition } from "./condition.ts";
 import type { Rule } from "./rule.ts";
+import { parseTable } from "./syscall-table.ts";
 
-/** Calls of i386 that also go through socketcall(2), by its first argument (linux/net.h, SYS_SOCKET = 1 …). */
+/** Calls of i386 that also go through socketcall(2), in the order of its first argument (linux/net.h, SYS_SOCKET = 1 …). */
 const SOCKETCALL =
   "socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg";
 
-/** Those that also go through ipc(2), with their values of its first argument (linux/ipc.h). */
-const IPC: Readonly<Record<string, number>> = {
-  semop: 1,
-  semget: 2,
-  semctl: 3,
-  semtimedop: 4,
-  msgsnd: 11,
-  msgrcv: 12,
-  msgget: 13,
-  msgctl: 14,
-  shmat: 21,
-  shmdt: 22,
-  shmget: 23,
-  shmctl: 24,
-};
+/** Those that also go through ipc(2), with gaps in its first argument (linux/ipc.h): a number says where the next stands. */
+const IPC = "1 semop semget semctl semtimedop 11 msgsnd msgrcv msgget msgctl 21 shmat shmdt shmget shmctl";
 
-/** The multiplexing call that a call also comes through, and what its first argument is then. */
-export function multiplexer(name: string): { readonly name: string; readonly selector: number } | undefined {
-  const ipc = Object.hasOwn(IPC, name) ? IPC[name] : undefined;
-  if (ipc !== undefined) {
-    return { name: "ipc", selector: ipc };
-  }
-  const selector = SOCKETCALL.split(" ").indexOf(name) + 1;
-  return selector > 0 ? { name: "socketcall", selector } : undefined;
+export type Multiplexer = { readonly name: string; readonly selector: number };
+
+/** By name, the call that a call also comes through, and what its first argument is then. */
+export function parseMultiplexers(): ReadonlyMap<string, Multiplexer> {
+  const entries = (name: string, encoded: string) =>
+    [...parseTable(encoded)].map(([call, selector]) => [call, { name, selector }] as const);
+  return new Map([...entries("socketcall", `1 ${SOCKETCALL}`), ...entries("ipc", IPC)]);
 }
 
 /**

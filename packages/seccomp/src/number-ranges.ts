@@ -8,7 +8,7 @@ type Range = { readonly from: number; readonly target: Label };
 /** The numbers of one audit architecture cut into ranges that go on alike: every number belongs to exactly one. */
 export class NumberRanges {
   #wide: Range[];
-  readonly #lone = new Map<number, Label>();
+  readonly #lone: Range[] = [];
 
   constructor(elsewhere: Label) {
     this.#wide = [{ from: 0, target: elsewhere }];
@@ -25,9 +25,12 @@ export class NumberRanges {
     ];
   }
 
-  /** Sends one number to a label, whatever range it is in. */
+  /** Sends one number to a label, whatever range it is in. Numbers must come in ascending order. */
   setLone(number: number, target: Label): void {
-    this.#lone.set(number, target);
+    if (number <= (this.#lone.at(-1)?.from ?? -1)) {
+      throw new RangeError(`number ${number} comes too late`);
+    }
+    this.#lone.push({ from: number, target });
   }
 
   /** Code that finds the range of the number that is loaded. */
@@ -36,19 +39,28 @@ export class NumberRanges {
   }
 
   #joined(): readonly Range[] {
-    const starts = new Set(this.#wide.map((range) => range.from));
-    for (const number of this.#lone.keys()) {
-      starts.add(number).add(number + 1);
-    }
     const joined: Range[] = [];
-    let wide = 0;
-    for (const from of [...starts].sort((a, b) => a - b)) {
-      while ((this.#wide[wide + 1]?.from ?? Number.POSITIVE_INFINITY) <= from) {
-        wide += 1;
-      }
-      const target = this.#lone.get(from) ?? this.#wide[wide]?.target;
-      if (target !== undefined && target !== joined.at(-1)?.target) {
+    let last: Label | undefined;
+    const add = (from: number, target: Label) => {
+      if (target !== last) {
         joined.push({ from, target });
+        last = target;
+      }
+    };
+    let next = 0;
+    for (const [at, range] of this.#wide.entries()) {
+      const end = this.#wide[at + 1]?.from ?? MAX_NUMBER + 1;
+      let from = range.from;
+      for (let lone = this.#lone[next]; lone !== undefined && lone.from < end; lone = this.#lone[next]) {
+        if (from < lone.from) {
+          add(from, range.target);
+        }
+        add(lone.from, lone.target);
+        from = lone.from + 1;
+        next += 1;
+      }
+      if (from < end) {
+        add(from, range.target);
       }
     }
     return joined;

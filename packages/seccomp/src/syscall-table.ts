@@ -3,12 +3,11 @@ export function parseTable(encoded: string): Map<string, number> {
   const numbers = new Map<string, number>();
   let next = 0;
   for (const word of encoded.split(" ")) {
-    const number = Number(word);
-    if (Number.isNaN(number)) {
+    if (word > ":") {
       numbers.set(word, next);
       next += 1;
     } else {
-      next = number;
+      next = Number(word); // digits stand before ":"
     }
   }
   return numbers;

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { compileSeccomp, type LinuxSeccomp } from "../index.ts";
-import { multiplexer } from "../multiplexed.ts";
+import { parseMultiplexers } from "../multiplexed.ts";
 import { type Call, checkFilter, runFilter } from "./bpf-interpreter.ts";
 import { expectedVerdict } from "./expected-verdict.ts";
 import { type ArchName, type Libseccomp, TOKENS } from "./libseccomp.ts";
@@ -88,7 +88,8 @@ function survey(oracle: Libseccomp, seccomp: LinuxSeccomp, native: ArchName) {
   const names = seccomp.syscalls?.flatMap((entry) => entry.names) ?? [];
   for (const arch of new Set([native, ...(seccomp.architectures ?? [])])) {
     if (isArchName(arch)) {
-      const ways = arch === "SCMP_ARCH_X86" ? names.map((name) => multiplexer(name)?.name ?? name) : [];
+      const ways =
+        arch === "SCMP_ARCH_X86" ? names.map((name) => parseMultiplexers().get(name)?.name ?? name) : [];
       const named = new Set([...names, ...ways]);
       const known = [...oracle.table(arch)].filter(([, name]) => named.has(name)).map(([number]) => number);
       const base = arch === "SCMP_ARCH_X32" && known.length > 0 ? X32_BIT : 0;
