@@ -56,9 +56,14 @@ function processes(marked: (text: string) => boolean): string[] {
   return pids().flatMap((pid) => {
     const cmdline = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
     const cgroup = read(`/proc/${pid}/cgroup`);
-    if (pid === process.pid || (!marked(cmdline) && !marked(cgroup))) return [];
+    if (pid === process.pid || (!marked(cmdline) && !marked(cgroup)) || isZombie(pid)) return [];
     return [`process ${pid}: ${cmdline.slice(0, 200) || `(${read(`/proc/${pid}/comm`).trim()})`}`];
   });
+}
+
+/** It has ended, and waits for this machine's init to take notice. */
+function isZombie(pid: number): boolean {
+  return /\) [ZX] /.test(read(`/proc/${pid}/stat`)) || read(`/proc/${pid}/stat`) === "";
 }
 
 export function pids(): number[] {

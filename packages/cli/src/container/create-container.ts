@@ -83,7 +83,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
     throw await betterReason(error, daemonProcess.ready);
   });
   stopwatch.lap("cli: wait for the daemon");
-  stopwatch.add(phases);
+  stopwatch.tell(phases);
   if (order.pidFile !== undefined) writePidFile(order.pidFile, shim.pid);
   undo.commit();
   return { config, daemon, shim, terminal: stdio.terminal, stopwatch };

@@ -20,6 +20,7 @@ export class Stopwatch {
   readonly #phases: TimedPhase[] = [];
   #last = this.#begun;
   #daemonBegun = this.#begun;
+  #daemonPhases: readonly TimedPhase[] = [];
 
   /** Ends a phase that began where the last one ended. */
   lap(name: string): void {
@@ -33,20 +34,19 @@ export class Stopwatch {
     this.#daemonBegun = ops.monotonicMs();
   }
 
-  add(phases: readonly DaemonPhase[]): void {
+  /** What the daemon has told, all of it each time. */
+  tell(phases: readonly DaemonPhase[]): void {
     const offset = this.#daemonBegun - this.#begun;
-    for (const { name, startUs, endUs } of phases) {
-      this.#phases.push({
-        name: `daemon: ${name}`,
-        startMs: offset + startUs / 1000,
-        endMs: offset + endUs / 1000,
-      });
-    }
+    this.#daemonPhases = phases.map(({ name, startUs, endUs }) => ({
+      name: `daemon: ${name}`,
+      startMs: offset + startUs / 1000,
+      endMs: offset + endUs / 1000,
+    }));
   }
 
   /** In order of their beginnings, aligned, one line a phase. */
   render(): string {
-    return renderPhases(this.#phases);
+    return renderPhases([...this.#phases, ...this.#daemonPhases]);
   }
 }
 

@@ -131,7 +131,7 @@ export class DaemonService {
     const { status, pid, bundle, exitStatus, exitedAtMs } = this.#sandbox
       .container(request.id)
       .record(ops.getpid());
-    return { status, pid, bundle, exitStatus, exitedAtMs };
+    return { status, pid, bundle, exitStatus, exitedAtMs: Math.round(exitedAtMs) };
   }
 
   async resizePty(request: ResizePtyRequest): Promise<Record<string, never>> {
