@@ -25,18 +25,18 @@ export function cgroupPlaces(facts: CgroupFacts, cgroupsPath: string | undefined
     throw new KataError("InvalidArgument", `config.json: linux.cgroupsPath: must not contain "..": ${asked}`);
   }
   const place = (version: 1 | 2, hierarchy: CgroupHierarchy): CgroupPlace => {
-    const own = version === 2 ? parentOf(hierarchy.ownPath) : hierarchy.ownPath;
+    const own = version === 2 && isMain(hierarchy) ? parentOf(hierarchy.ownPath) : hierarchy.ownPath;
     const path = normalise(asked.startsWith("/") ? asked : `${own}/${asked}`);
     const { mountpoint, controllers } = hierarchy;
     return { version, controllers, mountpoint, path, directory: `${mountpoint}${path}` };
   };
   const places = facts.v1.map((hierarchy) => place(1, hierarchy));
-  return facts.v2 !== undefined && isUsed(facts.v2, facts.v1) ? [...places, place(2, facts.v2)] : places;
+  return facts.v2 === undefined ? places : [...places, place(2, facts.v2)];
 }
 
-/** In a hybrid set-up v2 is often there for systemd alone. */
-function isUsed(v2: CgroupHierarchy, v1: readonly CgroupHierarchy[]): boolean {
-  return v1.length === 0 || ["cpu", "memory", "pids", "io"].some((name) => v2.controllers.includes(name));
+/** Beside v1, v2 is often there for systemd alone, and then its cgroups need not be empty to have children. */
+function isMain(v2: CgroupHierarchy): boolean {
+  return ["cpu", "memory", "pids", "io"].some((name) => v2.controllers.includes(name));
 }
 
 function normalise(path: string): string {

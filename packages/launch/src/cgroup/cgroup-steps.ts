@@ -19,8 +19,9 @@ export function cgroupSteps(
   const devices = places.find((place) => place.version === 1 && place.controllers.includes("devices"));
   const rules =
     devices === undefined ? withoutRules(resources, facts, warnings) : deviceRules(resources.devices ?? []);
+  const needed = new Set(settings.map(({ v1Controller, v2Controller }) => v2Controller ?? v1Controller));
   return [
-    ...places.flatMap(makeSteps),
+    ...places.flatMap((place) => makeSteps(place, needed)),
     ...settings.map((setting) => settingStep(setting, places)),
     ...unifiedSteps(resources, places),
     ...rules.map(({ file, rule }) => write(`${devices?.directory ?? ""}/${file}`, rule)),
@@ -33,19 +34,20 @@ export function joinSteps(places: readonly CgroupPlace[]): Step[] {
   return places.map((place) => write(`${place.directory}/cgroup.procs`, "0"));
 }
 
-function makeSteps(place: CgroupPlace): Step[] {
+function makeSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {
   const mkdir: Step = { op: "mkdir", path: place.directory, mode: 0o755 };
-  if (place.version === 2) return [mkdir, ...enableSteps(place)];
+  if (place.version === 2) return [mkdir, ...enableSteps(place, needed)];
   if (!place.controllers.includes("cpuset")) return [mkdir];
   return [mkdir, { op: "inherit_cpuset", base: place.mountpoint, path: place.directory }];
 }
 
 /** A v2 controller is there when every ancestor hands it down (cgroup-v2.rst, "Enabling and Disabling"). */
-function enableSteps(place: CgroupPlace): Step[] {
+function enableSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {
   const parts = place.path.split("/").filter((part) => part !== "");
   const ancestors = parts.map((_, depth) => [place.mountpoint, ...parts.slice(0, depth)].join("/"));
+  const enabled = place.controllers.filter((name) => needed.has(name));
   return ancestors.flatMap((directory) =>
-    place.controllers.map((name) => write(`${directory}/cgroup.subtree_control`, `+${name}`)),
+    enabled.map((name) => write(`${directory}/cgroup.subtree_control`, `+${name}`)),
   );
 }
 

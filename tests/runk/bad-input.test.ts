@@ -1,0 +1,147 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { Bundle, type Change, script } from "./bundle.ts";
+
+let bundle: Bundle;
+afterEach(() => bundle.close());
+
+const oneLine = (text: string) => expect(text.trimEnd().split("\n")).toHaveLength(1);
+
+test.each([
+  ["nosuch", 127, String.raw`exec: \"nosuch\": executable file not found in $PATH`],
+  ["/nosuch", 127, String.raw`exec: \"/nosuch\": stat /nosuch: no such file or directory`],
+  ["/etc/passwd", 126, String.raw`exec: \"/etc/passwd\": permission denied`],
+  ["/etc", 126, String.raw`exec: \"/etc\": is a directory`],
+  ["/etc/passwd/x", 127, String.raw`exec: \"/etc/passwd/x\": stat /etc/passwd/x: not a directory`],
+])("the command %s: run exits with %d, create with 1, both say why", (command, status, text) => {
+  bundle = new Bundle((spec) => {
+    spec.process.args = [command];
+  });
+  const run = bundle.run();
+  expect(run.status).toBe(status);
+  expect(run.stderr).toContain(`runk run failed: unable to start container process: ${text}`);
+  oneLine(run.stderr);
+  const create = bundle.runk("create", bundle.id());
+  expect(create.status).toBe(1);
+  expect(create.stderr).toContain(text);
+});
+
+test("a file that is executable and no program: 126, exec format error", () => {
+  bundle = new Bundle((spec) => {
+    spec.process.args = ["/bin/garbage"];
+  });
+  writeFileSync(join(bundle.rootfs, "bin/garbage"), "\x01garbage", { mode: 0o755 });
+  const run = bundle.run();
+  expect(run.status).toBe(126);
+  expect(run.stderr).toContain("exec format error");
+});
+
+const bad = (name: string, change: Change, text: RegExp) => [name, change, text] as const;
+test.each([
+  bad("no process", (spec) => Reflect.deleteProperty(spec, "process"), /config\.json: process: is required/),
+  bad(
+    "no arguments",
+    (spec) => {
+      spec.process.args = [];
+    },
+    /process\.args: must be a non-empty array of strings/,
+  ),
+  bad(
+    "a rootfs that is not there",
+    (spec) => {
+      spec.root.path = "nosuch";
+    },
+    /rootfs \(.*\/nosuch\) does not exist/,
+  ),
+  bad(
+    "a hook",
+    (spec) => {
+      spec.hooks = { prestart: [{ path: "/bin/true" }] };
+    },
+    /hooks\.prestart: a hook is not supported/,
+  ),
+  bad(
+    "a seccomp profile",
+    (spec) => {
+      spec.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW" };
+    },
+    /linux\.seccomp/,
+  ),
+  bad(
+    "a bind source that is not there",
+    (spec) => {
+      spec.mounts.push({ destination: "/x", type: "bind", source: "/nosuch", options: ["bind"] });
+    },
+    /init step \d+ \(bind \/nosuch on \/x\): .*ENOENT/,
+  ),
+  bad(
+    "a file system that the kernel has not",
+    (spec) => {
+      spec.mounts.push({ destination: "/x", type: "nosuchfs", source: "x" });
+    },
+    /init step \d+ \(mount nosuchfs x on \/x\): ENODEV/,
+  ),
+  bad(
+    "a directory on a file",
+    (spec) => {
+      spec.mounts.push({ destination: "/etc/passwd", type: "bind", source: "/tmp", options: ["bind"] });
+    },
+    /bind \/tmp on \/etc\/passwd.*ENOTDIR/,
+  ),
+  bad(
+    "a limit that may not be raised",
+    (spec) => {
+      spec.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 2 ** 40, hard: 2 ** 40 }];
+    },
+    /set resource limit.*EPERM/,
+  ),
+])("%s: one line that names the thing, status 1, nothing left", (_name, change, text) => {
+  bundle = new Bundle(change);
+  for (const command of ["run", "create"]) {
+    const result = bundle.runk(command, bundle.id());
+    expect(result.stderr).toMatch(text);
+    expect(result.status).toBe(1);
+    oneLine(result.stderr);
+  }
+});
+
+test("no bundle, and a config.json that is no JSON", () => {
+  bundle = new Bundle();
+  expect(bundle.run("--bundle", "/nosuch").stderr).toContain("config.json not found: /nosuch/config.json");
+  writeFileSync(join(bundle.path, "config.json"), "{");
+  expect(bundle.run().stderr).toContain("config.json: is not JSON");
+});
+
+test.each(["", "..", "a/b", "x".repeat(256)])("the id %j is refused", (id) => {
+  bundle = new Bundle();
+  for (const command of ["create", "start", "state", "kill", "delete"]) {
+    const { status, stderr } = bundle.runk(command, "--", id);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/container id cannot be empty|invalid container ID format/),
+    ]);
+  }
+});
+
+test("an unknown container, command, option and signal", () => {
+  bundle = new Bundle();
+  for (const command of ["start", "state", "kill", "delete"]) {
+    expect(bundle.runk(command, "nosuch")).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("container does not exist"),
+    });
+  }
+  expect(bundle.runk("nosuch").stderr).toContain("no such command: nosuch");
+  expect(bundle.runk("start", "--nosuch", "x").stderr).toContain("flag provided but not defined: --nosuch");
+  expect(bundle.runk("kill", "x", "SIGNOSUCH").stderr).toContain("unknown signal");
+});
+
+test("a state directory that cannot be written", () => {
+  bundle = new Bundle(script("true"));
+  writeFileSync(bundle.state, "a file");
+  const result = bundle.run();
+  expect([result.status, result.stderr]).toEqual([1, expect.stringMatching(/state.*(EEXIST|ENOTDIR)/)]);
+  rmSync(bundle.state);
+  mkdirSync(bundle.state);
+});

@@ -1,0 +1,172 @@
+import { type StdioOptions, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { expectNoLeaks } from "../harness/leaks.ts";
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+const RUNK = process.env.RUNK ?? join(REPOSITORY, "build/bin/runk");
+const BUILT = join(REPOSITORY, "build/bin/kata-launch");
+const LAUNCH = existsSync(BUILT)
+  ? BUILT
+  : join(REPOSITORY, "target/x86_64-unknown-linux-gnu/release/kata-launch");
+
+/** The reference: Debian's runc. */
+export const RUNC = "/usr/sbin/runc";
+
+export type Result = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
+
+/** Changes a config.json that is about to be written. */
+export type Change = (spec: Writable) => void;
+export type Writable = Record<string, unknown> & {
+  process: Record<string, unknown>;
+  linux: Record<string, unknown>;
+  root: Record<string, unknown>;
+  mounts: object[];
+};
+
+const APPLETS = [
+  "sh",
+  "ls",
+  "cat",
+  "id",
+  "mount",
+  "true",
+  "ps",
+  "stat",
+  "readlink",
+  "hostname",
+  "touch",
+  "echo",
+  "sleep",
+  "mknod",
+  "grep",
+  "sort",
+  "mkdir",
+  "dd",
+  "tty",
+  "stty",
+  "umask",
+  "env",
+  "pwd",
+  "kill",
+  "head",
+  "ln",
+  "rm",
+  "sed",
+  "wc",
+  "ip",
+];
+
+let count = 0;
+
+/** A bundle in a directory of its own, with a root of busybox, and the runtimes that run it. */
+export class Bundle {
+  readonly path: string;
+  readonly rootfs: string;
+  /** The state directory, which also marks everything of ours on the host. */
+  readonly state: string;
+  readonly ids: string[] = [];
+
+  constructor(change: Change = () => {}) {
+    // Readable by the users of a user namespace, as a container's root has to be.
+    this.path = mkdtempSync("/var/tmp/runk-test-");
+    chmodSync(this.path, 0o755);
+    this.state = join(this.path, "state");
+    this.rootfs = join(this.path, "rootfs");
+    for (const directory of ["bin", "etc", "tmp", "root"])
+      mkdirSync(join(this.rootfs, directory), { recursive: true });
+    cpSync("/bin/busybox", join(this.rootfs, "bin/busybox"));
+    for (const applet of APPLETS) symlinkSync("busybox", join(this.rootfs, "bin", applet));
+    writeFileSync(
+      join(this.rootfs, "etc/passwd"),
+      "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n",
+    );
+    this.configure(change);
+  }
+
+  configure(change: Change): void {
+    const spec = defaultSpec();
+    change(spec);
+    writeFileSync(join(this.path, "config.json"), JSON.stringify(spec));
+  }
+
+  /** An id that no other test uses. */
+  id(): string {
+    const id = `runk-test-${process.pid}-${count++}`;
+    this.ids.push(id);
+    return id;
+  }
+
+  runk(...args: string[]): Result {
+    return run(RUNK, ["--root", this.state, "--launch", LAUNCH, ...args], this.path);
+  }
+
+  /** The words that start runk, for programs that start it themselves. */
+  command(...args: string[]): string[] {
+    return [RUNK, "--root", this.state, "--launch", LAUNCH, ...args];
+  }
+
+  /** `run` in the foreground. */
+  run(...args: string[]): Result {
+    return this.runk("run", ...args, this.id());
+  }
+
+  runc(): Result {
+    return run(RUNC, ["--root", join(this.path, "runc"), "run", this.id()], this.path);
+  }
+
+  /** Removes containers and files; fails when the host shows anything else of ours. */
+  async close(): Promise<void> {
+    for (const id of this.ids) this.runk("delete", "--force", id);
+    try {
+      await expectNoLeaks({ root: this.state, ids: this.ids });
+    } finally {
+      rmSync(this.path, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Output goes to files: a pipe would stay open for as long as a container that is left running. */
+function run(program: string, args: string[], cwd: string): Result {
+  const directory = mkdtempSync("/tmp/runk-output-");
+  const files = [join(directory, "stdout"), join(directory, "stderr")] as const;
+  const [out, err] = [openSync(files[0], "w"), openSync(files[1], "w")];
+  try {
+    const stdio: StdioOptions = ["ignore", out, err];
+    const { error, status } = spawnSync(program, args, {
+      cwd,
+      stdio,
+      timeout: 20_000,
+      killSignal: "SIGKILL",
+    });
+    if (error) throw error;
+    return { status, stdout: readFileSync(files[0], "utf8"), stderr: readFileSync(files[1], "utf8") };
+  } finally {
+    for (const fd of [out, err]) closeSync(fd);
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** A shell script as the container's command. */
+export function script(text: string): Change {
+  return (spec) => {
+    spec.process.args = ["sh", "-c", text];
+  };
+}
+
+/** What `runc spec` writes, without terminal. */
+function defaultSpec(): Writable {
+  return JSON.parse(readFileSync(join(import.meta.dirname, "default-config.json"), "utf8"));
+}
