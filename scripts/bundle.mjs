@@ -28,6 +28,7 @@ const PROGRAMS = {
 /** Other names a program is run by: the kernel starts the guest's first process as /init. */
 const ALIASES = { "kata-agent": ["init"] };
 const TESTS = {
+  "engine-hello": "packages/sys/src/engine-tests/hello.main.ts",
   "engine-tests": "packages/sys/src/engine-tests/engine-tests.main.ts",
   "ttrpc-engine": "packages/ttrpc/src/engine-tests/ttrpc-engine.main.ts",
 };
