@@ -42,3 +42,28 @@ test("jumps too far to instructions that do not return go by way of another", ()
     10, 11, 0, 10, 11,
   ]);
 });
+
+test("a jump reaches its target at every distance about the longest, on either side of a comparison", () => {
+  for (let between = 248; between < 262; between += 1) {
+    const program = new BpfProgram();
+    const elsewhere = program.returns(9);
+    // Not a return, which would be copied.
+    const [far, farther] = [2, 1].map((mask) =>
+      program.load(
+        0,
+        program.and(mask, program.branch(BPF.IF_EQUAL, mask, program.returns(mask), elsewhere)),
+      ),
+    );
+    let near = elsewhere;
+    for (let number = 0; number < between; number += 1) {
+      near = program.branch(BPF.IF_EQUAL, 0xffff0000 + number, program.returns(9), near);
+    }
+    const code = program.branch(BPF.IF_GREATER, 0xff, far ?? near, farther ?? near);
+    const either = program.branch(BPF.IF_EQUAL, 0x203, near, code);
+    const bytes = program.bytes(program.load(0, either));
+    checkFilter(bytes);
+    expect([1, 2, 0x101, 0x102, 0x203].map((number) => runFilter(bytes, call(number)))).toEqual([
+      1, 9, 9, 2, 9,
+    ]);
+  }
+});

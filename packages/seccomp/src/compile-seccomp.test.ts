@@ -99,6 +99,30 @@ describe("a filter gives the verdicts of libseccomp's", () => {
     }
   });
 
+  test.each([
+    ["an equality and a bound", "EQ", 5, "GE", 3],
+    ["an equality and an upper bound", "EQ", 5, "LE", 9],
+    ["a lower and an upper bound", "GE", 3, "LE", 9],
+    ["two lower bounds", "GE", 3, "GE", 9],
+    ["two strict lower bounds", "GT", 3, "GT", 9],
+    ["two upper bounds", "LT", 9, "LT", 3],
+  ])("for %s of one argument with different actions, in either order", (_, op1, value1, op2, value2) => {
+    const rule = (action: string, op: string, value: number) => ({
+      names: ["ioctl"],
+      action,
+      args: [{ index: 1, value, op: `SCMP_CMP_${op}` }],
+    });
+    const [first, second] = [rule("SCMP_ACT_TRAP", op1, value1), rule("SCMP_ACT_ALLOW", op2, value2)];
+    for (const syscalls of [
+      [first, second],
+      [second, first],
+    ]) {
+      const seccomp = { defaultAction: "SCMP_ACT_ERRNO", architectures: X86_ALL, syscalls };
+      // TRAP, ALLOW, EPERM, ENOSYS, KILL
+      expect(compare(oracle, seccomp, SEED)).toBe(5);
+    }
+  });
+
   test("for random profiles whose rules for a call agree", () => {
     fc.assert(
       fc.property(profile("one bound"), fc.integer(), (seccomp, seed) => {
