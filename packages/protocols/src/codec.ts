@@ -18,7 +18,9 @@ export interface Method<Req extends object, Res extends object> {
   readonly response: Codec<Res>;
 }
 
+// One of each does: encoding and decoding run to their end, and nothing of ours runs within.
 const scratch = new Writer();
+const reader = new Reader();
 
 /** Encodes and decodes one message type. Made by scripts/generate.mjs, one constant a message, named as its type is. */
 export class Codec<T extends object> {
@@ -64,8 +66,6 @@ export class Codec<T extends object> {
    *   MAX_ELEMENTS list and map elements
    */
   decode(bytes: Uint8Array): T {
-    const message = this.empty();
-    new Reader(bytes, this.typeName).fields(message, this.readField);
-    return message;
+    return reader.read(bytes, this.typeName, this.empty(), this.readField);
   }
 }

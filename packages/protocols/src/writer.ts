@@ -95,9 +95,22 @@ export class Writer {
   }
 
   bytes(tag: number, value: Uint8Array): void {
-    this.varint(tag);
-    this.varint(value.length);
-    this.raw(value);
+    const { length } = value;
+    if (tag >= 0x80 || length >= 0x80) {
+      this.lengthOf(tag, length);
+      this.raw(value);
+      return;
+    }
+    // As nearly every field: without the calls, which cost more than the work on QuickJS.
+    const at = this.at;
+    const end = at + 2 + length;
+    if (end > this.buffer.length) {
+      this.ensure(2 + length);
+    }
+    this.buffer[at] = tag;
+    this.buffer[at + 1] = length;
+    this.buffer.set(value, at + 2);
+    this.at = end;
   }
 
   /** A length-delimited field's tag and length; its bytes follow, by `raw` or from elsewhere. */
@@ -149,6 +162,10 @@ export class Writer {
   }
 
   private varint(value: number): void {
+    if (value < 0x80 && this.at < this.buffer.length) {
+      this.buffer[this.at++] = value;
+      return;
+    }
     this.ensure(10);
     let rest = value;
     while (rest >= 0x80) {

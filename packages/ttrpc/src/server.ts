@@ -178,7 +178,7 @@ export class ServerConnection extends Connection {
     }
   }
 
-  private async answer(call: ServerCall, answer: Answer): Promise<void> {
+  private answer(call: ServerCall, answer: Answer): Promise<void> | undefined {
     const block = answer instanceof Bulk ? answer.block : undefined;
     let frame: Uint8Array;
     try {
@@ -188,16 +188,14 @@ export class ServerConnection extends Connection {
       throw caught;
     }
     if (this.settle(call)) {
-      await this.send(frame, block);
-    } else {
-      this.freeBlock(block);
+      return this.send(frame, block);
     }
+    this.freeBlock(block);
+    return undefined;
   }
 
-  private async answerStatus(call: ServerCall, caught: unknown): Promise<void> {
-    if (this.settle(call)) {
-      await this.send(statusFrame(call.stream, caught));
-    }
+  private answerStatus(call: ServerCall, caught: unknown): Promise<void> | undefined {
+    return this.settle(call) ? this.send(statusFrame(call.stream, caught)) : undefined;
   }
 
   /** Claims the right to answer: false when it was answered already, or the connection has ended. */
