@@ -1,4 +1,12 @@
-import { chownSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { Bundle, type Change, script } from "./bundle.ts";
@@ -165,4 +173,17 @@ test("a limit of memory holds", () => {
     spec.linux.resources = { memory: { limit: 16 << 20, swap: 16 << 20 } };
   });
   expect(bundle.run().status).not.toBe(0);
+});
+
+test("a root that is moved instead of pivoted, as in an initramfs", () => {
+  bundle = new Bundle((spec) => {
+    script("ls /; mkdir /tmp/x; ls /../.. | wc -l; mount | wc -l")(spec);
+    plain(spec);
+  });
+  writeFileSync(join(bundle.rootfs, "rootfs-mark"), "");
+  const pivoted = bundle.run();
+  rmdirSync(join(bundle.rootfs, "tmp/x"));
+  const moved = bundle.run("--no-pivot");
+  expect(moved).toEqual(pivoted);
+  expect(moved.stdout).toContain("rootfs-mark\n");
 });

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { pids } from "../harness/leaks.ts";
 import { eventually } from "../harness/process.ts";
 import { Bundle, script } from "./bundle.ts";
 
@@ -134,3 +135,46 @@ test("what a container without pid namespace leaves running is killed", async ()
   });
   expect(bundle.run().status).toBe(0);
 });
+
+test("two containers cannot have one cgroup, for deleting one would kill the other", () => {
+  const cgroupsPath = `/runk-test-shared-${process.pid}`;
+  bundle = new Bundle();
+  bundle.configure((spec) => {
+    script("exec sleep 60")(spec);
+    spec.linux.cgroupsPath = cgroupsPath;
+  });
+  const [first, second] = [bundle.id(), bundle.id()];
+  expect(bundle.runk("create", first).status).toBe(0);
+  expect(bundle.runk("create", second).stderr).toContain(
+    "container's cgroup is not empty: 1 process(es) found",
+  );
+  expect(state(first).status).toBe("created");
+});
+
+test("what a create leaves when it is killed, at whatever point, delete --force removes", async () => {
+  bundle = new Bundle();
+  for (let after = 0; after < 16; after++) {
+    const id = bundle.id();
+    const [program = "", ...args] = bundle.command("create", "--bundle", bundle.path, id);
+    const child = spawn(program, args, { stdio: "ignore" });
+    setTimeout(() => child.kill("SIGKILL"), after);
+    await once(child, "exit");
+    await eventually("kata-launch's end", () => !runs(id) || undefined, 5_000);
+    expect(bundle.runk("delete", "--force", id)).toMatchObject({ status: 0, stderr: "" });
+  }
+});
+
+/** Is some process of this container's still on its way? One that waits for `start` has arrived. */
+function runs(id: string): boolean {
+  return pids().some((pid) => {
+    const at = (file: string) => {
+      try {
+        return readFileSync(`/proc/${pid}/${file}`, "utf8");
+      } catch {
+        return "";
+      }
+    };
+    const waits = at("wchan").includes("pipe") || at("syscall").startsWith("0 ");
+    return at("cmdline") === "kata-launch\0" && at("cgroup").includes(id) && !waits;
+  });
+}

@@ -266,6 +266,10 @@ describe("cgroups", () => {
     expect(() => compile(makeSpec({}, { resources: wrong }))).toThrow(message);
   });
 
+  test.each(["/", ".", "/./"])("the path %j, where others are, is refused", (cgroupsPath) => {
+    expect(() => compile(makeSpec({}, { cgroupsPath }))).toThrow(/is the cgroup of other processes/);
+  });
+
   test("a path may not climb", () => {
     expect(() => compile(makeSpec({}, { cgroupsPath: "/a/../../b" }))).toThrow(/must not contain/);
   });

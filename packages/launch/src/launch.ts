@@ -4,6 +4,7 @@ import {
   isSysError,
   KataError,
   ops,
+  SIG,
   SOCK,
   type SpawnFd,
   type StatusName,
@@ -66,6 +67,8 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
     argv: ["kata-launch"],
     env: [],
     fds: [...options.fds, { from: planFd.number, to: 3 }, { from: remote.number, to: 4 }],
+    // S ends with us at once; what it has made by then is in the plan. I finds nobody to report to, and ends too.
+    ...(plan.stage.length > 0 ? { parentDeathSignal: SIG.SIGKILL } : {}),
     ...(options.setsid === undefined ? {} : { setsid: options.setsid }),
   });
   remote.close();

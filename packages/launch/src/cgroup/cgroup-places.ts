@@ -1,6 +1,5 @@
-import { KataError } from "@kata-containers/sys";
 import type { CgroupFacts, CgroupHierarchy } from "../host-facts.ts";
-import { unsupported } from "../refuse.ts";
+import { invalid, unsupported } from "../refuse.ts";
 
 /** A container's cgroup in one hierarchy. */
 export type CgroupPlace = {
@@ -22,11 +21,15 @@ export function cgroupPlaces(facts: CgroupFacts, cgroupsPath: string | undefined
   if (/^[^/:]*:[^/:]*:[^/:]*$/.test(asked))
     unsupported("linux.cgroupsPath", "a systemd name (slice:prefix:name)");
   if (asked.split("/").includes("..")) {
-    throw new KataError("InvalidArgument", `config.json: linux.cgroupsPath: must not contain "..": ${asked}`);
+    invalid("linux.cgroupsPath", `must not contain "..": ${asked}`);
   }
   const place = (version: 1 | 2, hierarchy: CgroupHierarchy): CgroupPlace => {
     const own = version === 2 && isMain(hierarchy) ? parentOf(hierarchy.ownPath) : hierarchy.ownPath;
     const path = normalise(asked.startsWith("/") ? asked : `${own}/${asked}`);
+    // Whoever deletes the container kills what is in its cgroup: that must not be everybody, nor ourselves.
+    if (path === "/" || path === normalise(hierarchy.ownPath)) {
+      invalid("linux.cgroupsPath", `is the cgroup of other processes: ${hierarchy.mountpoint}${path}`);
+    }
     const { mountpoint, controllers } = hierarchy;
     return { version, controllers, mountpoint, path, directory: `${mountpoint}${path}` };
   };

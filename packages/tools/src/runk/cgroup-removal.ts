@@ -9,6 +9,19 @@ export async function removeCgroups(cgroups: readonly CgroupPlace[]): Promise<vo
   for (const { directory } of cgroups) await removeCgroup(directory);
 }
 
+/** Whoever uses a cgroup already would be limited with the container, and killed with it. @throws KataError FailedPrecondition. */
+export function refuseUsedCgroups(cgroups: readonly CgroupPlace[]): void {
+  for (const { directory } of cgroups) {
+    const { length } = processesOf(directory);
+    if (length > 0) {
+      throw new KataError(
+        "FailedPrecondition",
+        `container's cgroup is not empty: ${length} process(es) found in ${directory}`,
+      );
+    }
+  }
+}
+
 /** Sends a signal to every process of the container's cgroups. */
 export function signalCgroups(cgroups: readonly CgroupPlace[], signal: number): void {
   for (const pid of new Set(cgroups.flatMap(({ directory }) => processesOf(directory))))

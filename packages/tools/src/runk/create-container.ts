@@ -15,7 +15,7 @@ import {
   writeFileAtomic,
 } from "@kata-containers/sys";
 import type { Arguments, Options } from "./arguments.ts";
-import { removeCgroups } from "./cgroup-removal.ts";
+import { refuseUsedCgroups, removeCgroups } from "./cgroup-removal.ts";
 import { sendConsole } from "./console.ts";
 import { processStat } from "./container-process.ts";
 import type { Globals } from "./globals.ts";
@@ -70,6 +70,7 @@ export async function createContainer(
   mkdirp(globals.root, 0o711);
   const directory = undo.use(RecordDirectory.create(globals.root, id));
   undo.defer(() => directory.remove());
+  refuseUsedCgroups(compiled.cgroups);
   const record: ContainerRecord = {
     version: 1,
     id,
