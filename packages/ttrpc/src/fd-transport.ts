@@ -85,7 +85,12 @@ export function serialPort(fd: number): SerialPort {
 
 /** Takes the descriptor of a connected unix socket; `peer` is asked of the kernel. */
 export function unixTransport(fd: number): FrameTransport {
-  return new UnixTransport(fd, ops.unixPeer(fd));
+  try {
+    return new UnixTransport(fd, ops.unixPeer(fd));
+  } catch (caught) {
+    ops.close(fd);
+    throw caught;
+  }
 }
 
 /** Connects to a unix socket by its path. */
