@@ -43,27 +43,25 @@ test("jumps too far to instructions that do not return go by way of another", ()
   ]);
 });
 
-test("a jump reaches its target at every distance about the longest, on either side of a comparison", () => {
-  for (let between = 248; between < 262; between += 1) {
-    const program = new BpfProgram();
-    const elsewhere = program.returns(9);
-    // Not a return, which would be copied.
-    const [far, farther] = [2, 1].map((mask) =>
-      program.load(
-        0,
-        program.and(mask, program.branch(BPF.IF_EQUAL, mask, program.returns(mask), elsewhere)),
-      ),
-    );
-    let near = elsewhere;
-    for (let number = 0; number < between; number += 1) {
-      near = program.branch(BPF.IF_EQUAL, 0xffff0000 + number, program.returns(9), near);
+test.each([false, true])(
+  "a jump reaches its target at every distance about the longest (swapped: %s)",
+  (swapped) => {
+    for (let between = 240; between < 262; between += 1) {
+      const program = new BpfProgram();
+      const elsewhere = program.returns(9);
+      // Not a return, which would be copied.
+      const ofBit = (bit: number) =>
+        program.load(0, program.and(bit, program.branch(BPF.IF_EQUAL, bit, program.returns(bit), elsewhere)));
+      const [two, one] = [ofBit(2), ofBit(1)];
+      let near = elsewhere;
+      for (let number = 0; number < between; number += 1) {
+        near = program.branch(BPF.IF_EQUAL, 0xffff0000 + number, program.returns(8), near);
+      }
+      const code = program.branch(BPF.IF_GREATER, 0xff, swapped ? one : two, swapped ? two : one);
+      const bytes = program.bytes(program.load(0, program.branch(BPF.IF_EQUAL, 0x203, near, code)));
+      checkFilter(bytes);
+      const verdicts = [1, 2, 0x101, 0x102, 0x203].map((number) => runFilter(bytes, call(number)));
+      expect(verdicts).toEqual(swapped ? [9, 2, 1, 9, 9] : [1, 9, 9, 2, 9]);
     }
-    const code = program.branch(BPF.IF_GREATER, 0xff, far ?? near, farther ?? near);
-    const either = program.branch(BPF.IF_EQUAL, 0x203, near, code);
-    const bytes = program.bytes(program.load(0, either));
-    checkFilter(bytes);
-    expect([1, 2, 0x101, 0x102, 0x203].map((number) => runFilter(bytes, call(number)))).toEqual([
-      1, 9, 9, 2, 9,
-    ]);
-  }
-});
+  },
+);
