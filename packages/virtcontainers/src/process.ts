@@ -69,7 +69,7 @@ export class GuestProcess {
   /** Declares the process ended: releases its streams, tells whoever waits. Without effect the second time. */
   end(status: number): void {
     if (this.#exit !== undefined) return;
-    this.#exit = { status, atMs: ops.realtimeMs() };
+    this.#exit = { status, atMs: Math.round(ops.realtimeMs()) };
     this.release();
     this.#finish(this.#exit);
   }
