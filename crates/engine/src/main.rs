@@ -2,6 +2,8 @@
 //!
 //! Run as `kata-engine compile <in.js> <out.bytecode>` it is the build's compiler.
 
+#![warn(clippy::undocumented_unsafe_blocks)]
+
 mod bind;
 mod pack;
 mod rejection;

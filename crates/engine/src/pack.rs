@@ -46,9 +46,10 @@ fn execfn() -> &'static [u8] {
 /// Out of the low numbers, which belong to the descriptors that a program inherits.
 fn moved_up(file: File) -> Result<File> {
     const FLOOR: i32 = 48; // below 64: the kernel's table need not grow
-    // SAFETY: no pointer; the new descriptor is ours alone.
+    // SAFETY: no pointer.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FLOOR) } {
         -1 => Err(Error::last_os_error()),
+        // SAFETY: the new descriptor is ours alone.
         fd => Ok(unsafe { File::from_raw_fd(fd) }),
     }
 }

@@ -19,7 +19,6 @@ pub fn tracker() -> rquickjs::runtime::RejectionTracker {
             return;
         }
         unhandled.borrow_mut().insert(address);
-        // SAFETY: a promise of the context's own lifetime, which the callback's signature cannot express.
         let later = {
             let (ctx, unhandled) = (ctx.clone(), unhandled.clone());
             async move {

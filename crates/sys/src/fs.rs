@@ -7,7 +7,7 @@ use crate::table::{ops, wire};
 use crate::value::Bytes;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 
 wire! {
     /// type: "file" | "dir" | "symlink" | "fifo" | "socket" | "char" | "block" | "unknown"
@@ -124,8 +124,8 @@ fn openat2(dirfd: i32, path: String, how: OpenHow) -> Res<i32> {
         how.resolve.unwrap_or(0).into(),
     ];
     let size = size_of_val(&how);
-    // SAFETY: both pointers outlive the call.
     let call = || {
+        // SAFETY: both pointers outlive the call.
         check(unsafe {
             libc::syscall(
                 libc::SYS_openat2,
@@ -480,9 +480,9 @@ fn memfd(name: String, allow_sealing: bool) -> Res<i32> {
         0
     };
     let label = c_string(&name)?;
-    // SAFETY: the name outlives the call; the new descriptor is ours alone.
+    // SAFETY: the name outlives the call.
     let made = check(unsafe { libc::memfd_create(label.as_ptr(), libc::MFD_CLOEXEC | sealing) });
-    Ok(unsafe { OwnedFd::from_raw_fd(made.on("memfd_create", &name)? as i32) }.into_raw_fd())
+    Ok(made.on("memfd_create", &name)? as i32)
 }
 
 fn add_seals(number: i32, seals: i32) -> Res<()> {

@@ -2,6 +2,8 @@
 //! it does one thing and returns a value or an errno. See [`table`] for how one is declared, and packages/sys for the
 //! TypeScript face.
 
+#![warn(clippy::undocumented_unsafe_blocks)]
+
 pub mod engine;
 mod errno;
 pub mod error;

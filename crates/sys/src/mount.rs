@@ -24,8 +24,6 @@ ops! {
     sync pivot_root(new_root: String, put_old: String) -> ();
 }
 
-// SAFETY of the calls below: every pointer is to a C string or plain data that outlives the call.
-
 fn mount(source: String, target: String, fstype: String, flags: u32, data: String) -> Res<()> {
     let (source, to, fstype, data) = (
         c_string(&source)?,
@@ -33,6 +31,7 @@ fn mount(source: String, target: String, fstype: String, flags: u32, data: Strin
         c_string(&fstype)?,
         c_string(&data)?,
     );
+    // SAFETY: the strings and structs outlive the call.
     let call = unsafe {
         libc::mount(
             source.as_ptr(),
@@ -48,6 +47,7 @@ fn mount(source: String, target: String, fstype: String, flags: u32, data: Strin
 
 fn umount(target: String, flags: u32) -> Res<()> {
     let path = c_string(&target)?;
+    // SAFETY: the strings and structs outlive the call.
     check(unsafe { libc::umount2(path.as_ptr(), flags as i32) }).on("umount", &target)?;
     Ok(())
 }
@@ -55,6 +55,7 @@ fn umount(target: String, flags: u32) -> Res<()> {
 fn open_tree(dirfd: i32, path: String, flags: u32) -> Res<i32> {
     let name = c_string(&path)?;
     Ok(
+        // SAFETY: the strings and structs outlive the call.
         check(unsafe { libc::syscall(libc::SYS_open_tree, dirfd, name.as_ptr(), flags) })
             .on("open_tree", &path)? as i32,
     )
@@ -62,6 +63,7 @@ fn open_tree(dirfd: i32, path: String, flags: u32) -> Res<i32> {
 
 fn move_mount(from_fd: i32, from_path: String, to_fd: i32, to_path: String, flags: u32) -> Res<()> {
     let (from, to) = (c_string(&from_path)?, c_string(&to_path)?);
+    // SAFETY: the strings and structs outlive the call.
     check(unsafe {
         libc::syscall(
             libc::SYS_move_mount,
@@ -86,6 +88,7 @@ fn mount_setattr(dirfd: i32, path: String, flags: u32, attr: MountAttr) -> Res<(
         attr.usernsFd.unwrap_or(0) as u64,
     ];
     let size = size_of_val(&attr);
+    // SAFETY: the strings and structs outlive the call.
     check(unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
@@ -103,6 +106,7 @@ fn mount_setattr(dirfd: i32, path: String, flags: u32, attr: MountAttr) -> Res<(
 fn fsopen(fstype: String, flags: u32) -> Res<i32> {
     let name = c_string(&fstype)?;
     Ok(
+        // SAFETY: the strings and structs outlive the call.
         check(unsafe { libc::syscall(libc::SYS_fsopen, name.as_ptr(), flags) })
             .on("fsopen", &fstype)? as i32,
     )
@@ -125,6 +129,7 @@ fn fsconfig(fd: i32, command: Config, key: Option<&str>, value: Option<&str>, au
     let at = |text: &Option<std::ffi::CString>| {
         text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
     };
+    // SAFETY: the strings and structs outlive the call.
     check(unsafe {
         libc::syscall(
             libc::SYS_fsconfig,
@@ -156,11 +161,13 @@ fn fsconfig_create(fd: i32) -> Res<()> {
 }
 
 fn fsmount(fd: i32, flags: u32, attr: u32) -> Res<i32> {
+    // SAFETY: the strings and structs outlive the call.
     Ok(check(unsafe { libc::syscall(libc::SYS_fsmount, fd, flags, attr) }).call("fsmount")? as i32)
 }
 
 fn pivot_root(new_root: String, put_old: String) -> Res<()> {
     let (new, old) = (c_string(&new_root)?, c_string(&put_old)?);
+    // SAFETY: the strings and structs outlive the call.
     check(unsafe { libc::syscall(libc::SYS_pivot_root, new.as_ptr(), old.as_ptr()) })
         .on("pivot_root", &new_root)?;
     Ok(())

@@ -66,25 +66,28 @@ pub(crate) fn c_string(text: &str) -> Res<CString> {
     })
 }
 
-// SAFETY of the calls below: those without a comment take no pointers.
-
 fn getpid() -> Res<i32> {
+    // SAFETY: no pointer.
     Ok(unsafe { libc::getpid() })
 }
 
 fn getppid() -> Res<i32> {
+    // SAFETY: no pointer.
     Ok(unsafe { libc::getppid() })
 }
 
 fn getuid() -> Res<u32> {
+    // SAFETY: no pointer.
     Ok(unsafe { libc::getuid() })
 }
 
 fn getgid() -> Res<u32> {
+    // SAFETY: no pointer.
     Ok(unsafe { libc::getgid() })
 }
 
 fn geteuid() -> Res<u32> {
+    // SAFETY: no pointer.
     Ok(unsafe { libc::geteuid() })
 }
 
@@ -155,35 +158,42 @@ fn reap_any() -> Res<Option<ExitStatus>> {
 }
 
 fn pidfd_open(pid: i32) -> Res<i32> {
+    // SAFETY: no pointer.
     Ok(check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }).call("pidfd_open")? as i32)
 }
 
 fn pidfd_send_signal(pidfd: i32, signal: i32) -> Res<()> {
+    // SAFETY: no pointer.
     check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, signal, 0, 0) })
         .call("pidfd_send_signal")?;
     Ok(())
 }
 
 fn kill(pid: i32, signal: i32) -> Res<()> {
+    // SAFETY: no pointer.
     check(unsafe { libc::kill(pid, signal) }).on("kill", &pid.to_string())?;
     Ok(())
 }
 
 fn setns(fd: i32, flags: u32) -> Res<()> {
+    // SAFETY: no pointer.
     check(unsafe { libc::setns(fd, flags as i32) }).call("setns")?;
     Ok(())
 }
 
 fn unshare(flags: u32) -> Res<()> {
+    // SAFETY: no pointer.
     check(unsafe { libc::unshare(flags as i32) }).call("unshare")?;
     Ok(())
 }
 
 fn setsid() -> Res<i32> {
+    // SAFETY: no pointer.
     Ok(check(unsafe { libc::setsid() }).call("setsid")? as i32)
 }
 
 fn umask(mask: u32) -> Res<u32> {
+    // SAFETY: no pointer.
     Ok(unsafe { libc::umask(mask) })
 }
 
@@ -214,6 +224,7 @@ fn prctl(option: i32, arg2: i64, arg3: i64) -> Res<i32> {
     if WITH_POINTER.contains(&option) {
         return Err(OpError::argument("option", "one that takes no pointer"));
     }
+    // SAFETY: no pointer.
     Ok(check(unsafe { libc::prctl(option, arg2, arg3, 0i64, 0i64) }).call("prctl")? as i32)
 }
 
@@ -272,11 +283,13 @@ fn set_realtime(sec: i64, usec: i64) -> Res<()> {
 }
 
 fn reboot(cmd: u32) -> Res<()> {
+    // SAFETY: no pointer.
     check(unsafe { libc::reboot(cmd as i32) }).call("reboot")?;
     Ok(())
 }
 
 fn sync() -> Res<()> {
+    // SAFETY: no pointer.
     unsafe { libc::sync() };
     Ok(())
 }
@@ -309,6 +322,7 @@ fn add_entropy(bytes: Bytes) -> Res<()> {
     // SAFETY: the kernel reads the header and `len` bytes behind it.
     check(unsafe { libc::ioctl(fd, RNDADDENTROPY, pool.as_ptr()) })
         .on("ioctl RNDADDENTROPY", "/dev/urandom")?;
+    // SAFETY: no pointer.
     check(unsafe { libc::ioctl(fd, RNDRESEEDCRNG) }).on("ioctl RNDRESEEDCRNG", "/dev/urandom")?;
     Ok(())
 }

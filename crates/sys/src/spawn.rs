@@ -265,9 +265,10 @@ fn follow(ours: &OwnedFd, direct: bool, spawned: &mut (i32, OwnedFd)) -> StepRes
             n if n != size_of::<Report>() as isize => return Err((Step::Clone, Errno::SRCH)),
             _ if report.pid > 0 => {
                 // The program-to-be waits for our byte, so its pid cannot be anybody else's by now.
-                // SAFETY: no pointers; the new descriptor is ours alone.
+                // SAFETY: no pointers.
                 let pidfd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, report.pid, 0) });
                 let pidfd = pidfd.map_err(|errno| (Step::Clone, errno))?;
+                // SAFETY: the new descriptor is ours alone.
                 *spawned = (report.pid, unsafe { OwnedFd::from_raw_fd(pidfd as RawFd) });
                 named = true;
                 // SAFETY: one byte is read.

@@ -69,8 +69,8 @@ pub(crate) fn read_some(
         .spare_capacity_mut()
         .as_mut_ptr()
         .cast::<libc::c_void>();
-    // SAFETY: `at` has room for `max` bytes, and the kernel writes no more.
     let count = match state.kind {
+        // SAFETY: `at` has room for `max` bytes, and the kernel writes no more.
         Kind::Socket => unsafe { libc::recv(fd, at, max, libc::MSG_DONTWAIT) },
         Kind::Pipe if state.nowait != Some(false) => {
             let vector = libc::iovec {

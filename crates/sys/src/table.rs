@@ -214,3 +214,35 @@ macro_rules! wire {
     };
 }
 pub(crate) use wire;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_camel_cased_for_typescript() {
+        assert_eq!(camel("open_tree"), "openTree");
+        assert_eq!(camel("utf8_encode"), "utf8Encode");
+        assert_eq!(camel("sync"), "sync");
+        assert_eq!(camel("type_"), "type");
+    }
+
+    #[test]
+    fn no_name_is_declared_twice() {
+        let mut names: Vec<_> = crate::ops().map(|op| op.name).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn an_op_that_lacks_an_argument_is_an_error_that_names_both() {
+        let open = crate::ops().find(|op| op.name == "open").unwrap();
+        let Outcome::Now(Err(error)) = open.run(vec![Value::Text("/".into())]) else {
+            panic!("expected an error");
+        };
+        assert_eq!((error.syscall, error.code().as_str()), ("open", "EINVAL"));
+        assert!(error.message().contains("argument flags"));
+    }
+}

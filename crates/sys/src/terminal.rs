@@ -24,21 +24,23 @@ ops! {
     sync clear_onlcr(fd: i32) -> ();
 }
 
-// SAFETY of the calls below: every pointer is to plain data of the size the request asks for.
-
 fn open_pty() -> Res<PtyPair> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: the argument is plain data of the size that the call takes.
     let master = unsafe {
         OwnedFd::from_raw_fd(
             check(libc::open(c"/dev/ptmx".as_ptr(), flags)).on("open", "/dev/ptmx")? as RawFd,
         )
     };
     let (unlocked, mut number) = (0i32, 0u32);
+    // SAFETY: the argument is plain data of the size that the call takes.
     check(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &raw const unlocked) })
         .call("ioctl TIOCSPTLCK")?;
+    // SAFETY: the argument is plain data of the size that the call takes.
     check(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &raw mut number) })
         .call("ioctl TIOCGPTN")?;
     // By the master, not by a path: /dev/pts may be another instance's.
+    // SAFETY: the argument is plain data of the size that the call takes.
     let slave = check(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) })
         .call("ioctl TIOCGPTPEER")?;
     Ok(PtyPair {
@@ -49,11 +51,14 @@ fn open_pty() -> Res<PtyPair> {
 }
 
 fn isatty(fd: i32) -> Res<bool> {
+    // SAFETY: the argument is plain data of the size that the call takes.
     Ok(unsafe { libc::isatty(fd) } == 1)
 }
 
 fn get_winsize(fd: i32) -> Res<Winsize> {
+    // SAFETY: the argument is plain data of the size that the call takes.
     let mut size: libc::winsize = unsafe { std::mem::zeroed() };
+    // SAFETY: the argument is plain data of the size that the call takes.
     check(unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size) }).call("ioctl TIOCGWINSZ")?;
     Ok(Winsize {
         row: size.ws_row.into(),
@@ -70,18 +75,22 @@ fn set_winsize(fd: i32, size: Winsize) -> Res<()> {
         ws_xpixel: 0,
         ws_ypixel: 0,
     };
+    // SAFETY: the argument is plain data of the size that the call takes.
     check(unsafe { libc::ioctl(fd, libc::TIOCSWINSZ, &raw const size) })
         .call("ioctl TIOCSWINSZ")?;
     Ok(())
 }
 
 fn termios_of(fd: RawFd) -> Res<libc::termios> {
+    // SAFETY: the argument is plain data of the size that the call takes.
     let mut termios: libc::termios = unsafe { std::mem::zeroed() };
+    // SAFETY: the argument is plain data of the size that the call takes.
     check(unsafe { libc::tcgetattr(fd, &raw mut termios) }).call("tcgetattr")?;
     Ok(termios)
 }
 
 fn apply(fd: RawFd, termios: &libc::termios) -> Res<()> {
+    // SAFETY: the argument is plain data of the size that the call takes.
     check(unsafe { libc::tcsetattr(fd, libc::TCSANOW, termios) }).call("tcsetattr")?;
     Ok(())
 }
@@ -91,8 +100,10 @@ const TERMIOS_LEN: usize = size_of::<libc::termios>();
 fn make_raw(fd: i32) -> Res<Bytes> {
     let old = termios_of(fd)?;
     let mut raw = old;
+    // SAFETY: the argument is plain data of the size that the call takes.
     unsafe { libc::cfmakeraw(&raw mut raw) };
     apply(fd, &raw)?;
+    // SAFETY: the argument is plain data of the size that the call takes.
     let bytes = unsafe { std::slice::from_raw_parts((&raw const old).cast::<u8>(), TERMIOS_LEN) };
     Ok(Bytes(bytes.to_vec()))
 }
@@ -101,6 +112,7 @@ fn set_termios(fd: i32, termios: Bytes) -> Res<()> {
     if termios.0.len() != TERMIOS_LEN {
         return Err(OpError::argument("termios", "what makeRaw returned"));
     }
+    // SAFETY: the argument is plain data of the size that the call takes.
     apply(fd, &unsafe {
         termios.0.as_ptr().cast::<libc::termios>().read_unaligned()
     })

@@ -88,3 +88,32 @@ pub fn generate() -> String {
     }
     text + "}\n"
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_generated_file_is_up_to_date() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../packages/sys/src/ops.gen.ts"
+        );
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            super::generate(),
+            "run `make generate`"
+        );
+    }
+
+    #[test]
+    fn optional_arguments_may_be_left_out() {
+        let args = [
+            "pid: number".to_owned(),
+            "limit: Rlimit | undefined".to_owned(),
+        ];
+        let text = super::method("set_limit", "later", &[" Sets it."], &args, "Rlimit");
+        assert_eq!(
+            text,
+            "  /** Sets it. */\n  setLimit(pid: number, limit?: Rlimit): Promise<Rlimit>;\n"
+        );
+    }
+}

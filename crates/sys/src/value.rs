@@ -226,3 +226,51 @@ mod names {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error<T: FromValue + std::fmt::Debug>(value: Value) -> String {
+        T::from_value(value, "len").unwrap_err().message()
+    }
+
+    #[test]
+    fn integers_have_no_fraction_and_fit_their_type() {
+        assert_eq!(i32::from_value(Value::Number(-5.0), "fd"), Ok(-5));
+        assert_eq!(
+            u64::from_value(Value::Number(9_007_199_254_740_991.0), "len"),
+            Ok(9_007_199_254_740_991)
+        );
+        assert!(error::<i32>(Value::Number(0.5)).contains("argument len: expected integer"));
+        assert!(error::<i32>(Value::Number(2_147_483_648.0)).contains("expected integer"));
+        assert!(error::<u64>(Value::Number(-1.0)).contains("expected integer"));
+        assert!(error::<u64>(Value::Number(9_007_199_254_740_992.0)).contains("expected integer"));
+        assert!(error::<u32>(Value::Number(f64::NAN)).contains("expected integer"));
+        assert!(error::<u32>(Value::Text("1".into())).contains("expected integer"));
+    }
+
+    #[test]
+    fn flags_that_javascript_made_negative_keep_their_bits() {
+        assert_eq!(
+            u32::from_value(Value::Number(-2_147_483_648.0), "flags"),
+            Ok(0x8000_0000)
+        );
+        assert_eq!(
+            u32::from_value(Value::Number(4_294_967_295.0), "flags"),
+            Ok(0xffff_ffff)
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_is_none() {
+        assert_eq!(Option::<i32>::from_value(Value::Nothing, "mode"), Ok(None));
+        assert!(error::<String>(Value::Nothing).contains("expected string"));
+    }
+
+    #[test]
+    fn a_list_names_itself_when_an_item_is_wrong() {
+        let list = Value::List(vec![Value::Number(1.0), Value::Bool(true)]);
+        assert!(error::<Vec<i32>>(list).contains("argument len"));
+    }
+}

@@ -1,5 +1,5 @@
-import { describeError, mappedStack, ops, SIG, sleep } from "../index.ts";
-import { child, equal, fails, ok, outcomeOf, startChild, test } from "./harness.ts";
+import { CLONE, describeError, Fd, MNT, MS, mappedStack, ops, SIG, sleep } from "../index.ts";
+import { child, equal, fails, ok, outcomeOf, readAll, startChild, test } from "./harness.ts";
 
 test("argv[0] is the program's name", () => {
   equal(ops.args()[0], "engine-tests");
@@ -186,4 +186,35 @@ test("a program ends by a signal's default after spawn, whatever we ignore", asy
 child("unhandled-sleep", async () => {
   await sleep(10_000);
   return 0;
+});
+
+test("a name that no bundle has is one line and status 64", async () => {
+  const [read = -1, write = -1] = ops.pipe();
+  using printed = new Fd(read);
+  const fds = [{ from: write, to: 2 }];
+  const spawned = ops.spawn({ path: "/proc/self/exe", argv: ["/x/kata-nonsense", "a"], env: [], fds });
+  ops.close(write);
+  using pidfd = new Fd(spawned.pidfd);
+  equal((await ops.waitPidfd(pidfd.number)).code, 64);
+  const text = await readAll(printed.number);
+  ok(/^kata-nonsense: no program of that name[^\n]*\n$/.test(text), text);
+});
+
+child("without-proc", async (path) => {
+  ops.mount("", "/", "", MS.REC | MS.PRIVATE, "");
+  ops.umount("/proc", MNT.DETACH);
+  const argv = ["engine-tests", "--child", "says"];
+  const spawned = ops.spawn({ path, argv, env: [], fds: [{ from: 1, to: 1 }] });
+  return (await ops.waitPidfd(spawned.pidfd)).code ?? 1;
+});
+child("says", () => {
+  console.log(mappedStack(new Error("x")).split("\n")[0]);
+  return 0;
+});
+
+test("a program finds its bundle and source map where /proc is not mounted", async () => {
+  const path = ops.readlink("/proc/self/exe");
+  const { code, text } = await outcomeOf(startChild("without-proc", path, { unshare: CLONE.NEWNS }));
+  equal(code, 0);
+  ok(text.includes("packages/sys/src/engine-tests/engine.ts:"), text);
 });
