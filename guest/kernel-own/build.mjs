@@ -111,12 +111,21 @@ function compile(source, result) {
   renameSync(work, result);
 }
 
+/** The source to build; a fresh machine's apt has no lists yet. */
+function findSource() {
+  const known = resolveSource(cache);
+  if (known !== undefined) return known;
+  updateLists();
+  const found = resolveSource(cache);
+  if (found === undefined)
+    throw new Error("apt knows no linux-source-6.1: this needs Debian 12's package sources");
+  return found;
+}
+
 function buildKernel() {
   if (process.arch !== "x64") throw new Error(`not on ${process.arch}: the fragment is for x86-64`);
   installMissing();
-  const source = resolveSource(cache) ?? (updateLists(), resolveSource(cache));
-  if (source === undefined)
-    throw new Error("apt knows no linux-source-6.1: this needs Debian 12's package sources");
+  const source = findSource();
   const result = join(cache, resultName(source));
   if (!existsSync(result)) compile(source, result);
   const vmlinux = readFileSync(join(result, "vmlinux"));
