@@ -27,7 +27,8 @@ async function runAsInit(): Promise<number> {
   const listening = listen(guest);
   finishBoot(guest);
   const server = start(await listening, guest.options, guest.modules, reaper, guest.log);
-  guest.log.info("listening", { version: AGENT_VERSION, address: guest.options.serverAddr });
+  const bootMs = Math.round(ops.monotonicMs());
+  guest.log.info("listening", { version: AGENT_VERSION, address: guest.options.serverAddr, bootMs });
   await server.closed;
   throw new KataError("Internal", `${guest.options.serverAddr} has ended`);
 }

@@ -13,6 +13,7 @@ import type { LaunchedProcess } from "../process/guest-process.ts";
 import { Pipes, terminalStreams } from "../process/stdio.ts";
 import { pidsOf, removeCgroup } from "./cgroup.ts";
 import type { CreatedContainer, Launcher } from "./launcher.ts";
+import { sealedProgram } from "./sealed-program.ts";
 
 /** The descriptors of kata-launch behind its own: where the plan finds what it names. */
 const EXTRA_FD = 5;
@@ -32,6 +33,7 @@ export class KataLauncher implements Launcher {
   /** Each container's own, for what is executed in it later. */
   readonly #compiled = new Map<string, Compiled>();
   #facts: HostFacts | undefined;
+  #sealedPath: string | undefined;
 
   constructor({ launchPath = KATA_LAUNCH, pipeSize, log }: KataLauncherOptions) {
     this.#launchPath = launchPath;
@@ -83,7 +85,8 @@ export class KataLauncher implements Launcher {
     extra: readonly { from: number; to: number }[],
     until: "ready" | "exec",
   ): Promise<LaunchedProcess> {
-    const launchPath = this.#launchPath;
+    this.#sealedPath ??= sealedProgram(this.#launchPath);
+    const launchPath = this.#sealedPath;
     if (process?.terminal === true) {
       const { pid, pidfd, console } = await launch(plan, { launchPath, fds: extra, until });
       const master = console?.release() ?? -1;
