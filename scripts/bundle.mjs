@@ -8,7 +8,16 @@
 //   build/test/engine-tests       with --test: the engine with the tests of the ops
 // A program whose main file is not there yet is left out. KATA_ENGINE names another engine file.
 import { execFileSync } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -124,7 +133,9 @@ function install(directory, bundles) {
   }
   const size = (statSync(fresh).size / 1e6).toFixed(1);
   rmSync(fresh);
-  console.log(`${directory}: ${bundles.map(({ name, code }) => `${name} (${code.length >> 10} KiB)`).join(", ")}; ${size} MB`);
+  console.log(
+    `${directory}: ${bundles.map(({ name, code }) => `${name} (${code.length >> 10} KiB)`).join(", ")}; ${size} MB`,
+  );
 }
 
 if (!existsSync(engine)) {

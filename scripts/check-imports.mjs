@@ -24,7 +24,9 @@ for (const name of readdirSync(join(root, "packages"))) {
     const path = join(folder, "src", String(entry));
     const where = relative(root, path);
     const text = readFileSync(path, "utf8");
-    for (const [, target] of text.matchAll(/^\s*(?:import|export)\b[^;'"]*?["']([^'"]+)["']/gm)) {
+    for (const [, target] of text.matchAll(
+      /^\s*(?:import|export)\b(?:[^;'"=]*?\bfrom)?\s*["']([^'"]+)["']/gm,
+    )) {
       const test = isTest(path);
       if (target.startsWith(".")) {
         if (relative(folder, resolve(dirname(path), target)).startsWith(".."))
