@@ -38,9 +38,9 @@ export const run = defineCommand({
     } catch (error) {
       return launchFailure(error, globals);
     }
-    return options.detach
+    return await (options.detach
       ? detached(created, id, globals, options.timing)
-      : foreground(created, id, globals, options.timing, signals);
+      : foreground(created, id, globals, options.timing, signals));
   },
 });
 
