@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
+import { buildConfiguration } from "../harness/programs.ts";
 import { useSharedRuntime } from "../harness/runtime.ts";
 
 const runtime = useSharedRuntime();
@@ -35,7 +37,18 @@ describe("QEMU", () => {
 
   it("sees a root of its own, without the host's files", () => {
     const root = readdirSync(`/proc/${pidOf("qemu")}/root`);
-    for (const name of ["home", "root", "etc", "var", "work"]) expect(root, name).not.toContain(name);
+    for (const name of ["home", "root", "var", "proc", "sys"]) expect(root, name).not.toContain(name);
+    // Kernel and initrd are at their configured paths, alone there.
+    const { kernel, initrd } = buildConfiguration().hypervisor;
+    for (const file of [kernel, initrd]) {
+      const beside = readdirSync(`/proc/${pidOf("qemu")}/root${dirname(file)}`);
+      expect(beside.filter((name) => ![basename(kernel), basename(initrd)].includes(name))).toEqual([]);
+    }
+    // What the dynamic loader needs, and nothing else of the host's configuration.
+    if (root.includes("etc")) {
+      const names = readdirSync(`/proc/${pidOf("qemu")}/root/etc`);
+      expect(names.filter((name) => !name.startsWith("ld.so."))).toEqual([]);
+    }
     const mounts = readFileSync(`/proc/${pidOf("qemu")}/mountinfo`, "utf8");
     expect(mounts).not.toContain(runtime.scratch.path);
     expect(readlinkSync(`/proc/${pidOf("qemu")}/ns/mnt`)).not.toBe(readlinkSync("/proc/self/ns/mnt"));

@@ -15,7 +15,13 @@ describe("the exit status of run", () => {
   });
 
   it("is 128 + N when signal N ended the process", async () => {
-    expect((await runScript("kill -KILL $$")).status).toBe(137);
+    const id = runtime.newId();
+    const bundle = runtime.bundle({ args: ["sh", "-c", "echo ready; sleep 1000"] });
+    const child = runtime.spawn(["run", "--bundle", bundle, id], { stdio: ["ignore", "pipe", "inherit"] });
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    // From outside: the kernel ignores even SIGKILL that the first process of a pid namespace sends to itself.
+    await runtime.ok(["kill", id, "KILL"]);
+    expect(await statusOf(child)).toBe(137);
   });
 
   it("comes with every byte that was written before, whatever children still hold the pipe", async () => {
@@ -92,5 +98,14 @@ describe("the exit status of exec", () => {
     expect(await statusIn("no-such-command")).toBe(127);
     expect(await statusIn("/etc/passwd")).toBe(126);
     expect((await runtime.state(id)).status).toBe("running");
+  });
+
+  it("comes with the end of the caller's pipes when the command cannot run", {
+    timeout: 60_000,
+  }, async () => {
+    const id = await runtime.start();
+    // Resolves at the end of stdout and stderr, which a daemon that keeps the descriptors would never let come.
+    const ended = await runtime.kata(["exec", id, "no-such-command"], { timeoutMs: 15_000 });
+    expect(ended.status).toBe(127);
   });
 });

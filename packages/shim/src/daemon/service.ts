@@ -98,7 +98,12 @@ export class DaemonService {
   async exec(request: ExecRequest, { fds }: CallContext): Promise<ExecResponse> {
     const { id, execId } = request;
     const description = parseProcess(request.processJson, "process");
-    const process = await this.#sandbox.exec(id, execId, description, keepStdio(fds, request.stdio));
+    const stdio = keepStdio(fds, request.stdio);
+    const process = await this.#sandbox.exec(id, execId, description, stdio).catch((error) => {
+      // The caller waits for the end of its pipes, which nobody will write to.
+      closeStdio(stdio);
+      throw error;
+    });
     const pid = request.attach ? await this.#attached(process, execId) : ops.getpid();
     return { pid };
   }
@@ -186,4 +191,8 @@ function keepStdio(fds: readonly Fd[], stdio: Stdio | undefined): ProcessStdio {
     stdout: keep(stdio?.stdoutFd, "standard output"),
     stderr: keep(stdio?.stderrFd, "standard error"),
   };
+}
+
+function closeStdio({ stdin, stdout, stderr }: ProcessStdio): void {
+  for (const fd of [stdin, stdout, stderr]) fd?.close();
 }
