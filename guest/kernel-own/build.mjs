@@ -58,7 +58,7 @@ function makeEnvironment(tree) {
     PATH: process.env.PATH,
     LC_ALL: "C",
     KCONFIG_ALLCONFIG: fragmentPath,
-    KBUILD_BUILD_TIMESTAMP: `@${Math.floor(statSync(join(tree, "Kbuild")).mtimeMs / 1000)}`,
+    KBUILD_BUILD_TIMESTAMP: statSync(join(tree, "Kbuild")).mtime.toUTCString(),
     KBUILD_BUILD_USER: "kata",
     KBUILD_BUILD_HOST: "kata",
     KBUILD_BUILD_VERSION: "1",
