@@ -139,8 +139,10 @@ class RunningMachine implements Machine {
 
   async #connect(phases: Phases): Promise<FrameTransport> {
     const seconds = this.#parts.config.agent.dial_timeout;
+    // QEMU and the guest's kernel say what they miss, not in which file.
+    const { kernel, initrd } = this.#parts.config.hypervisor;
     const died = this.ended.then((why) => {
-      throw new KataError("Unavailable", `cannot start VM: ${why}`);
+      throw new KataError("Unavailable", `cannot start VM: ${why} (kernel ${kernel}, initrd ${initrd})`);
     });
     const answer = this.#parts.channel.connect(seconds * 1000);
     // The channel ends together with the VMM, which says more about the reason.
