@@ -45,7 +45,7 @@ format: ## format everything
 
 generate: ## generated sources: the ops' types, the protocol codecs
 	@node packages/protocols/scripts/generate.mjs
-	@node scripts/generate-ops.mjs
+	@cargo run --quiet --locked -p kata-sys --features types --example generate-ops -- packages/sys/src/ops.gen.ts
 
 test: build ## everything once: unit tests, ops on the engine, runk, containers in VMs
 	@node scripts/test.mjs
