@@ -51,7 +51,8 @@ export const withIdle = (use) => {
   const pidFile = join(bundle, "pid");
   try {
     const create = `${kata.join(" ")} run --detach --pid-file ${pidFile} --bundle ${bundle} ${id}`;
-    must("/bin/sh", ["-c", `exec ${create} < /dev/null > /dev/null`]);
+    // kata-shim keeps the stdio it inherits: a pipe of ours would never end.
+    must("/bin/sh", ["-c", `exec ${create} < /dev/null > /dev/null 2> /dev/null`]);
     return use({ id, shimPid: Number(readFileSync(pidFile, "utf8")), daemonPid: daemonOf(id) });
   } finally {
     kataRuntime("delete", "--force", id);

@@ -1,6 +1,8 @@
 // Timing and memory of whole processes.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** Median of the numbers; NaN of none. @param {number[]} numbers */
 export const median = (numbers) => {
@@ -79,10 +81,19 @@ export const processKb = (pid, key) => {
   return Number(match[1]);
 };
 
-/** Peak RSS of a command in KiB: GNU time's, as the kernel accounts it. @param {string[]} command */
+/**
+ * Peak RSS in KiB of a shell command, as the kernel accounts it (GNU time): the largest of the process and the children
+ * it waited for; what it leaves behind is not in it. Its stdio is /dev/null: what it leaves behind may keep it.
+ * @param {string} command
+ */
 export const peakRssKb = (command) => {
-  const run = must("/usr/bin/time", ["-f", "peak %M", ...command]);
-  const match = /^peak (\d+)$/m.exec(run.stderr);
-  if (!match) throw new Error(`time printed no peak: ${run.stderr}`);
-  return Number(match[1]);
+  const folder = mkdtempSync(join(tmpdir(), "kata-bench-time-"));
+  try {
+    const out = join(folder, "peak");
+    const line = `exec /usr/bin/time -o ${out} -f %M ${command} < /dev/null > /dev/null 2> /dev/null`;
+    must("/bin/sh", ["-c", line]);
+    return Number(readFileSync(out, "utf8"));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 };

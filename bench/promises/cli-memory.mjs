@@ -10,10 +10,8 @@ export const cliMemory = {
   measure() {
     const bundle = makeBundle(["sleep", "600"]);
     const id = newId();
-    // GNU time prints the largest of the process and the children it waited for: what it leaves behind is not in it.
     /** @param {string[]} args */
-    const peak = (...args) =>
-      peakRssKb(["/bin/sh", "-c", `exec ${[...kata, ...args].join(" ")} < /dev/null > /dev/null`]);
+    const peak = (...args) => peakRssKb([...kata, ...args].join(" "));
     try {
       const create = peak("create", "--bundle", bundle, id);
       kataRuntime("start", id);
