@@ -7,5 +7,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // How long an event may take on a loaded machine, not how long a test waits.
+    expect: { poll: { timeout: 30_000 } },
   },
 });
