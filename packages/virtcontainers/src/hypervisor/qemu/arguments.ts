@@ -23,6 +23,12 @@ const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 /** Buffer for the guest's translated code, MiB. QEMU's default is 1 GiB, all of which can become resident. */
 const TCG_CODE_MIB = 64;
 
+/**
+ * All that TCG has, but for fast `rep movsb`: the guest's kernel would copy by it, and TCG runs it byte by byte. Without, the
+ * kernel copies eight bytes at a time: a container's output is twice as fast (measured: 42 against 87 MB/s).
+ */
+const TCG_CPU = "max,-erms,-fsrm";
+
 /** The command line of a VM, without the program's name. */
 export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: QemuPaths): string[] {
   return [
@@ -46,7 +52,7 @@ function machine(config: VmConfig): string[] {
     ...["-machine", `${config.machineType},memory-backend=memory,usb=off,vmport=off,smbus=off`],
     ...(config.accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", "host", "-global", "kvm-pit.lost_tick_policy=discard"]
-      : ["-accel", `tcg,tb-size=${TCG_CODE_MIB}`, "-cpu", "max"]),
+      : ["-accel", `tcg,tb-size=${TCG_CODE_MIB}`, "-cpu", TCG_CPU]),
     ...["-rtc", "base=utc,driftfix=slew,clock=host"],
     ...["-smp", String(config.vcpus), "-m", memory],
     // Shared, because virtiofsd reads and writes the guest's memory.
