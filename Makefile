@@ -46,6 +46,7 @@ format: ## format everything
 generate: ## generated sources: the ops' types, the protocol codecs
 	@node packages/protocols/scripts/generate.mjs
 	@cargo run --quiet --locked -p kata-sys --features types --example generate-ops -- packages/sys/src/ops.gen.ts
+	@node scripts/write-docs.mjs docs
 
 test: build ## everything once: unit tests, ops on the engine, runk, containers in VMs
 	@node scripts/test.mjs

@@ -1,24 +1,12 @@
 // write-configuration.mjs FILE [PREFIX]: the configuration template with this build's paths, or those of an installation.
-
 import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { build } from "esbuild";
+import { importPackage } from "./import-package.mjs";
 
 const [file, prefix] = process.argv.slice(2);
 if (!file) throw new Error("usage: write-configuration.mjs FILE [PREFIX]");
 
-const bundle = await build({
-  entryPoints: ["packages/config/src/index.ts"],
-  bundle: true,
-  write: false,
-  format: "esm",
-  platform: "neutral",
-  mainFields: ["module", "main"],
-  target: "es2022",
-});
-const { renderTemplate } = await import(
-  `data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`
-);
+const { renderTemplate } = await importPackage("config");
 
 const bin = prefix ? join(prefix, "bin") : resolve("build/bin");
 const libexec = prefix ? join(prefix, "libexec/kata-containers") : bin;

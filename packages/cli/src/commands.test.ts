@@ -19,6 +19,7 @@ describe("the command table", () => {
       "delete",
       "exec",
       "list",
+      "metrics",
     ]);
   });
 

@@ -174,6 +174,11 @@ export class Sandbox {
     await this.#connectedAgent().request(AgentService.TtyWinResize, { ...process.ref, row, column });
   }
 
+  /** The agent's figures and the guest's, in Prometheus's text format. */
+  async guestMetrics(): Promise<string> {
+    return (await this.#connectedAgent().request(AgentService.GetMetrics, {})).metrics;
+  }
+
   process(id: string, execId: string): GuestProcess {
     const process = this.container(id).processes.get(execId || id);
     if (process === undefined) {

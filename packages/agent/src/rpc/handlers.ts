@@ -3,6 +3,7 @@ import { Handlers } from "@kata-containers/ttrpc";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { containerMethods } from "./container-methods.ts";
 import { healthMethods } from "./health-methods.ts";
+import { metricsMethods } from "./metrics-methods.ts";
 import { sandboxMethods } from "./sandbox-methods.ts";
 import { streamMethods, WRITE_STDIN_DATA } from "./stream-methods.ts";
 
@@ -20,6 +21,7 @@ export function agentHandlers(sandbox: Sandbox): Handlers {
     .unary(AgentService.ReseedRandomDev, ofSandbox.ReseedRandomDev)
     .unary(AgentService.SetGuestDateTime, ofSandbox.SetGuestDateTime)
     .unary(AgentService.GetGuestDetails, ofSandbox.GetGuestDetails)
+    .unary(AgentService.GetMetrics, metricsMethods().GetMetrics)
     .unary(AgentService.CreateContainer, ofContainer.CreateContainer)
     .unary(AgentService.StartContainer, ofContainer.StartContainer)
     .unary(AgentService.ExecProcess, ofContainer.ExecProcess)

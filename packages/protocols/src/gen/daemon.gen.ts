@@ -412,6 +412,40 @@ export const ResizePtyResponse: Codec<ResizePtyResponse> = /* @__PURE__ */ new C
   },
 );
 
+export interface MetricsRequest {
+  id: string;
+}
+export const MetricsRequest: Codec<MetricsRequest> = /* @__PURE__ */ new Codec<MetricsRequest>(
+  "kata.daemon.v1.MetricsRequest",
+  () => ({ id: "" }),
+  (m, w) => {
+    if (m.id) w.string(10, m.id);
+  },
+  (m, r) => {
+    switch (r.field) {
+      case 1: m.id = r.string(); return true;
+      default: return false;
+    }
+  },
+);
+
+export interface MetricsResponse {
+  metrics: string;
+}
+export const MetricsResponse: Codec<MetricsResponse> = /* @__PURE__ */ new Codec<MetricsResponse>(
+  "kata.daemon.v1.MetricsResponse",
+  () => ({ metrics: "" }),
+  (m, w) => {
+    if (m.metrics) w.string(10, m.metrics);
+  },
+  (m, r) => {
+    switch (r.field) {
+      case 1: m.metrics = r.string(); return true;
+      default: return false;
+    }
+  },
+);
+
 export interface DeleteRequest {
   id: string;
   force: boolean;
@@ -461,6 +495,8 @@ export const Daemon = {
   Kill: { service: "kata.daemon.v1.Daemon", method: "Kill", request: KillRequest, response: KillResponse } as Method<KillRequest, KillResponse>,
   State: { service: "kata.daemon.v1.Daemon", method: "State", request: StateRequest, response: StateResponse } as Method<StateRequest, StateResponse>,
   ResizePty: { service: "kata.daemon.v1.Daemon", method: "ResizePty", request: ResizePtyRequest, response: ResizePtyResponse } as Method<ResizePtyRequest, ResizePtyResponse>,
+  /** Figures of the guest, the agent and the daemon, in Prometheus's text format. */
+  Metrics: { service: "kata.daemon.v1.Daemon", method: "Metrics", request: MetricsRequest, response: MetricsResponse } as Method<MetricsRequest, MetricsResponse>,
   /** Removes a stopped container, or with force a running one. After the sandbox's last container the daemon answers,
    * then leaves. */
   Delete: { service: "kata.daemon.v1.Daemon", method: "Delete", request: DeleteRequest, response: DeleteResponse } as Method<DeleteRequest, DeleteResponse>,

@@ -39,6 +39,7 @@ export function serveDaemon(
   answer(Daemon.Kill, (request) => service.kill(request));
   answer(Daemon.State, (request) => service.state(request));
   answer(Daemon.ResizePty, (request) => service.resizePty(request));
+  answer(Daemon.Metrics, (request) => service.metrics(request));
   answer(Daemon.Delete, (request) => service.delete(request));
   return serve(unixListener(listener), handlers, {
     onConnectionError: (error) => log.warn("connection ended", { reason: error.message }),

@@ -2,8 +2,11 @@ import { AgentService } from "@kata-containers/protocols";
 import { isSysError, O, ops } from "@kata-containers/sys";
 import type { Agent, ProcessRef } from "./agent.ts";
 
-/** Bytes a read asks for: large enough that the round trip does not count. */
-export const BLOCK_BYTES = 256 << 10;
+/** Bytes a read of output asks for: a whole pipe of the agent's, so that the round trip does not count. */
+export const OUTPUT_BYTES = 1 << 20;
+
+/** Bytes of input a request carries. Blocked input waits in the agent, within its connection's 32 MiB: keep it small. */
+const INPUT_BYTES = 256 << 10;
 
 /**
  * Moves a process's output into a descriptor until its end. Two blocks are under way at most: one is being written to
@@ -44,7 +47,7 @@ export async function pumpOutput(
 export async function pumpInput(agent: Agent, process: ProcessRef, source: number): Promise<void> {
   let sent: Promise<void> = Promise.resolve();
   for (;;) {
-    const block = await ops.readBlock(source, BLOCK_BYTES);
+    const block = await ops.readBlock(source, INPUT_BYTES);
     await sent;
     if (block.len === 0) break;
     sent = agent.writeStdin(process, block);

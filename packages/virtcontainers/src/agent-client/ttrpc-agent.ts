@@ -2,7 +2,7 @@ import { AgentService, type Init, type Method } from "@kata-containers/protocols
 import { KataError } from "@kata-containers/sys";
 import { bulk, createClient, type FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent.ts";
-import { BLOCK_BYTES } from "./stdio-pump.ts";
+import { OUTPUT_BYTES } from "./stdio-pump.ts";
 
 /** Field numbers of agent.proto: WriteStreamRequest.data, ReadStreamResponse.data. */
 const WRITE_DATA = 3;
@@ -30,7 +30,7 @@ export function createAgent(channel: FrameTransport, timeoutMs: number): Agent {
     async readInto(stream, process, sink) {
       const method = stream === "stdout" ? AgentService.ReadStdout : AgentService.ReadStderr;
       try {
-        const { data } = await client.receive(method, { ...process, len: BLOCK_BYTES }, READ_DATA);
+        const { data } = await client.receive(method, { ...process, len: OUTPUT_BYTES }, READ_DATA);
         const { length } = data;
         return { length, written: data.writeTo(sink) };
       } catch (error) {

@@ -1,0 +1,24 @@
+// What is written from the tables of commands and keys, so that it cannot differ from them:
+//   write-docs.mjs docs          docs/configuration.md (committed; make generate)
+//   write-docs.mjs install DIR   DIR/man/man8/kata-runtime.8, DIR/bash-completion/completions/kata-runtime
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { importPackage } from "./import-package.mjs";
+
+const [what, directory] = process.argv.slice(2);
+if (what === "docs") {
+  const { renderDocs } = await importPackage("config");
+  writeFileSync("docs/configuration.md", renderDocs());
+} else if (what === "install" && directory) {
+  const { renderCompletion, renderManPage } = await importPackage("cli");
+  /** @param {string} path @param {string} text */
+  const write = (path, text) => {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), text);
+  };
+  write("man/man8/kata-runtime.8", renderManPage());
+  write("bash-completion/completions/kata-runtime", renderCompletion());
+} else {
+  console.error("usage: write-docs.mjs docs | write-docs.mjs install DIR");
+  process.exitCode = 2;
+}
