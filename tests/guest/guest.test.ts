@@ -45,7 +45,7 @@ test("the agent answers Check, Version and GetGuestDetails", async () => {
 });
 
 test("a method the agent does not have is Unimplemented, a second sandbox AlreadyExists, and it goes on answering", async () => {
-  await expect(client.unary(A.GetMetrics, {})).rejects.toMatchObject({ code: "Unimplemented" });
+  await expect(client.unary(A.StartTracing, {})).rejects.toMatchObject({ code: "Unimplemented" });
   await expect(client.unary(A.CreateSandbox, {})).rejects.toMatchObject({ code: "AlreadyExists" });
   await expect(client.unary(A.StartContainer, { containerId: "nobody" })).rejects.toMatchObject({
     code: "NotFound",
