@@ -9,6 +9,7 @@ export { KataError, STATUS, type StatusName } from "./kata-error.ts";
 export { LEVELS, type Level, type LogFields, Logger, type LoggerOptions, logfmt } from "./logger.ts";
 export type * from "./ops.gen.ts";
 export { ops, setOps } from "./ops.ts";
+export { gauge, procBytes } from "./prometheus.ts";
 export { EXIT_BROKEN, runMain } from "./run-main.ts";
 export { SIG, signalName, signalNumber } from "./signals.ts";
 export { type AbortSignalLike, sleep } from "./sleep.ts";

@@ -1,6 +1,4 @@
-import { readText } from "@kata-containers/sys";
-
-const KIB = 1024;
+import { gauge, procBytes, readText } from "@kata-containers/sys";
 
 /** GetMetrics: the agent's and the guest's figures, in Prometheus's text format. */
 export const metricsMethods = () => ({
@@ -10,19 +8,10 @@ export const metricsMethods = () => ({
 /** @param status proc(5), /proc/pid/status @param meminfo proc(5), /proc/meminfo; both in kB, which are KiB */
 export function agentMetrics(status: string, meminfo: string): string {
   return [
-    gauge("kata_agent_process_resident_memory_bytes", kib(status, "VmRSS")),
-    gauge("kata_agent_process_virtual_memory_bytes", kib(status, "VmSize")),
-    gauge("kata_guest_meminfo_memtotal_bytes", kib(meminfo, "MemTotal")),
-    gauge("kata_guest_meminfo_memfree_bytes", kib(meminfo, "MemFree")),
-    gauge("kata_guest_meminfo_memavailable_bytes", kib(meminfo, "MemAvailable")),
+    gauge("kata_agent_process_resident_memory_bytes", procBytes(status, "VmRSS")),
+    gauge("kata_agent_process_virtual_memory_bytes", procBytes(status, "VmSize")),
+    gauge("kata_guest_meminfo_memtotal_bytes", procBytes(meminfo, "MemTotal")),
+    gauge("kata_guest_meminfo_memfree_bytes", procBytes(meminfo, "MemFree")),
+    gauge("kata_guest_meminfo_memavailable_bytes", procBytes(meminfo, "MemAvailable")),
   ].join("");
-}
-
-/** Bytes. */
-function kib(text: string, key: string): number {
-  return Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) * KIB;
-}
-
-function gauge(name: string, value: number): string {
-  return `# TYPE ${name} gauge\n${name} ${value}\n`;
 }
