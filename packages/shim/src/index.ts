@@ -1,2 +1,13 @@
+export { type BindMount, type Bundle, readBundle } from "./client/bundle.ts";
+export { claimRecord, type RecordClaim } from "./client/claim-record.ts";
 export { connectDaemon, type DaemonClient } from "./client/daemon-client.ts";
+export {
+  createTimeoutMs,
+  type DaemonOrder,
+  type DaemonProcess,
+  listenForDaemon,
+  spawnDaemon,
+} from "./client/daemon-process.ts";
+export { openNetworkNamespace } from "./client/network-namespace.ts";
+export { openTrees, type Trees, type VolumeTree } from "./client/trees.ts";
 export { ENDING, FORWARDED, SignalInbox } from "./signal-inbox.ts";

@@ -1,20 +1,28 @@
 import { checkFiles, type KataConfig, loadConfig } from "@kata-containers/config";
 import { validateContainerId } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
-import { connectDaemon, type DaemonClient, ENDING, type SignalInbox } from "@kata-containers/shim";
-import { Fd, KataError, mkdirp, ops, signalName, Undo } from "@kata-containers/sys";
-import { RUNTIME_DIR } from "@kata-containers/virtcontainers";
+import {
+  type Bundle,
+  claimRecord,
+  connectDaemon,
+  createTimeoutMs,
+  type DaemonClient,
+  ENDING,
+  listenForDaemon,
+  openNetworkNamespace,
+  openTrees,
+  readBundle,
+  type SignalInbox,
+  spawnDaemon,
+  type Trees,
+} from "@kata-containers/shim";
+import { type Fd, KataError, signalName, Undo } from "@kata-containers/sys";
 import type { Globals } from "../globals.ts";
 import { absolutePath } from "../paths.ts";
-import { type Bundle, readBundle } from "./bundle.ts";
-import { claimRecord } from "./claim-record.ts";
-import { spawnDaemon } from "./daemon-process.ts";
-import { openNetworkNamespace } from "./network-namespace.ts";
 import { writePidFile } from "./pid-file.ts";
 import { type ShimProcess, spawnContainerShim } from "./shim-process.ts";
 import { openStdio, type ProcessStdio } from "./stdio.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { openTrees, type Trees } from "./trees.ts";
 
 /** What `create` and `run` are asked for. */
 export interface CreateOrder {
@@ -98,24 +106,11 @@ interface DaemonStart {
 }
 
 function startDaemon({ order, config, socket, networkNamespace, undo }: DaemonStart) {
-  using listener = listen(socket);
+  using listener = listenForDaemon(socket);
   const daemon = spawnDaemon({ ...order.globals, id: order.id, config, networkNamespace, listener });
   daemon.ready.catch(() => {});
   undo.defer(() => daemon.kill());
   return daemon;
-}
-
-/** Only root may connect; the record is ours, so whatever is at the path was left by a sandbox that is gone. */
-function listen(socket: string): Fd {
-  mkdirp(RUNTIME_DIR, 0o711);
-  const umask = ops.umask(0o177);
-  try {
-    return new Fd(ops.unixListen(socket, 64));
-  } catch (error) {
-    throw KataError.from(error, "cannot make the daemon's socket");
-  } finally {
-    ops.umask(umask);
-  }
 }
 
 function createRequest(id: string, bundle: Bundle, trees: Trees, stdio: ProcessStdio, timeoutMs: number) {
@@ -141,13 +136,6 @@ function createRequest(id: string, bundle: Bundle, trees: Trees, stdio: ProcessS
 export function sendStdio(stdio: ProcessStdio, send: (fd: number | undefined) => number) {
   const [stdin, stdout, stderr] = stdio.daemonFds;
   return { terminal: stdio.terminal, stdinFd: send(stdin), stdoutFd: send(stdout), stderrFd: send(stderr) };
-}
-
-/** The daemon has a time-out for each step; this one is for a daemon that does not answer at all. */
-export function createTimeoutMs(config: KataConfig): number {
-  const { vm_start_timeout, stop_timeout } = config.runtime;
-  const { dial_timeout, request_timeout } = config.agent;
-  return (vm_start_timeout + dial_timeout + request_timeout + stop_timeout + 5) * 1000;
 }
 
 async function endOfShim(shim: ShimProcess): Promise<never> {

@@ -1,4 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
+import type { Trees } from "@kata-containers/shim";
 import {
   CLONE,
   type ExitStatus,
@@ -11,7 +12,6 @@ import {
   type SpawnFd,
 } from "@kata-containers/sys";
 import type { ProcessStdio } from "./stdio.ts";
-import type { Trees } from "./trees.ts";
 
 /** A kata-shim that we started: our child, which stands for a container's process on the host. */
 export interface ShimProcess extends Disposable {

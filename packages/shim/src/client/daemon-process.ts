@@ -1,5 +1,6 @@
 import type { KataConfig } from "@kata-containers/config";
-import { Fd, isSysError, KataError, ops, SIG } from "@kata-containers/sys";
+import { Fd, isSysError, KataError, mkdirp, ops, SIG } from "@kata-containers/sys";
+import { RUNTIME_DIR } from "@kata-containers/virtcontainers";
 
 export interface DaemonOrder {
   readonly config: KataConfig;
@@ -86,4 +87,24 @@ async function killAndWait(pidfd: number): Promise<void> {
     if (!isSysError(error, "ESRCH")) throw error;
   }
   await ops.pidfdEnded(fd.number);
+}
+
+/** Only root may connect; the record is ours, so whatever is at the path was left by a sandbox that is gone. */
+export function listenForDaemon(socket: string): Fd {
+  mkdirp(RUNTIME_DIR, 0o711);
+  const umask = ops.umask(0o177);
+  try {
+    return new Fd(ops.unixListen(socket, 64));
+  } catch (error) {
+    throw KataError.from(error, "cannot make the daemon's socket");
+  } finally {
+    ops.umask(umask);
+  }
+}
+
+/** The daemon has a time-out for each step; this one is for a daemon that does not answer at all. */
+export function createTimeoutMs(config: KataConfig): number {
+  const { vm_start_timeout, stop_timeout } = config.runtime;
+  const { dial_timeout, request_timeout } = config.agent;
+  return (vm_start_timeout + dial_timeout + request_timeout + stop_timeout + 5) * 1000;
 }

@@ -1,7 +1,6 @@
 import { type Mount, type Process, parseSpec, type Spec } from "@kata-containers/oci";
-import { isSysError, KataError, MAX_TEXT_BYTES, ops, S } from "@kata-containers/sys";
+import { isSysError, joinPath, KataError, MAX_TEXT_BYTES, ops, S } from "@kata-containers/sys";
 import { mountsToOpen } from "@kata-containers/virtcontainers";
-import { joinPath } from "../paths.ts";
 
 /** A bundle that was read and checked: OCI runtime-spec, bundle.md. */
 export interface Bundle {

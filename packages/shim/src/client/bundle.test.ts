@@ -1,6 +1,7 @@
 import { setOps } from "@kata-containers/sys";
 import { afterEach, describe, expect, it } from "vitest";
-import { fakeFiles, useOps } from "../testing/fake-ops.ts";
+import { fakeFiles } from "../testing/fake-files.ts";
+import { recordOps } from "../testing/fake-ops.ts";
 import { readBundle } from "./bundle.ts";
 
 afterEach(() => setOps(undefined));
@@ -10,7 +11,7 @@ const spec = { ociVersion: "1.0.2", process, root: { path: "rootfs" }, linux: {}
 
 function read(config: unknown, more: Readonly<Record<string, string>> = {}) {
   const text = typeof config === "string" ? config : JSON.stringify(config);
-  useOps(fakeFiles({ "/b": "dir", "/b/config.json": text, "/b/rootfs": "dir", ...more }));
+  recordOps(fakeFiles({ "/b": "dir", "/b/config.json": text, "/b/rootfs": "dir", ...more }));
   return readBundle("/b");
 }
 
@@ -50,7 +51,7 @@ describe("readBundle", () => {
   });
 
   it("says in runc's words that there is no config.json", () => {
-    useOps(fakeFiles({ "/b": "dir" }));
+    recordOps(fakeFiles({ "/b": "dir" }));
     expect(() => readBundle("/b")).toThrow("JSON specification file /b/config.json not found");
   });
 });

@@ -1,0 +1,17 @@
+import { type Ops, S, SysError } from "@kata-containers/sys";
+
+/** Ops over the given files: text, or "dir" for a directory. Everything else is absent. */
+export function fakeFiles(files: Readonly<Record<string, string>>): Partial<Ops> {
+  const look = (path: string, syscall: string) => {
+    const found = files[path];
+    if (found === undefined) throw new SysError("ENOENT", syscall, path);
+    return found;
+  };
+  const empty = { dev: 0, ino: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, mtimeMs: 0, blocks: 0 };
+  return {
+    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
+    utf8Encode: (text) => new TextEncoder().encode(text),
+    readFile: (path) => new TextEncoder().encode(look(path, "open")),
+    stat: (path) => ({ ...empty, mode: look(path, "stat") === "dir" ? S.IFDIR | 0o755 : S.IFREG | 0o644 }),
+  };
+}
