@@ -16,13 +16,21 @@ export type MeetingTimes = {
   readonly processMs: number;
 };
 
-/** Where a process and the kata-shim that will stand for it meet; either may come first. */
+/**
+ * Where a process and the kata-shim that will stand for it meet; either may come first. Whoever leaves before the
+ * other has come takes the meeting along: the next pair of the same name meets anew.
+ */
 export class Attachments {
   readonly #meetings = new Map<string, Meeting>();
   readonly #times: MeetingTimes;
 
   constructor(times: MeetingTimes) {
     this.#times = times;
+  }
+
+  /** Meetings that wait for one of their sides. */
+  get waiting(): number {
+    return this.#meetings.size;
   }
 
   /** The process is there. @returns the pid of its kata-shim. @throws KataError DeadlineExceeded */
@@ -34,15 +42,29 @@ export class Attachments {
         late("no kata-shim came to stand for the process"),
       );
     } finally {
-      this.#meetings.delete(key);
+      this.#forget(key, meeting);
     }
   }
 
-  /** A kata-shim is there. @returns its process. @throws KataError DeadlineExceeded */
-  async attach(key: string, pid: number): Promise<GuestProcess> {
+  /**
+   * A kata-shim is there.
+   * @param gone resolves when it has left again: its caller gave up, because the process could not be made
+   * @returns its process
+   * @throws KataError DeadlineExceeded, Canceled when it is gone
+   */
+  async attach(key: string, pid: number, gone: Promise<void>): Promise<GuestProcess> {
     const meeting = this.#meeting(key);
     meeting.arrive(pid);
-    return await deadline(meeting.process, this.#times.processMs, () => late("the process was not created"));
+    const left = gone.then((): never => {
+      throw new KataError("Canceled", "kata-shim left before its process was created");
+    });
+    try {
+      return await deadline(Promise.race([meeting.process, left]), this.#times.processMs, () =>
+        late("the process was not created"),
+      );
+    } finally {
+      this.#forget(key, meeting);
+    }
   }
 
   #meeting(key: string): Meeting {
@@ -59,6 +81,11 @@ export class Attachments {
     const meeting: Meeting = { shim, process, arrive, offer };
     this.#meetings.set(key, meeting);
     return meeting;
+  }
+
+  /** A later meeting of the same name is not this one's to end. */
+  #forget(key: string, meeting: Meeting): void {
+    if (this.#meetings.get(key) === meeting) this.#meetings.delete(key);
   }
 }
 

@@ -107,16 +107,26 @@ export class DaemonService {
       closeStdio(stdio);
       throw error;
     });
-    const pid = request.attach ? await this.#attached(process, execId) : ops.getpid();
-    return { pid };
+    return { pid: request.attach ? await this.#attachedOrKilled(process, execId) : ops.getpid() };
+  }
+
+  /** A process that nobody came to stand for has nobody who would end it. */
+  async #attachedOrKilled(process: GuestProcess, execId: string): Promise<number> {
+    try {
+      return await this.#attached(process, execId);
+    } catch (error) {
+      const id = process.ref.containerId;
+      await this.#sandbox.signal(id, execId, SIG.SIGKILL, false).catch(() => {});
+      process.ended.then(() => this.#sandbox.forgetProcess(id, execId));
+      throw error;
+    }
   }
 
   /** From now on the caller stands for the process on the host: when it goes, so does the process. */
   async attach(request: AttachRequest, context: CallContext): Promise<WaitResponse> {
     const { id, execId } = request;
-    const process = await this.#attachments.attach(key(id, execId), context.peerPid);
-    const gone = context.cancelled.then(() => undefined);
-    const exit = await Promise.race([process.ended, gone]);
+    const process = await this.#attachments.attach(key(id, execId), context.peerPid, context.cancelled);
+    const exit = await Promise.race([process.ended, context.cancelled.then(() => undefined)]);
     if (exit === undefined) {
       this.#log.warn("kata-shim is gone, its process is killed", { container: id, exec: execId });
       await this.#sandbox.signal(id, execId, SIG.SIGKILL, false).catch(() => {});
