@@ -13,6 +13,8 @@ export class Container {
   readonly processes = new Map<string, GuestProcess>();
   /** Pid of the kata-shim that stands for its first process; 0 before one has attached. */
   shimPid = 0;
+  /** Settles when it has been made, or could not be. */
+  made: Promise<void> | undefined;
   readonly #createdMs: number;
   #status: ContainerStatus = "creating";
 

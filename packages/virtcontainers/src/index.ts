@@ -16,6 +16,7 @@ export * from "./phases.ts";
 export * from "./process.ts";
 export * from "./resource/cgroup.ts";
 export * from "./sandbox.ts";
+export type { ContainerTrees, Trees, VolumeTree } from "./share/share-container.ts";
 export * from "./spec/guest-spec.ts";
 export * from "./spec/shared-mounts.ts";
 export * from "./states.ts";

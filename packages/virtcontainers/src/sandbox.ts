@@ -1,29 +1,27 @@
 import type { Process, Spec } from "@kata-containers/oci";
-import { AgentService, Health, processToGrpc, specToGrpc } from "@kata-containers/protocols";
-import { deadline, type Fd, KataError, ops } from "@kata-containers/sys";
+import { AgentService, processToGrpc, specToGrpc } from "@kata-containers/protocols";
+import { deadline, KataError, ops, SIG } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent-client/agent.ts";
 import { createAgent } from "./agent-client/ttrpc-agent.ts";
 import { Container } from "./container.ts";
 import { bootMachine, type Machine, type MachineDeps } from "./machine.ts";
-import { GUEST_SHARED_DIR, sandboxHash, volumeName } from "./paths.ts";
-import { type SandboxRecord, withContainer, withoutContainer, withResource } from "./persist/record.ts";
+import { sandboxHash } from "./paths.ts";
+import {
+  type ContainerStatus,
+  type SandboxRecord,
+  withContainer,
+  withoutContainer,
+} from "./persist/record.ts";
 import type { Store } from "./persist/store.ts";
 import { GuestProcess, type ProcessExit, type ProcessStdio, STATUS_VM_DIED } from "./process.ts";
+import { SandboxVm, type SandboxVmDeps } from "./sandbox-vm.ts";
+import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./share/share-container.ts";
 import { ShareTrees } from "./share/trees.ts";
-import { checkSeccomp, guestProcess, guestSpec, sandboxPidns } from "./spec/guest-spec.ts";
-import { isReadOnly, mountPlace } from "./spec/shared-mounts.ts";
+import { checkSeccomp, guestProcess, sandboxPidns } from "./spec/guest-spec.ts";
 import { checkAllowed } from "./states.ts";
 
-export type SandboxDeps = Pick<MachineDeps, "config" | "phases" | "log"> & {
-  readonly store: Store;
-  readonly trees: Trees;
-  /** Talks to the agent over a connected channel, which it takes over. */
-  readonly talk: (channel: FrameTransport) => Agent;
-};
-
-/** What a sandbox does with the share: `ShareTrees`, or a fake. */
-export type Trees = Pick<ShareTrees, "attach" | "detach" | "makeReadOnly">;
+export type SandboxDeps = SandboxVmDeps & Pick<MachineDeps, "config" | "log"> & { readonly trees: Trees };
 
 /** Boots a VM for the sandbox at once; it becomes the sandbox with its first container. */
 export function createSandbox(
@@ -38,47 +36,39 @@ export function createSandbox(
   return new Sandbox(id, machine, { ...deps, trees, talk });
 }
 
-/** A tree of the host for one mount of the spec; the descriptor stays the caller's. */
-export type VolumeTree = { readonly index: number; readonly tree: Fd; readonly directory: boolean };
-
-export type NewContainer = {
+export type NewContainer = ContainerTrees & {
   readonly id: string;
   readonly bundle: string;
   readonly spec: Spec;
-  /** The root file system's tree; the descriptor stays the caller's. */
-  readonly rootfs: Fd;
-  readonly volumes: readonly VolumeTree[];
   readonly stdio: ProcessStdio;
   /** Resolves with the pid of the host's process that stands for the container's first one; 0: none does. */
   readonly standIn: (process: GuestProcess) => Promise<number>;
 };
 
-/** Bytes of host entropy that the guest's pool starts with. */
-const SEED_BYTES = 64;
+/** States of the sandbox's own container in which others may join. */
+const JOINABLE: readonly ContainerStatus[] = ["created", "running", "paused"];
 
-/** A virtual machine and the containers in it. Made by `createSandbox`. */
+/**
+ * A virtual machine and the containers in it. Made by `createSandbox`. The container that has the sandbox's own id is
+ * its first: the others join while it lives, and the VM ends with it.
+ */
 export class Sandbox {
   readonly id: string;
   readonly #deps: SandboxDeps;
-  readonly #machine: Promise<Machine>;
+  readonly #vm: SandboxVm;
   readonly #trees: Trees;
   readonly #containers = new Map<string, Container>();
-  #agent: Agent | undefined;
-  #started: Promise<Agent> | undefined;
-  #stopping: Promise<void> | undefined;
-  #vmEnded: (why: string) => void = () => {};
-  /** Resolves with the reason when the VM is gone, however that came about. */
-  readonly vmEnded: Promise<string>;
 
   constructor(id: string, machine: Promise<Machine>, deps: SandboxDeps) {
     this.id = id;
     this.#deps = deps;
     this.#trees = deps.trees;
-    this.vmEnded = new Promise((resolve) => {
-      this.#vmEnded = resolve;
-    });
-    this.#machine = machine.then((running) => this.#watch(running));
-    this.#machine.catch((error: unknown) => this.#onVmEnd(KataError.from(error).message));
+    this.#vm = new SandboxVm(id, machine, deps, () => this.#onVmEnd());
+  }
+
+  /** Resolves with the reason when the VM is gone, however that came about. */
+  get vmEnded(): Promise<string> {
+    return this.#vm.ended;
   }
 
   container(id: string): Container {
@@ -91,46 +81,84 @@ export class Sandbox {
     return [...this.#containers.values()];
   }
 
-  /** Makes a container in the guest: its process waits to be started. Undoes everything when it fails. */
+  /**
+   * Makes a container in the guest: its process waits to be started. Undoes everything when it fails.
+   * @throws KataError AlreadyExists; FailedPrecondition when it would join a sandbox that has stopped
+   */
   async createContainer(request: NewContainer): Promise<Container> {
-    const { id, bundle, spec, stdio } = request;
+    const { id, bundle, spec } = request;
     if (this.#containers.has(id))
       throw new KataError("AlreadyExists", `container with id "${id}" already exists`);
+    this.#checkJoins(id, spec);
     const warning = checkSeccomp(spec, this.#deps.config.runtime.disable_guest_seccomp);
     if (warning !== undefined) this.#deps.log.warn(warning, { container: id });
     const container = new Container(id, bundle, spec, ops.realtimeMs());
     this.#containers.set(id, container);
     try {
-      this.#save((record) => withContainer(record, container.record(ops.getpid())));
-      const sent = this.#share(container, request);
-      const agent = await this.#start(spec);
-      const create = () =>
-        agent.request(AgentService.CreateContainer, {
-          containerId: id,
-          execId: id,
-          OCI: specToGrpc(sent),
-          sandboxPidns: sandboxPidns(spec),
-        });
-      await this.#deps.phases.measure("container", create);
-      if (spec.root?.readonly) this.#trees.makeReadOnly(`${id}/rootfs`);
-      const process = new GuestProcess({ containerId: id, execId: id }, stdio, agent, this.#deps.log);
-      container.processes.set(id, process);
-      container.become("created");
-      process.attach();
-      process.ended.then(() => this.#onContainerEnd(container));
-      container.shimPid = await request.standIn(process);
-      this.saveContainer(container);
+      container.made = this.#make(container, request);
+      await container.made;
       return container;
     } catch (error) {
-      this.#forget(container);
+      await this.#unmake(container);
       throw error;
     }
+  }
+
+  /** What is asked of a container that joins, and of the sandbox it joins. */
+  #checkJoins(id: string, spec: Spec): void {
+    if (id === this.id) {
+      if (!sandboxPidns(spec)) return;
+      const where = "linux.namespaces: pid";
+      throw new KataError("InvalidArgument", `${where}: only a container of a pod can join a pid namespace`);
+    }
+    const first = this.#containers.get(this.id)?.status;
+    if (!this.#vm.stopping && first !== undefined && JOINABLE.includes(first)) return;
+    throw new KataError(
+      "FailedPrecondition",
+      `container "${id}" cannot join sandbox "${this.id}", which is ${first ?? "stopped"}`,
+    );
+  }
+
+  async #make(container: Container, request: NewContainer): Promise<void> {
+    const { id, spec } = container;
+    this.saveContainer(container);
+    const sent = shareContainer(this.#trees, container, request);
+    const agent = await this.#vm.start(spec);
+    const create = () =>
+      agent.request(AgentService.CreateContainer, {
+        containerId: id,
+        execId: id,
+        OCI: specToGrpc(sent),
+        sandboxPidns: sandboxPidns(spec),
+      });
+    await this.#deps.phases.measure("container", create);
+    const process = new GuestProcess({ containerId: id, execId: id }, request.stdio, agent, this.#deps.log);
+    container.processes.set(id, process);
+    if (spec.root?.readonly) this.#trees.makeReadOnly(rootfsName(id));
+    container.become("created");
+    process.attach();
+    process.ended.then(() => this.#onContainerEnd(container));
+    container.shimPid = await request.standIn(process);
+    this.saveContainer(container);
+  }
+
+  /** A sandbox that has just this one is stopped by its owner; of one with others nothing of it may stay. */
+  async #unmake(container: Container): Promise<void> {
+    const { id } = container;
+    const inGuest = container.init !== undefined && id !== this.id;
+    if (inGuest) {
+      await this.#vm.agent
+        ?.request(AgentService.RemoveContainer, { containerId: id, timeout: 0 })
+        .catch(() => {});
+    }
+    this.#forget(container);
+    if (id !== this.id) this.#giveUpId(id);
   }
 
   async startContainer(id: string): Promise<void> {
     const container = this.container(id);
     checkAllowed("start", id, container.status);
-    await this.#connectedAgent().request(AgentService.StartContainer, { containerId: id });
+    await this.#vm.connectedAgent().request(AgentService.StartContainer, { containerId: id });
     // A process that has ended already has made it stopped.
     if (container.status === "created") container.become("running");
     this.saveContainer(container);
@@ -143,7 +171,7 @@ export class Sandbox {
     if (container.processes.has(execId)) {
       throw new KataError("AlreadyExists", `process "${execId}" of container "${id}" already exists`);
     }
-    const agent = this.#connectedAgent();
+    const agent = this.#vm.connectedAgent();
     const started = new GuestProcess({ containerId: id, execId }, stdio, agent, this.#deps.log);
     container.processes.set(execId, started);
     try {
@@ -162,7 +190,7 @@ export class Sandbox {
     const container = this.container(id);
     if (execId === "" || execId === id) checkAllowed("kill", id, container.status);
     const target = all ? "" : execId || id;
-    await this.#connectedAgent().request(AgentService.SignalProcess, {
+    await this.#vm.connectedAgent().request(AgentService.SignalProcess, {
       containerId: id,
       execId: target,
       signal,
@@ -171,12 +199,12 @@ export class Sandbox {
 
   async resize(id: string, execId: string, row: number, column: number): Promise<void> {
     const process = this.process(id, execId);
-    await this.#connectedAgent().request(AgentService.TtyWinResize, { ...process.ref, row, column });
+    await this.#vm.connectedAgent().request(AgentService.TtyWinResize, { ...process.ref, row, column });
   }
 
   /** The agent's figures and the guest's, in Prometheus's text format. */
   async guestMetrics(): Promise<string> {
-    return (await this.#connectedAgent().request(AgentService.GetMetrics, {})).metrics;
+    return (await this.#vm.connectedAgent().request(AgentService.GetMetrics, {})).metrics;
   }
 
   process(id: string, execId: string): GuestProcess {
@@ -196,95 +224,57 @@ export class Sandbox {
     if (execId !== "" && execId !== id) this.#containers.get(id)?.processes.delete(execId);
   }
 
-  /** Removes a container; a running one only with `force`. After the last one the VM is stopped. */
+  /**
+   * Removes a container; a running one only with `force`. With the sandbox's own container the VM goes, and with
+   * `force` every other container as well.
+   * @throws KataError FailedPrecondition while it runs, or while a sandbox has others
+   */
   async removeContainer(id: string, force: boolean): Promise<void> {
     const container = this.container(id);
+    if (id === this.id) await this.#removeSandbox(container, force);
+    else await this.#removeJoined(container, force);
+  }
+
+  async #removeSandbox(container: Container, force: boolean): Promise<void> {
+    const { id } = container;
     if (!force) checkAllowed("delete", id, container.status);
-    const last = this.#containers.size === 1;
-    if (last) await this.stop();
-    else await this.#connectedAgent().request(AgentService.RemoveContainer, { containerId: id, timeout: 0 });
+    const others = this.containers().filter((each) => each !== container);
+    if (others.length > 0 && !force) {
+      const names = others.map((each) => each.id).join(", ");
+      throw new KataError(
+        "FailedPrecondition",
+        `cannot delete sandbox "${id}" while it has containers (${names}): delete them first, or use --force`,
+      );
+    }
+    await this.stop();
+    for (const each of [...others, container]) this.#forget(each);
+    this.#save((record) => ({ ...record, containers: [] }));
+  }
+
+  async #removeJoined(container: Container, force: boolean): Promise<void> {
+    const { id } = container;
+    // One that is being made is removed once it is: by whoever makes it, when that fails.
+    await container.made?.catch(() => {});
+    if (!this.#containers.has(id)) return;
+    if (!force) checkAllowed("delete", id, container.status);
+    await this.#vm.agent?.request(AgentService.RemoveContainer, { containerId: id, timeout: 0 });
     this.#forget(container);
+    this.#giveUpId(id);
+  }
+
+  /** The id of a container that had joined is free again. */
+  #giveUpId(id: string): void {
     this.#save((record) => withoutContainer(record, id));
+    this.#deps.store.remove(id);
   }
 
   /** Stops the VM; resolves when all its processes are gone. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
-    return this.#stopping;
+    return this.#vm.stop();
   }
 
   saveContainer(container: Container): void {
     this.#save((record) => withContainer(record, container.record(ops.getpid())));
-  }
-
-  async #stop(): Promise<void> {
-    const machine = await this.#machine.catch(() => undefined);
-    await machine?.stop();
-    this.#onVmEnd("stopped");
-  }
-
-  /** Once, for the first container: the generic VM becomes this sandbox. */
-  #start(spec: Spec): Promise<Agent> {
-    this.#started ??= this.#becomeSandbox(spec);
-    return this.#started;
-  }
-
-  async #becomeSandbox(spec: Spec): Promise<Agent> {
-    const { phases, talk } = this.#deps;
-    const machine = await this.#machine;
-    const agent = talk(await machine.connected);
-    this.#agent = agent;
-    await agent.request(Health.Check, {});
-    phases.end("agent");
-    await phases.measure("sandbox", () =>
-      Promise.all([
-        agent.request(AgentService.ReseedRandomDev, { data: ops.random(SEED_BYTES) }),
-        agent.request(AgentService.CreateSandbox, {
-          hostname: (spec.hostname ?? "").slice(0, 64),
-          sandboxId: this.id,
-          storages: [{ ...machine.guestMount, mountPoint: `${GUEST_SHARED_DIR}/` }],
-        }),
-      ]),
-    );
-    return agent;
-  }
-
-  #connectedAgent(): Agent {
-    if (this.#agent === undefined)
-      throw new KataError("Unavailable", `sandbox "${this.id}" has no running VM`);
-    return this.#agent;
-  }
-
-  /** Attaches the container's trees to the share; returns the spec that the guest gets. */
-  #share(container: Container, request: NewContainer): Spec {
-    const { id, spec } = container;
-    const rootfs = `${id}/rootfs`;
-    this.#trees.attach(rootfs, request.rootfs.number, {
-      directory: true,
-      readOnly: false,
-      what: "root file system",
-    });
-    container.shared.push(rootfs);
-    const volumes = new Map<number, string>();
-    let shmBytes: number | undefined;
-    for (const { index, tree, directory } of request.volumes) {
-      const mount = spec.mounts?.[index];
-      if (mount === undefined) throw new KataError("InvalidArgument", `mount ${index} is not in config.json`);
-      if (mountPlace(mount) === "shm") {
-        const { blocks, bsize } = ops.statfs(`/proc/self/fd/${tree.number}`);
-        shmBytes = blocks * bsize;
-        continue;
-      }
-      const name = volumeName(id, mount.destination);
-      this.#trees.attach(name, tree.number, {
-        directory,
-        readOnly: isReadOnly(mount),
-        what: `mount ${mount.destination}`,
-      });
-      container.shared.push(name);
-      volumes.set(index, `${GUEST_SHARED_DIR}/${name}`);
-    }
-    return guestSpec(spec, { rootfs: `${GUEST_SHARED_DIR}/${rootfs}`, volumes, shmBytes });
   }
 
   #forget(container: Container): void {
@@ -293,48 +283,31 @@ export class Sandbox {
     this.#containers.delete(container.id);
   }
 
-  async #watch(machine: Machine): Promise<Machine> {
-    try {
-      this.#save((record) =>
-        machine.processes.reduce<SandboxRecord>(
-          (all, { name, identity }) => withResource(all, { kind: "process", name, identity }),
-          record,
-        ),
-      );
-    } catch (error) {
-      await machine.stop();
-      throw KataError.from(error, "cannot write state");
-    }
-    machine.ended.then((why) => {
-      this.#onVmEnd(why);
-      // Of VMM and share server one may have outlived the other.
-      return this.stop();
-    });
-    return machine;
-  }
-
-  #onVmEnd(why: string): void {
-    this.#agent?.close();
-    this.#agent = undefined;
+  #onVmEnd(): void {
     for (const container of this.#containers.values()) {
       for (const process of container.processes.values()) process.end(STATUS_VM_DIED);
     }
-    this.#vmEnded(why);
   }
 
   async #onContainerEnd(container: Container): Promise<void> {
     if (container.status !== "stopped") container.become("stopped");
     if (this.#containers.has(container.id)) this.#noteEnd(container);
-    const running = this.containers().some((each) => each.status !== "stopped");
-    if (running || this.#stopping !== undefined) return;
-    // Its other processes die with its pid namespace; their output is on its way.
-    const others = Promise.all([...container.processes.values()].map((each) => each.ended));
+    if (container.id !== this.id || this.#vm.stopping) return;
+    await this.#endOthers(container);
+    await this.stop();
+  }
+
+  /** The sandbox ends: its other containers are killed and what they have written arrives, within `stop_timeout`. */
+  async #endOthers(first: Container): Promise<void> {
+    const others = this.containers().filter((each) => each !== first && each.status !== "stopped");
+    for (const { id } of others) this.signal(id, id, SIG.SIGKILL, false).catch(() => {});
+    // The other processes of a container die with its pid namespace.
+    const processes = [first, ...others].flatMap((each) => [...each.processes.values()]);
     await deadline<unknown>(
-      others,
+      Promise.all(processes.map((each) => each.ended)),
       this.#deps.config.runtime.stop_timeout * 1000,
       () => new Error("late"),
     ).catch(() => {});
-    await this.stop();
   }
 
   /** A record that cannot be written must not keep the VM: whoever reads it finds the daemon gone, and that says "stopped". */

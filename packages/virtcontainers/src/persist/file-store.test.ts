@@ -84,3 +84,31 @@ test("a state directory that cannot be written is named, and nothing is left of 
   setOps(nodeFiles());
   expect(store().list()).toEqual([]);
 });
+
+test("a container that has joined a sandbox finds the sandbox's record", () => {
+  store().create(record("s"));
+  store().join("c", "s");
+  expect(store().load("c").id).toBe("s");
+  store().update("c", (old) => ({ ...old, socket: "/t" }));
+  expect(store().load("s").socket).toBe("/t");
+  expect(store().list()).toEqual(["c", "s"]);
+});
+
+test("one id names one container, be it a sandbox or one that has joined", () => {
+  store().create(record("s"));
+  store().join("c", "s");
+  expect(() => store().join("c", "s")).toThrow('container with id "c" already exists');
+  expect(() => store().join("s", "s")).toThrow('container with id "s" already exists');
+  expect(() => store().create(record("c"))).toThrow('container with id "c" already exists');
+});
+
+test("a container that leaves gives up its id alone; a sandbox takes all of its containers' along", () => {
+  store().create(record("s"));
+  store().join("c", "s");
+  store().join("d", "s");
+  store().remove("c");
+  expect(store().list()).toEqual(["d", "s"]);
+  expect(store().load("d").id).toBe("s");
+  store().remove("s");
+  expect(fs.readdirSync(`${dir}/root`)).toEqual([]);
+});

@@ -1,4 +1,5 @@
 import {
+  type Dirent,
   Fd,
   isSysError,
   KataError,
@@ -18,7 +19,9 @@ const MAX_RECORD_BYTES = 4 << 20;
 
 /**
  * The store on the file system: `<root>/<id>/persist.json` (directory 0700, file 0600), replaced by rename after
- * fsync, changed under flock on the directory. `<index>/<hash>` is a symbolic link to the directory.
+ * fsync, changed under flock on the directory. A container that has joined a sandbox is a symbolic link beside it,
+ * `<root>/<container>` -> `<sandbox>`: taken in one step, and every look-up by its id finds the sandbox's record.
+ * `<index>/<hash>` is a symbolic link to the directory.
  * @param index where the links go; for tests.
  */
 export function createFileStore(root: string, index: string = INDEX_DIR): Store {
@@ -38,7 +41,7 @@ export function createFileStore(root: string, index: string = INDEX_DIR): Store 
     create(record) {
       makeDirs(root, 0o711);
       makeDirs(index, 0o711);
-      claim(stateDir(root, record.id), record.id);
+      claim(() => ops.mkdir(stateDir(root, record.id), 0o700), record.id);
       try {
         symlinkOver(stateDir(root, record.id), link(record.id));
         save(record);
@@ -53,6 +56,9 @@ export function createFileStore(root: string, index: string = INDEX_DIR): Store 
         );
       }
     },
+    join(containerId, sandboxId) {
+      claim(() => ops.symlink(sandboxId, stateDir(root, containerId)), containerId);
+    },
     load,
     update(id, change) {
       using lock = lockDir(stateDir(root, id), id);
@@ -62,23 +68,30 @@ export function createFileStore(root: string, index: string = INDEX_DIR): Store 
       return record;
     },
     remove(id) {
+      if (linkTarget(stateDir(root, id)) !== undefined) {
+        unlessMissing(() => ops.unlink(stateDir(root, id)));
+        return;
+      }
+      for (const { name, type } of entriesOf(root)) {
+        const path = stateDir(root, name);
+        if (type === "symlink" && linkTarget(path) === id) unlessMissing(() => ops.unlink(path));
+      }
       removeTree(stateDir(root, id));
       unlessMissing(() => ops.unlink(link(id)));
     },
     list() {
-      const entries = unlessMissing(() => ops.readdir(root)) ?? [];
-      return entries
-        .filter((entry) => entry.type === "dir")
+      return entriesOf(root)
+        .filter(({ type }) => type === "dir" || type === "symlink")
         .map((entry) => entry.name)
         .sort();
     },
   };
 }
 
-/** mkdir is atomic: of two creates of one id, exactly one passes here. */
-function claim(dir: string, id: string): void {
+/** mkdir and symlink are atomic: of two creates of one id, exactly one passes here. */
+function claim(take: () => void, id: string): void {
   try {
-    ops.mkdir(dir, 0o700);
+    take();
   } catch (cause) {
     if (isSysError(cause, "EEXIST")) {
       throw new KataError("AlreadyExists", `container with id "${id}" already exists`, { cause });
@@ -86,6 +99,20 @@ function claim(dir: string, id: string): void {
     throw new KataError("Internal", `cannot create state directory: ${KataError.from(cause).message}`, {
       cause,
     });
+  }
+}
+
+function entriesOf(root: string): readonly Dirent[] {
+  return unlessMissing(() => ops.readdir(root)) ?? [];
+}
+
+/** undefined: no symbolic link. */
+function linkTarget(path: string): string | undefined {
+  try {
+    return ops.readlink(path);
+  } catch (error) {
+    if (isSysError(error, "EINVAL", "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
   }
 }
 

@@ -22,7 +22,7 @@ export function nodeFiles(more: Partial<Ops> = {}): Ops {
     readdir: (path) =>
       fs.readdirSync(path, { withFileTypes: true }).map((entry) => ({
         name: entry.name,
-        type: entry.isDirectory() ? "dir" : "file",
+        type: entry.isDirectory() ? "dir" : entry.isSymbolicLink() ? "symlink" : "file",
       })),
     stat: (path) => {
       const { dev, ino, mode, nlink, uid, gid, rdev, size, mtimeMs, blocks } = fs.statSync(path);

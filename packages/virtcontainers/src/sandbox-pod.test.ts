@@ -1,0 +1,120 @@
+import type { Spec } from "@kata-containers/oci";
+import { Fd, setOps } from "@kata-containers/sys";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { installOps, noStdio, settle, type World, world } from "./testing/sandbox-world.ts";
+
+beforeEach(installOps);
+afterEach(() => setOps(undefined));
+
+const spec: Spec = { ociVersion: "1.0.2", process: { cwd: "/", args: ["sh"] }, root: { path: "rootfs" } };
+
+/** The sandbox's own container is `c`. */
+async function make({ sandbox, store }: World, id: string, more: Partial<Spec> = {}): Promise<void> {
+  if (id !== "c") store.join(id, "c");
+  await sandbox.createContainer({
+    id,
+    bundle: "/b",
+    spec: { ...spec, ...more },
+    rootfs: new Fd(10),
+    volumes: [],
+    stdio: noStdio,
+    standIn: async () => 99,
+  });
+}
+
+async function pod(...ids: string[]): Promise<World> {
+  const all = world();
+  for (const id of ["c", ...ids]) {
+    await make(all, id);
+    await all.sandbox.startContainer(id);
+  }
+  return all;
+}
+
+const statuses = ({ store }: World) =>
+  Object.fromEntries(store.load("c").containers.map(({ id, status }) => [id, status]));
+
+test("a second container joins the VM: the sandbox is not made again", async () => {
+  const all = await pod("d");
+  expect(all.agent.asked.filter((method) => method === "CreateSandbox")).toHaveLength(1);
+  expect(all.agent.asked.filter((method) => method === "CreateContainer")).toHaveLength(2);
+  expect(statuses(all)).toEqual({ c: "running", d: "running" });
+});
+
+test("a container that ends leaves the VM and the others alone", async () => {
+  const all = await pod("d");
+  all.agent.exit("d", 3);
+  expect(await all.sandbox.wait("d", "")).toMatchObject({ status: 3 });
+  await settle();
+  expect(statuses(all)).toEqual({ c: "running", d: "stopped" });
+  expect(all.machine.stops).toBe(0);
+});
+
+test("when the sandbox's own container ends, the others are killed, told, and the VM stops", async () => {
+  const all = await pod("d", "e");
+  all.agent.exit("c", 0);
+  await all.sandbox.wait("c", "");
+  await settle();
+  expect(all.agent.asked.filter((method) => method === "SignalProcess")).toHaveLength(2);
+  all.agent.exit("d", 137);
+  all.agent.exit("e", 137);
+  expect(await all.sandbox.wait("d", "")).toMatchObject({ status: 137 });
+  await all.sandbox.vmEnded;
+  expect(statuses(all)).toEqual({ c: "stopped", d: "stopped", e: "stopped" });
+  expect(all.machine.stops).toBe(1);
+});
+
+test("a container that is removed gives up its id, and nothing else", async () => {
+  const all = await pod("d", "e");
+  await all.sandbox.removeContainer("d", true);
+  expect(all.agent.asked.at(-1)).toBe("RemoveContainer");
+  expect(statuses(all)).toEqual({ c: "running", e: "running" });
+  expect(all.store.list()).toEqual(["c", "e"]);
+});
+
+test("the sandbox is deleted last, unless it is forced", async () => {
+  const all = await pod("d");
+  all.agent.exit("d", 0);
+  all.agent.exit("c", 0);
+  await all.sandbox.vmEnded;
+  await expect(all.sandbox.removeContainer("c", false)).rejects.toThrow(
+    'cannot delete sandbox "c" while it has containers (d)',
+  );
+  await all.sandbox.removeContainer("c", true);
+  expect(all.sandbox.containers()).toEqual([]);
+});
+
+test("a container is removed after the VM has gone", async () => {
+  const all = await pod("d");
+  all.machine.die("QEMU ended");
+  await all.sandbox.vmEnded;
+  await settle();
+  await all.sandbox.removeContainer("d", false);
+  await all.sandbox.removeContainer("c", false);
+  expect(all.sandbox.containers()).toEqual([]);
+});
+
+test("nobody joins a sandbox that has stopped, or has no container of its own", async () => {
+  const all = await pod();
+  all.agent.exit("c", 0);
+  await all.sandbox.vmEnded;
+  await expect(make(all, "d")).rejects.toThrow('container "d" cannot join sandbox "c", which is stopped');
+  await expect(make(world(), "d")).rejects.toThrow('container "d" cannot join sandbox "c"');
+});
+
+test("one that the agent refuses leaves the others alone", async () => {
+  const all = await pod();
+  all.agent.refuse = "CreateContainer";
+  await expect(make(all, "d")).rejects.toThrow("agent: CreateContainer failed");
+  expect(statuses(all)).toEqual({ c: "running" });
+  expect(all.store.list()).toEqual(["c"]);
+  expect([...all.attached.keys()]).toEqual(["c/rootfs"]);
+});
+
+test("only a container that joins may share the pid namespace", async () => {
+  const linux = { namespaces: [{ type: "pid" as const, path: "/proc/9/ns/pid" }] };
+  await expect(make(world(), "c", { linux })).rejects.toThrow("only a container of a pod can join");
+  const all = await pod();
+  await make(all, "d", { linux });
+  expect(all.agent.requests.get("CreateContainer")).toMatchObject({ sandboxPidns: true });
+});
