@@ -10,6 +10,8 @@ export interface BundleOptions {
   readonly user?: { readonly uid: number; readonly gid: number };
   readonly mounts?: readonly object[];
   readonly cgroupsPath?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly hooks?: object;
   /** Changes what is written, last. */
   readonly edit?: (config: ReturnType<typeof dockerLikeConfig>) => void;
 }
@@ -77,6 +79,8 @@ function dockerLikeConfig(options: BundleOptions) {
     },
     root: { path: "rootfs" },
     hostname: "kata",
+    annotations: options.annotations,
+    hooks: options.hooks,
     mounts: [
       { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
       {
@@ -129,7 +133,16 @@ function dockerLikeConfig(options: BundleOptions) {
         pids: { limit: 0 },
         blockIO: { weight: 0 },
       },
-      namespaces: [{ type: "mount" }, { type: "network" }, { type: "uts" }, { type: "pid" }, { type: "ipc" }],
+      namespaces: [
+        { type: "mount" },
+        { type: "network" },
+        { type: "uts" },
+        { type: "pid" },
+        { type: "ipc" },
+      ] as {
+        type: string;
+        path?: string;
+      }[],
       maskedPaths: [
         "/proc/asound",
         "/proc/acpi",

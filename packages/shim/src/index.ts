@@ -1,5 +1,5 @@
 export { type BindMount, type Bundle, readBundle } from "./client/bundle.ts";
-export { claimRecord, type RecordClaim } from "./client/claim-record.ts";
+export { claimRecord, containerBeingMade, type RecordClaim } from "./client/claim-record.ts";
 export { connectDaemon, type DaemonClient } from "./client/daemon-client.ts";
 export {
   createTimeoutMs,

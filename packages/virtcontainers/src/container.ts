@@ -1,4 +1,5 @@
 import type { Spec } from "@kata-containers/oci";
+import { KataError } from "@kata-containers/sys";
 import type { ContainerRecord, ContainerStatus } from "./persist/record.ts";
 import type { GuestProcess } from "./process.ts";
 import { nextStatus } from "./states.ts";
@@ -15,6 +16,9 @@ export class Container {
   shimPid = 0;
   /** Settles when it has been made, or could not be. */
   made: Promise<void> | undefined;
+  /** Rejects when it is removed before it has been made. */
+  readonly abandoned: Promise<never>;
+  #abandon: () => void = () => {};
   readonly #createdMs: number;
   #status: ContainerStatus = "creating";
 
@@ -23,6 +27,16 @@ export class Container {
     this.bundle = bundle;
     this.spec = spec;
     this.#createdMs = createdMs;
+    this.abandoned = new Promise((_, reject) => {
+      this.#abandon = () =>
+        reject(new KataError("Canceled", `container "${id}" was removed while it was made`));
+    });
+    this.abandoned.catch(() => {});
+  }
+
+  /** Nobody wants it any more: whoever makes it stops waiting. Without effect on one that has been made. */
+  abandon(): void {
+    this.#abandon();
   }
 
   get status(): ContainerStatus {

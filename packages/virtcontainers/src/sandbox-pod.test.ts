@@ -107,8 +107,28 @@ test("one that the agent refuses leaves the others alone", async () => {
   all.agent.refuse = "CreateContainer";
   await expect(make(all, "d")).rejects.toThrow("agent: CreateContainer failed");
   expect(statuses(all)).toEqual({ c: "running" });
-  expect(all.store.list()).toEqual(["c"]);
   expect([...all.attached.keys()]).toEqual(["c/rootfs"]);
+});
+
+test("one that is removed while it is made is not made, and gives up its id", async () => {
+  const all = await pod();
+  all.store.join("d", "c");
+  const making = all.sandbox.createContainer({
+    id: "d",
+    bundle: "/b",
+    spec,
+    rootfs: new Fd(10),
+    volumes: [],
+    stdio: noStdio,
+    standIn: () => new Promise(() => {}),
+  });
+  const failed = expect(making).rejects.toThrow('"d" was removed while it was made');
+  await settle();
+  await all.sandbox.removeContainer("d", true);
+  await failed;
+  expect(all.agent.asked.at(-1)).toBe("RemoveContainer");
+  expect(statuses(all)).toEqual({ c: "running" });
+  expect(all.store.list()).toEqual(["c"]);
 });
 
 test("only a container that joins may share the pid namespace", async () => {

@@ -9,6 +9,7 @@ import { bootMachine, type Machine, type MachineDeps } from "./machine.ts";
 import { sandboxHash } from "./paths.ts";
 import {
   type ContainerStatus,
+  checkDeletedLast,
   type SandboxRecord,
   withContainer,
   withoutContainer,
@@ -138,7 +139,7 @@ export class Sandbox {
     container.become("created");
     process.attach();
     process.ended.then(() => this.#onContainerEnd(container));
-    container.shimPid = await request.standIn(process);
+    container.shimPid = await Promise.race([request.standIn(process), container.abandoned]);
     this.saveContainer(container);
   }
 
@@ -152,7 +153,8 @@ export class Sandbox {
         .catch(() => {});
     }
     this.#forget(container);
-    if (id !== this.id) this.#giveUpId(id);
+    // The id is given up by whoever took it.
+    if (id !== this.id) this.#save((record) => withoutContainer(record, id));
   }
 
   async startContainer(id: string): Promise<void> {
@@ -238,32 +240,30 @@ export class Sandbox {
   async #removeSandbox(container: Container, force: boolean): Promise<void> {
     const { id } = container;
     if (!force) checkAllowed("delete", id, container.status);
-    const others = this.containers().filter((each) => each !== container);
-    if (others.length > 0 && !force) {
-      const names = others.map((each) => each.id).join(", ");
-      throw new KataError(
-        "FailedPrecondition",
-        `cannot delete sandbox "${id}" while it has containers (${names}): delete them first, or use --force`,
-      );
-    }
+    if (!force) checkDeletedLast(this.#deps.store.load(id));
     await this.stop();
-    for (const each of [...others, container]) this.#forget(each);
+    for (const each of this.containers().toReversed()) this.#forget(each);
     this.#save((record) => ({ ...record, containers: [] }));
   }
 
   async #removeJoined(container: Container, force: boolean): Promise<void> {
     const { id } = container;
-    // One that is being made is removed once it is: by whoever makes it, when that fails.
+    container.abandon();
     await container.made?.catch(() => {});
-    if (!this.#containers.has(id)) return;
+    if (!this.#containers.has(id)) return this.giveUpId(id);
     if (!force) checkAllowed("delete", id, container.status);
     await this.#vm.agent?.request(AgentService.RemoveContainer, { containerId: id, timeout: 0 });
     this.#forget(container);
-    this.#giveUpId(id);
+    this.giveUpId(id);
   }
 
-  /** The id of a container that had joined is free again. */
-  #giveUpId(id: string): void {
+  /** Nobody wants the container any more while it is being made: the making fails. */
+  abandonContainer(id: string): void {
+    this.#containers.get(id)?.abandon();
+  }
+
+  /** The id of a container that had joined, or was about to, is free again. */
+  giveUpId(id: string): void {
     this.#save((record) => withoutContainer(record, id));
     this.#deps.store.remove(id);
   }

@@ -1,26 +1,24 @@
-import { checkFiles, type KataConfig, loadConfig } from "@kata-containers/config";
-import { validateContainerId } from "@kata-containers/oci";
+import type { KataConfig } from "@kata-containers/config";
+import { podRole, validateContainerId } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
 import {
   type Bundle,
-  claimRecord,
-  connectDaemon,
   createTimeoutMs,
   type DaemonClient,
   ENDING,
-  listenForDaemon,
-  openNetworkNamespace,
   openTrees,
   readBundle,
   type SignalInbox,
-  spawnDaemon,
   type Trees,
 } from "@kata-containers/shim";
-import { type Fd, KataError, signalName, Undo } from "@kata-containers/sys";
+import { KataError, signalName, Undo } from "@kata-containers/sys";
 import type { Globals } from "../globals.ts";
 import { absolutePath } from "../paths.ts";
+import { joinSandbox } from "./join-sandbox.ts";
+import type { OpenSandbox } from "./open-sandbox.ts";
 import { writePidFile } from "./pid-file.ts";
 import { type ShimProcess, spawnContainerShim } from "./shim-process.ts";
+import { startSandbox } from "./start-sandbox.ts";
 import { openStdio, type ProcessStdio } from "./stdio.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
@@ -48,7 +46,7 @@ export interface CreatedContainer {
 }
 
 /**
- * Makes a container and, since it is its sandbox's first, the sandbox: validates everything, writes the record, starts
+ * Makes a container and, unless it joins that of its pod, a sandbox: validates everything, writes the record, starts
  * the daemon and kata-shim, and has the daemon create it. The pid file comes last. A failure, and a signal that ends
  * a command, undoes everything.
  * @throws KataError
@@ -57,22 +55,17 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const stopwatch = new Stopwatch();
   const id = validateContainerId(order.id);
   const bundle = readBundle(absolutePath(order.bundle));
-  const config = loadConfig(order.globals.config);
-  checkFiles(config);
   // A tree can be attached once: the guest's share gets one clone, kata-shim another.
   using trees = openTrees(bundle);
   using shimTrees = openTrees(bundle);
-  using networkNamespace = openNetworkNamespace(bundle.spec);
   await using undo = new Undo();
-  const socket = claimRecord({ id, root: order.globals.root, bundle, config, undo });
   using stdio = await openStdio({ ...order, process: bundle.process });
   stopwatch.lap("cli: validate");
 
   stopwatch.daemonStarts();
-  const daemonProcess = startDaemon({ order, config, socket, networkNamespace, undo });
-  const daemon = await connectDaemon(socket);
-  if (daemon === undefined) throw new KataError("Unavailable", `${socket}: nobody listens`);
-  undo.defer(() => daemon[Symbol.dispose]());
+  const sandbox = await openSandbox(id, order.globals, bundle, undo);
+  const { config, daemon, socket } = sandbox;
+  using networkNamespace = sandbox.networkNamespace;
   const shim = spawnContainerShim({ config, socket, id, stdio, networkNamespace, trees: shimTrees });
   undo.defer(() => shim.kill());
   stopwatch.lap("cli: spawn");
@@ -84,11 +77,11 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const { phases } = await Promise.race([
     created,
     // The daemon's own words, when it cannot even start, are better than a broken connection.
-    failureOf(daemonProcess.ready).then((failure) => Promise.reject(failure)),
+    failureOf(sandbox.ready).then((failure) => Promise.reject(failure)),
     endOfShim(shim),
     endingSignal(order.signals),
   ]).catch(async (error) => {
-    throw await betterReason(error, daemonProcess.ready);
+    throw await betterReason(error, sandbox.ready);
   });
   stopwatch.lap("cli: wait for the daemon");
   stopwatch.tell(phases);
@@ -97,20 +90,11 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   return { config, daemon, shim, terminal: stdio.terminal, stopwatch };
 }
 
-interface DaemonStart {
-  readonly order: CreateOrder;
-  readonly config: KataConfig;
-  readonly socket: string;
-  readonly networkNamespace: Fd;
-  readonly undo: Undo;
-}
-
-function startDaemon({ order, config, socket, networkNamespace, undo }: DaemonStart) {
-  using listener = listenForDaemon(socket);
-  const daemon = spawnDaemon({ ...order.globals, id: order.id, config, networkNamespace, listener });
-  daemon.ready.catch(() => {});
-  undo.defer(() => daemon.kill());
-  return daemon;
+/** A new sandbox, or that of the container's pod. */
+function openSandbox(id: string, globals: Globals, bundle: Bundle, undo: Undo): Promise<OpenSandbox> {
+  const role = podRole(bundle.spec.annotations);
+  if (role.kind !== "container") return startSandbox(id, globals, bundle, undo);
+  return joinSandbox({ id, sandboxId: role.sandboxId, globals, bundle, undo });
 }
 
 function createRequest(id: string, bundle: Bundle, trees: Trees, stdio: ProcessStdio, timeoutMs: number) {

@@ -1,11 +1,12 @@
 import { Daemon } from "@kata-containers/protocols";
 import { deadline, Fd, isSysError, KataError, ops } from "@kata-containers/sys";
 import {
+  checkDeletedLast,
   createFileStore,
   daemonAlive,
   type SandboxRecord,
-  type Store,
   undoFromRecord,
+  withoutContainer,
 } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { type FoundContainer, findContainer } from "./find-container.ts";
@@ -16,7 +17,7 @@ const DELETE_MS = 120_000;
 const LEAVE_MS = 5_000;
 
 /**
- * Removes a stopped container and, with the last one, its sandbox; with force one that runs, a half-made one, and
+ * Removes a stopped container and, with the sandbox's own, the sandbox, which therefore goes last; with force one that runs, a half-made one, and
  * what a daemon that died has left.
  * @throws KataError NotFound, FailedPrecondition while it runs
  */
@@ -24,11 +25,11 @@ export async function deleteContainer(globals: Globals, id: string, force: boole
   using found = await findOrRemove(globals, id, force);
   if (found === undefined) return;
   if (found.daemon === undefined || !(await askDaemon(found, id, force))) {
-    await deleteLeftovers(found.store, found.record, force);
+    await deleteLeftovers(found, force);
     return;
   }
-  await daemonLeaves(found.record);
-  found.store.remove(id);
+  // With its last container the daemon has removed the record; after that the id may be somebody else's.
+  if (found.record.id === id) await daemonLeaves(found.record);
 }
 
 /** With force, a record that nobody can read, or that is not there, is no obstacle. */
@@ -66,13 +67,21 @@ async function askDaemon(
   }
 }
 
-async function deleteLeftovers(store: Store, record: SandboxRecord, force: boolean): Promise<void> {
+/** By the record alone: the daemon is gone, or with force killed, for it does not answer. */
+async function deleteLeftovers({ store, record, container }: FoundContainer, force: boolean): Promise<void> {
   if (!force && daemonAlive(record)) {
     throw new KataError(
       "Unavailable",
-      `the daemon of container ${record.id} does not answer (delete --force kills it)`,
+      `the daemon of container ${container.id} does not answer (delete --force kills it)`,
     );
   }
+  if (container.id !== record.id) {
+    if (daemonAlive(record)) await undoFromRecord(record);
+    store.update(record.id, (current) => withoutContainer(current, container.id));
+    store.remove(container.id);
+    return;
+  }
+  if (!force) checkDeletedLast(record);
   try {
     await undoFromRecord(record);
   } finally {

@@ -43,7 +43,10 @@ export async function currentState(found: FoundContainer): Promise<ContainerReco
     const state = await daemon.call(Daemon.State, { id: container.id }, { timeoutMs: ANSWER_MS });
     return { ...container, status: statusOf(state.status), pid: state.status === "stopped" ? 0 : state.pid };
   } catch (error) {
-    if (error instanceof KataError && error.code === "Unavailable") return stopped;
+    if (!(error instanceof KataError)) throw error;
+    if (error.code === "Unavailable") return stopped;
+    // The command that makes it has written the record, and not called the daemon yet.
+    if (error.code === "NotFound" && container.status === "creating") return container;
     throw error;
   }
 }

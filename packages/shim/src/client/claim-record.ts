@@ -1,6 +1,7 @@
 import type { KataConfig } from "@kata-containers/config";
 import { ops, type Undo } from "@kata-containers/sys";
 import {
+  type ContainerRecord,
   createFileStore,
   newRecord,
   type SandboxRecord,
@@ -24,10 +25,18 @@ export interface RecordClaim {
  * @throws KataError AlreadyExists
  */
 export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): string {
-  const { spec, path } = bundle;
   const store = createFileStore(root);
-  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath: spec.linux?.cgroupsPath });
-  const record = withContainer(sandbox, {
+  const { cgroupsPath } = bundle.spec.linux ?? {};
+  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath });
+  const record = withContainer(sandbox, containerBeingMade(id, bundle));
+  store.create(record);
+  undo.defer(() => removeRecord(store, record));
+  return record.socket;
+}
+
+/** What a record says of a container before the daemon knows it. */
+export function containerBeingMade(id: string, { path, spec }: Bundle): ContainerRecord {
+  return {
     id,
     bundle: path,
     status: "creating",
@@ -37,10 +46,7 @@ export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): st
     exitedAtMs: 0,
     annotations: spec.annotations ?? {},
     ociVersion: spec.ociVersion,
-  });
-  store.create(record);
-  undo.defer(() => removeRecord(store, record));
-  return record.socket;
+  };
 }
 
 /** By what the record says now: the daemon writes into it what it makes. */

@@ -65,9 +65,9 @@ export class DaemonService {
     this.#onDeleted = onDeleted;
   }
 
-  async create(request: CreateRequest, { fds }: CallContext): Promise<CreateResponse> {
+  async create(request: CreateRequest, { fds, cancelled }: CallContext): Promise<CreateResponse> {
     const spec = parseSpec(request.configJson, `${request.bundle}/config.json`);
-    const container = await this.#created({
+    const container = await this.#created(cancelled, {
       id: request.id,
       bundle: request.bundle,
       spec,
@@ -83,12 +83,23 @@ export class DaemonService {
     return { pid: container.shimPid || ops.getpid(), phases: this.#phaseList() };
   }
 
-  /** A sandbox whose first container cannot be made has no reason to be. */
-  async #created(request: NewContainer): Promise<Container> {
+  /**
+   * A sandbox whose first container cannot be made has no reason to be. One more container is given up when whoever
+   * creates it goes away meanwhile: nobody else is left to undo it.
+   */
+  async #created(cancelled: Promise<void>, request: NewContainer): Promise<Container> {
+    const { id } = request;
+    const sandbox = this.#sandbox;
+    let callerGone = false;
+    cancelled.then(() => {
+      callerGone = true;
+      if (id !== sandbox.id) sandbox.abandonContainer(id);
+    });
     try {
-      return await this.#sandbox.createContainer(request);
+      return await sandbox.createContainer(request);
     } catch (error) {
-      if (this.#sandbox.containers().length === 0) await this.#sandbox.stop();
+      if (sandbox.containers().length === 0) await sandbox.stop();
+      else if (callerGone) sandbox.giveUpId(id);
       throw error;
     }
   }

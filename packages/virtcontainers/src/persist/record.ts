@@ -81,6 +81,19 @@ export function withoutContainer(record: SandboxRecord, id: string): SandboxReco
   return { ...record, containers: record.containers.filter((each) => each.id !== id) };
 }
 
+/**
+ * A sandbox is deleted after the containers that have joined it.
+ * @throws KataError FailedPrecondition naming those that are left
+ */
+export function checkDeletedLast({ id, containers }: Pick<SandboxRecord, "id" | "containers">): void {
+  const others = containers.filter((each) => each.id !== id).map((each) => each.id);
+  if (others.length === 0) return;
+  throw new KataError(
+    "FailedPrecondition",
+    `cannot delete sandbox "${id}" while it has containers (${others.join(", ")}): delete them first, or use --force`,
+  );
+}
+
 function corrupt(what: string, why: string, cause?: unknown): KataError {
   return new KataError("Internal", `cannot read state ${what}: ${why} (delete --force removes it)`, {
     cause,

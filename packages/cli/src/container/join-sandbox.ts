@@ -1,0 +1,160 @@
+import { type KataConfig, loadConfig } from "@kata-containers/config";
+import type { Namespace, Spec } from "@kata-containers/oci";
+import { Daemon } from "@kata-containers/protocols";
+import { type Bundle, connectDaemon, containerBeingMade, type DaemonClient } from "@kata-containers/shim";
+import { Fd, isSysError, KataError, O, ops, type Undo } from "@kata-containers/sys";
+import {
+  createFileStore,
+  daemonAlive,
+  INDEX_DIR,
+  type SandboxRecord,
+  type Store,
+  withContainer,
+  withoutContainer,
+} from "@kata-containers/virtcontainers";
+import type { Globals } from "../globals.ts";
+import type { OpenSandbox } from "./open-sandbox.ts";
+
+/** How long a daemon may take to answer what it knows without asking the guest, ms. */
+const ANSWER_MS = 10_000;
+/** How long it may take to undo a container, ms: it asks the guest, within its own time-outs. */
+const UNDO_MS = 120_000;
+
+export interface JoinOrder {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly globals: Globals;
+  readonly bundle: Bundle;
+  readonly undo: Undo;
+}
+
+/**
+ * Takes a container into the sandbox of its pod: its id is taken, and names the sandbox's record from now on.
+ * `order.undo` gets what removes it again.
+ * @throws KataError NotFound for a sandbox that is not there, FailedPrecondition for one that has stopped,
+ *   InvalidArgument when the specification asks for namespaces other than the sandbox's; nothing was changed then
+ */
+export async function joinSandbox(order: JoinOrder): Promise<OpenSandbox> {
+  const { id, sandboxId, globals, bundle, undo } = order;
+  const store = createFileStore(globals.root);
+  const record = findSandbox(store, sandboxId, globals.root);
+  const config: KataConfig = loadConfig(globals.config ?? record.configPath);
+  const daemon = await connectDaemon(record.socket);
+  if (daemon === undefined) throw hasStopped(sandboxId);
+  undo.use(daemon);
+  const sandbox = await daemon.call(Daemon.State, { id: sandboxId }, { timeoutMs: ANSWER_MS });
+  if (sandbox.status === "stopped") throw hasStopped(sandboxId);
+  const networkNamespace = undo.use(networkNamespaceOf(record));
+  checkNamespaces(bundle.spec, networkNamespace, `/proc/${sandbox.pid}/ns/pid`, sandboxId);
+
+  store.join(id, sandboxId);
+  undo.defer(() => leave(store, record, id));
+  store.update(sandboxId, (current) => withContainer(current, containerBeingMade(id, bundle)));
+  return { config, socket: record.socket, daemon, networkNamespace, ready: Promise.resolve() };
+}
+
+function findSandbox(store: Store, sandboxId: string, root: string): SandboxRecord {
+  let record: SandboxRecord;
+  try {
+    record = store.load(sandboxId);
+  } catch (cause) {
+    if (!(cause instanceof KataError) || cause.code !== "NotFound") throw cause;
+    const other = otherRootOf(sandboxId, root);
+    const hint = other === undefined ? "" : ` (there is one in ${other}: use its --root)`;
+    throw new KataError("NotFound", `sandbox "${sandboxId}" does not exist in ${root}${hint}`, { cause });
+  }
+  if (record.id === sandboxId) return record;
+  throw new KataError(
+    "InvalidArgument",
+    `"${sandboxId}" is no sandbox: it is a container of sandbox "${record.id}"`,
+  );
+}
+
+/** Another root that has a sandbox of that name, by the index of all sandboxes. */
+function otherRootOf(sandboxId: string, root: string): string | undefined {
+  try {
+    return ops
+      .readdir(INDEX_DIR)
+      .map(({ name }) => ops.readlink(`${INDEX_DIR}/${name}`))
+      .filter((path) => path.endsWith(`/${sandboxId}`))
+      .map((path) => path.slice(0, -sandboxId.length - 1))
+      .find((each) => each !== root);
+  } catch (error) {
+    if (isSysError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The daemon lives in the sandbox's network namespace. */
+function networkNamespaceOf(record: SandboxRecord): Fd {
+  const daemon = record.resources.find((each) => each.kind === "process" && each.name === "daemon");
+  if (daemon?.kind !== "process") throw hasStopped(record.id);
+  const fd = openNamespace(
+    `/proc/${daemon.identity.pid}/ns/net`,
+    "cannot open the sandbox's network namespace",
+  );
+  // Looked at once the descriptor is there: it was the daemon's, not that of a later process with its pid.
+  if (daemonAlive(record)) return fd;
+  fd.close();
+  throw hasStopped(record.id);
+}
+
+/** A container of a pod has the sandbox's network, and may have its pid namespace; no other. */
+function checkNamespaces(spec: Spec, network: Fd, sandboxPid: string, sandboxId: string): void {
+  const find = (type: Namespace["type"]) => spec.linux?.namespaces?.find((each) => each.type === type);
+  const named = find("network");
+  if (named !== undefined && !(named.path && isSame(named.path, `/proc/self/fd/${network.number}`))) {
+    const what = named.path ? `${named.path} is` : "a new one is";
+    throw new KataError(
+      "InvalidArgument",
+      `linux.namespaces: network: ${what} not that of sandbox "${sandboxId}", which the container joins`,
+    );
+  }
+  const pid = find("pid")?.path;
+  if (pid && !isSame(pid, sandboxPid)) {
+    throw new KataError(
+      "InvalidArgument",
+      `linux.namespaces: pid: ${pid} is not that of sandbox "${sandboxId}", the only one that can be shared`,
+    );
+  }
+}
+
+function isSame(path: string, other: string): boolean {
+  using one = openNamespace(path, "cannot open the namespace");
+  using two = openNamespace(other, "cannot open the sandbox's namespace");
+  const [a, b] = [ops.fstat(one.number), ops.fstat(two.number)];
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+function openNamespace(path: string, what: string): Fd {
+  try {
+    return new Fd(ops.open(path, O.RDONLY | O.CLOEXEC, 0));
+  } catch (error) {
+    throw KataError.from(error, what);
+  }
+}
+
+/** Removes the container again. What the daemon has not heard of, or cannot say any more, is only in the record. */
+async function leave(store: Store, { id: sandboxId, socket }: SandboxRecord, id: string): Promise<void> {
+  try {
+    using daemon: DaemonClient | undefined = await connectDaemon(socket);
+    if (daemon !== undefined) {
+      await daemon.call(Daemon.Delete, { id, force: true }, { timeoutMs: UNDO_MS });
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof KataError)) throw error;
+  }
+  try {
+    store.update(sandboxId, (record) => withoutContainer(record, id));
+  } finally {
+    store.remove(id);
+  }
+}
+
+function hasStopped(sandboxId: string): KataError {
+  return new KataError(
+    "FailedPrecondition",
+    `sandbox "${sandboxId}" has stopped: a container cannot join it`,
+  );
+}

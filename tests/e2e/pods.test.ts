@@ -1,0 +1,167 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { BundleOptions } from "../harness/bundle.ts";
+import { findTraces } from "../harness/leaks.ts";
+import { memberOptions, sandboxOptions } from "../harness/pod.ts";
+import { exitOf, useRuntime } from "../harness/runtime.ts";
+
+const runtime = useRuntime();
+
+const startSandbox = (options?: BundleOptions) => runtime.start(sandboxOptions(options));
+const startMember = async (sandbox: string, options?: Parameters<typeof memberOptions>[2]) =>
+  runtime.start(await memberOptions(runtime, sandbox, options));
+const statusOf = async (id: string) => (await runtime.state(id)).status;
+const daemons = () => findTraces(runtime.traces()).filter((line) => line.includes("containerd-shim-kata-v2"));
+
+describe("a container of a pod", () => {
+  it("joins the sandbox's virtual machine, and is a container of its own for every command", async () => {
+    const sandbox = await startSandbox();
+    const member = await runtime.create(
+      await memberOptions(runtime, sandbox, { args: ["sh", "-c", "echo up > /tmp/up; exec sleep 1000"] }),
+    );
+    expect(daemons()).toHaveLength(1);
+    expect(await statusOf(member)).toBe("created");
+    await runtime.ok(["start", member]);
+    const [one, two] = [await runtime.state(sandbox), await runtime.state(member)];
+    expect([one.status, two.status]).toEqual(["running", "running"]);
+    expect(two.id).toBe(member);
+    expect(two.pid).not.toBe(one.pid);
+    expect(readFileSync(`/proc/${two.pid}/cmdline`, "utf8")).toContain(`--id\0${member}\0`);
+    expect((await runtime.ok(["list", "--quiet"])).split("\n").filter(Boolean).sort()).toEqual(
+      [sandbox, member].sort(),
+    );
+    expect(await runtime.ok(["exec", member, "cat", "/tmp/up"])).toBe("up\n");
+    const bootId = ["cat", "/proc/sys/kernel/random/boot_id"];
+    expect(await runtime.ok(["exec", member, ...bootId])).toBe(
+      await runtime.ok(["exec", sandbox, ...bootId]),
+    );
+
+    await runtime.ok(["kill", member, "KILL"]);
+    await expect.poll(() => statusOf(member)).toBe("stopped");
+    expect(await statusOf(sandbox)).toBe("running");
+    await runtime.ok(["delete", member]);
+    expect((await runtime.kata(["state", member])).stderr).toContain(`container "${member}" does not exist`);
+    await runtime.ok(["kill", sandbox, "KILL"]);
+    await expect.poll(() => statusOf(sandbox)).toBe("stopped");
+    await runtime.ok(["delete", sandbox]);
+  });
+
+  it("runs in the foreground, with its output and its exit status", async () => {
+    const sandbox = await startSandbox();
+    const options = await memberOptions(runtime, sandbox, {
+      args: ["sh", "-c", "echo from $0; exit 7", "pod"],
+    });
+    const id = runtime.newId();
+    const ended = await runtime.kata(["run", "--bundle", runtime.bundle(options), id]);
+    expect(ended).toEqual({ status: 7, stdout: "from pod\n", stderr: "" });
+    expect(await statusOf(sandbox)).toBe("running");
+  });
+
+  it("shares ipc and uts namespaces with the pod, and the pid namespace only when asked", async () => {
+    const sandbox = await startSandbox();
+    const member = await startMember(sandbox);
+    const namespace = async (id: string, name: string) =>
+      (await runtime.ok(["exec", id, "readlink", `/proc/self/ns/${name}`])).trim();
+    for (const name of ["ipc", "uts", "net"])
+      expect(await namespace(member, name), name).toBe(await namespace(sandbox, name));
+    for (const name of ["pid", "mnt"])
+      expect(await namespace(member, name), name).not.toBe(await namespace(sandbox, name));
+  });
+
+  it("is killed with the pod: when the sandbox's container ends, everything does", async () => {
+    const sandbox = await startSandbox();
+    const member = await startMember(sandbox);
+    await runtime.ok(["kill", sandbox, "KILL"]);
+    await expect.poll(() => statusOf(sandbox)).toBe("stopped");
+    await expect.poll(() => statusOf(member)).toBe("stopped");
+    const late = await memberOptions({ state: async () => ({ pid: process.pid }) } as never, sandbox);
+    const refused = await runtime.kata(["create", "--bundle", runtime.bundle(late), runtime.newId()]);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain(`sandbox "${sandbox}" has stopped`);
+
+    const early = await runtime.kata(["delete", sandbox]);
+    expect(early.status).toBe(1);
+    expect(early.stderr).toContain(`cannot delete sandbox "${sandbox}" while it has containers (${member})`);
+    await runtime.ok(["delete", member]);
+    await runtime.ok(["delete", sandbox]);
+    expect(findTraces(runtime.traces())).toEqual([]);
+  });
+
+  it("goes with delete --force of its sandbox", async () => {
+    const sandbox = await startSandbox();
+    const member = await startMember(sandbox);
+    await runtime.ok(["delete", "--force", sandbox]);
+    expect((await runtime.kata(["state", member])).stderr).toContain("does not exist");
+    expect(findTraces(runtime.traces())).toEqual([]);
+  });
+
+  it("is made together with many others", async () => {
+    const sandbox = await startSandbox();
+    const options = await memberOptions(runtime, sandbox);
+    const members = await Promise.all(Array.from({ length: 5 }, () => runtime.start(options)));
+    expect(daemons()).toHaveLength(1);
+    for (const member of members) expect(await statusOf(member)).toBe("running");
+    await Promise.all(members.map((member) => runtime.ok(["delete", "--force", member])));
+    expect((await runtime.ok(["list", "--quiet"])).trim()).toBe(sandbox);
+    expect(await statusOf(sandbox)).toBe("running");
+  });
+});
+
+describe("a container that cannot join", () => {
+  /** A failed create, and that it has left the sandbox as it was. */
+  async function refusal(sandbox: string, options: BundleOptions, id = runtime.newId()): Promise<string> {
+    const child = runtime.spawn(["create", "--bundle", runtime.bundle(options), id], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const ended = await exitOf(child);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr.trim().split("\n")).toHaveLength(1);
+    expect((await runtime.ok(["list", "--quiet"])).trim()).toBe(sandbox);
+    expect(await statusOf(sandbox)).toBe("running");
+    return ended.stderr;
+  }
+
+  it("is told why, and leaves nothing", async () => {
+    const sandbox = await startSandbox();
+    const options = await memberOptions(runtime, sandbox);
+    expect(await refusal(sandbox, options, sandbox)).toContain(
+      `container with id "${sandbox}" already exists`,
+    );
+
+    const annotations = { ...options.annotations, "io.kubernetes.cri.sandbox-id": "no-such" };
+    expect(await refusal(sandbox, { ...options, annotations })).toContain(
+      `sandbox "no-such" does not exist in ${runtime.root}`,
+    );
+    const { "io.kubernetes.cri.sandbox-id": _, ...noId } = options.annotations ?? {};
+    expect(await refusal(sandbox, { ...options, annotations: noId })).toContain("sandbox-id: is missing");
+
+    const own = await memberOptions(runtime, sandbox, {
+      edit: ({ linux }) => {
+        linux.namespaces[1] = { type: "network", path: "/proc/self/ns/net" };
+      },
+    });
+    expect(await refusal(sandbox, own)).toContain("/proc/self/ns/net is not that of sandbox");
+    const fresh = await memberOptions(runtime, sandbox, {
+      edit: ({ linux }) => {
+        linux.namespaces[1] = { type: "network" };
+      },
+    });
+    expect(await refusal(sandbox, fresh)).toContain("a new one is not that of sandbox");
+    const missing = await memberOptions(runtime, sandbox, { args: ["no-such-command"] });
+    expect(await refusal(sandbox, missing)).toContain("executable file not found");
+  });
+
+  it("is refused an id that another container of the pod has", async () => {
+    const sandbox = await startSandbox();
+    const member = await startMember(sandbox);
+    const options = await memberOptions(runtime, sandbox);
+    const again = await runtime.kata(["create", "--bundle", runtime.bundle(options), member]);
+    expect(again.stderr).toContain(`container with id "${member}" already exists`);
+    expect(await statusOf(member)).toBe("running");
+    const alone = await runtime.kata(["create", "--bundle", runtime.bundle(), member]);
+    expect(alone.stderr).toContain(`container with id "${member}" already exists`);
+    const nested = await memberOptions(runtime, member);
+    const deep = await runtime.kata(["create", "--bundle", runtime.bundle(nested), runtime.newId()]);
+    expect(deep.stderr).toContain(`"${member}" is no sandbox: it is a container of sandbox "${sandbox}"`);
+  });
+});
