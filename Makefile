@@ -9,7 +9,7 @@ DESTDIR ?=
 TARGET := x86_64-unknown-linux-gnu
 LAUNCH := target/$(TARGET)/release/kata-launch
 
-.PHONY: help run setup build build-native build-js build-guest check format generate test test-full bench guest-kernel install clean
+.PHONY: help run setup build build-native build-js build-guest build-node check format generate test test-full bench guest-kernel install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -20,7 +20,7 @@ run: build ## set up what is missing, build, run a container in its own VM
 setup: ## install what building and testing need (Debian packages, npm packages)
 	@scripts/setup
 
-build: setup build-native build-js build-guest build/configuration.toml ## programs in build/bin, guest in build/guest
+build: setup build-native build-js build-guest build-node build/configuration.toml ## programs in build/bin, guest in build/guest, library in build/node
 
 build-native: setup
 	@cargo build --quiet --release --locked -p kata-engine -p kata-launch
@@ -32,6 +32,12 @@ build-js: build-native
 
 build-guest: build-js
 	@guest/build
+
+# A shared library for Node.js, and so with the host's C library.
+build-node: build-js
+	@RUSTFLAGS="-C target-feature=-crt-static" cargo build --quiet --release --locked -p kata-node
+	@node scripts/bundle-node.mjs
+	@node scripts/bundle-node.mjs --test
 
 build/configuration.toml: build-js
 	@node scripts/write-configuration.mjs $@

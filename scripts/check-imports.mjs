@@ -1,6 +1,6 @@
 // Checks the borders between packages (design: "a folder's index.ts is its public face"):
 //  - a package imports another by its name only, never a path behind it, and names it in its package.json;
-//  - product code imports nothing of Node;
+//  - product code imports nothing of Node (packages/sys/src/node-addon.ts loads the ops there, and needs no import for it);
 //  - relative imports stay inside the package;
 //  - the packages' imports have no cycle.
 import { readdirSync, readFileSync } from "node:fs";

@@ -78,6 +78,13 @@ const results = [
   suite("unit tests (Rust)", "cargo", rustTests, sum(/(\d+) passed; (\d+) failed/g), 10),
   suite("ops on the engine", "build/test/engine-tests", [], sum(/^(\d+) passed, (\d+) failed/gm), 5),
   suite(
+    "ops on Node.js",
+    "node",
+    ["--enable-source-maps", "build/test/engine-tests.node.mjs"],
+    sum(/^(\d+) passed, (\d+) failed/gm),
+    5,
+  ),
+  suite(
     "ttRPC on the engine",
     "/bin/sh",
     ["-c", "exec build/test/ttrpc-engine test 2>&1"],

@@ -19,7 +19,7 @@ ops! {
     sync args() -> Vec<String>;
     /// "NAME=value"
     sync env() -> Vec<String>;
-    sync exit(code: i32) -> ();
+    own exit(code: i32) -> ();
     /// CLOCK_MONOTONIC
     sync monotonic_ms() -> f64;
     /// Clock of the day, ms since the epoch.

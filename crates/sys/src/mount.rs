@@ -21,7 +21,7 @@ ops! {
     sync fsconfig_fd(fd: i32, key: String, value: i32) -> ();
     sync fsconfig_create(fd: i32) -> ();
     sync fsmount(fd: i32, flags: u32, attr: u32) -> i32;
-    sync pivot_root(new_root: String, put_old: String) -> ();
+    own pivot_root(new_root: String, put_old: String) -> ();
 }
 
 fn mount(source: String, target: String, fstype: String, flags: u32, data: String) -> Res<()> {

@@ -28,16 +28,16 @@ ops! {
     /// Waits until the process has ended (poll on the pidfd), for processes that are not our children.
     later pidfd_ended(pidfd: i32) -> ();
     /// waitpid(-1, WNOHANG): for PID 1 and subreapers. undefined = nothing to reap.
-    sync reap_any() -> Option<ExitStatus>;
+    own reap_any() -> Option<ExitStatus>;
     sync pidfd_open(pid: i32) -> i32;
     sync pidfd_send_signal(pidfd: i32, signal: i32) -> ();
     sync kill(pid: i32, signal: i32) -> ();
-    sync setns(fd: i32, flags: u32) -> ();
-    sync unshare(flags: u32) -> ();
-    sync setsid() -> i32;
-    sync umask(mask: u32) -> u32;
-    sync chdir(path: String) -> ();
-    sync chroot(path: String) -> ();
+    own setns(fd: i32, flags: u32) -> ();
+    own unshare(flags: u32) -> ();
+    own setsid() -> i32;
+    own umask(mask: u32) -> u32;
+    own chdir(path: String) -> ();
+    own chroot(path: String) -> ();
     sync prctl(option: i32, arg2: i64, arg3: i64) -> i32;
     /// Returns the old limit; sets the new one when there is one.
     sync prlimit(pid: i32, resource: u32, limit: Option<Rlimit>) -> Rlimit;
@@ -53,7 +53,7 @@ ops! {
     /// RNDADDENTROPY, then RNDRESEEDCRNG.
     sync add_entropy(bytes: Bytes) -> ();
     /// Blocks these signals in the process and returns a signalfd; read with signalRead. spawn() unblocks all in children.
-    sync signal_open(signals: Vec<i32>) -> i32;
+    own signal_open(signals: Vec<i32>) -> i32;
     later signal_read(fd: i32) -> i32;
 }
 

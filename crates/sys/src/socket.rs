@@ -18,8 +18,8 @@ wire! {
 }
 
 ops! {
-    /// Does not remove what is at the path: EADDRINUSE.
-    sync unix_listen(path: String, backlog: i32) -> i32;
+    /// Does not remove what is at the path: EADDRINUSE. mode: the socket file's from its first moment on (0o777 less the umask).
+    sync unix_listen(path: String, backlog: i32, mode: Option<u32>) -> i32;
     /// ETIMEDOUT when the listener's backlog stays full for 10 s.
     later unix_connect(path: String) -> i32;
     later accept(fd: i32) -> i32;
@@ -61,9 +61,14 @@ fn unix_address(path: &str) -> Res<(libc::sockaddr_un, u32)> {
     Ok((address, (size_of::<u16>() + bytes.len() + 1) as u32))
 }
 
-fn unix_listen(path: String, backlog: i32) -> Res<i32> {
+fn unix_listen(path: String, backlog: i32, mode: Option<u32>) -> Res<i32> {
     let (address, len) = unix_address(&path)?;
     let socket = socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_NONBLOCK).call("socket")?;
+    if let Some(mode) = mode {
+        // bind(2) makes the file with the mode of the socket's own inode.
+        // SAFETY: no pointer.
+        check(unsafe { libc::fchmod(socket.as_raw_fd(), mode) }).on("fchmod", &path)?;
+    }
     // SAFETY: the address outlives the call.
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })
         .on("bind", &path)?;

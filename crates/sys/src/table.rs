@@ -1,5 +1,5 @@
-//! One declaration of an op, many uses: [`ops!`] yields entries that an engine's binding registers (QuickJS today,
-//! napi later) and that the TypeScript interface is generated from.
+//! One declaration of an op, many uses: [`ops!`] yields entries that an engine's binding registers (QuickJS's, Node's)
+//! and that the TypeScript interface is generated from.
 
 use crate::error::{OpError, Res};
 use crate::value::{FromValue, Value};
@@ -36,6 +36,8 @@ pub struct Op {
     /// As in Rust; see [`camel`].
     pub name: &'static str,
     pub call: fn(Args) -> Outcome,
+    /// Concerns the whole process or the thread it runs on: only for a program of our own, no host program (Node.js).
+    pub own: bool,
     #[cfg(feature = "types")]
     pub declaration: fn() -> String,
 }
@@ -122,7 +124,12 @@ pub(crate) fn plain(name: &'static str) -> &'static str {
     name.strip_prefix("r#").unwrap_or(name)
 }
 
-/// Declares a file's ops: `sync` ones return `Res<T>`, `later` ones `Res<impl Future<Output = Res<T>> + Send>`.
+/// Whether an op of this kind is for a program of our own alone.
+pub(crate) const fn is_own(kind: &str) -> bool {
+    matches!(kind.as_bytes(), b"own")
+}
+
+/// Declares a file's ops: `sync` ones return `Res<T>`, `own` ones too ([`Op::own`]), `later` ones `Res<impl Future<Output = Res<T>> + Send>`.
 /// The functions are in the same file, by the same names.
 macro_rules! ops {
     ($($(#[doc = $doc:literal])* $kind:ident $name:ident ( $($arg:ident : $type:ty),* ) -> $result:ty;)*) => {
@@ -130,6 +137,7 @@ macro_rules! ops {
             $crate::table::Op {
                 name: stringify!($name),
                 call: |args| $crate::table::ops!(@$kind args $name ($($arg: $type),*) $result),
+                own: $crate::table::is_own(stringify!($kind)),
                 #[cfg(feature = "types")]
                 declaration: || {
                     let docs: &[&str] = &[$($doc),*];
@@ -142,6 +150,7 @@ macro_rules! ops {
             },
         )*];
     };
+    (@own $($op:tt)*) => { $crate::table::ops!(@sync $($op)*) };
     (@sync $args:ident $name:ident ($($arg:ident : $type:ty),*) $result:ty) => {{
         let run = |args: &mut $crate::table::Args| -> $crate::error::Res<$result> {
             let _ = &args; // an op may have none

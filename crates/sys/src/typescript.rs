@@ -4,7 +4,8 @@ use crate::table::camel;
 
 const HEAD: &str = "// GENERATED from crates/sys by `make generate`: do not edit.
 // Conventions: a descriptor is its number and close-on-exec; bytes are Uint8Array; times are milliseconds; every op
-// throws SysError. Ops that return a promise wait on epoll, never on a thread.
+// throws SysError. Ops that return a promise wait on epoll, never on a thread. What concerns the whole process (own) is
+// refused with ENOTSUP in a host program (Node.js).
 ";
 
 fn comment(indent: &str, docs: &[&str]) -> String {
@@ -28,6 +29,10 @@ pub(crate) fn method(
     args: &[String],
     result: &str,
 ) -> String {
+    let mut docs = docs.to_vec();
+    if kind == "own" {
+        docs.push(" Own: refused in a host program.");
+    }
     let result = if kind == "later" {
         format!("Promise<{result}>")
     } else {
@@ -48,7 +53,7 @@ pub(crate) fn method(
         .collect();
     format!(
         "{}  {}({}): {result};\n",
-        comment("  ", docs),
+        comment("  ", &docs),
         camel(name),
         args.join(", ")
     )

@@ -8,6 +8,7 @@ export { exists, MAX_TEXT_BYTES, mkdirp, readText, removeTree, writeFileAtomic, 
 export { joinPath } from "./join-path.ts";
 export { KataError, STATUS, type StatusName } from "./kata-error.ts";
 export { LEVELS, type Level, type LogFields, Logger, type LoggerOptions, logfmt } from "./logger.ts";
+export { loadNodeAddon } from "./node-addon.ts";
 export type * from "./ops.gen.ts";
 export { ops, setOps } from "./ops.ts";
 export { gauge, procBytes } from "./prometheus.ts";

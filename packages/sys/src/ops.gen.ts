@@ -1,6 +1,7 @@
 // GENERATED from crates/sys by `make generate`: do not edit.
 // Conventions: a descriptor is its number and close-on-exec; bytes are Uint8Array; times are milliseconds; every op
-// throws SysError. Ops that return a promise wait on epoll, never on a thread.
+// throws SysError. Ops that return a promise wait on epoll, never on a thread. What concerns the whole process (own) is
+// refused with ENOTSUP in a host program (Node.js).
 
 /** Memory of this process, from /proc/self/status and smaps_rollup. */
 export type MemoryUse = {
@@ -144,6 +145,7 @@ export interface Ops {
   args(): string[];
   /** "NAME=value" */
   env(): string[];
+  /** Own: refused in a host program. */
   exit(code: number): void;
   /** CLOCK_MONOTONIC */
   monotonicMs(): number;
@@ -174,16 +176,25 @@ export interface Ops {
   waitPidfd(pidfd: number): Promise<ExitStatus>;
   /** Waits until the process has ended (poll on the pidfd), for processes that are not our children. */
   pidfdEnded(pidfd: number): Promise<void>;
-  /** waitpid(-1, WNOHANG): for PID 1 and subreapers. undefined = nothing to reap. */
+  /**
+   * waitpid(-1, WNOHANG): for PID 1 and subreapers. undefined = nothing to reap.
+   * Own: refused in a host program.
+   */
   reapAny(): ExitStatus | undefined;
   pidfdOpen(pid: number): number;
   pidfdSendSignal(pidfd: number, signal: number): void;
   kill(pid: number, signal: number): void;
+  /** Own: refused in a host program. */
   setns(fd: number, flags: number): void;
+  /** Own: refused in a host program. */
   unshare(flags: number): void;
+  /** Own: refused in a host program. */
   setsid(): number;
+  /** Own: refused in a host program. */
   umask(mask: number): number;
+  /** Own: refused in a host program. */
   chdir(path: string): void;
+  /** Own: refused in a host program. */
   chroot(path: string): void;
   prctl(option: number, arg2: number, arg3: number): number;
   /** Returns the old limit; sets the new one when there is one. */
@@ -199,7 +210,10 @@ export interface Ops {
   finitModule(fd: number, params: string): void;
   /** RNDADDENTROPY, then RNDRESEEDCRNG. */
   addEntropy(bytes: Uint8Array): void;
-  /** Blocks these signals in the process and returns a signalfd; read with signalRead. spawn() unblocks all in children. */
+  /**
+   * Blocks these signals in the process and returns a signalfd; read with signalRead. spawn() unblocks all in children.
+   * Own: refused in a host program.
+   */
   signalOpen(signals: number[]): number;
   signalRead(fd: number): Promise<number>;
 
@@ -276,6 +290,7 @@ export interface Ops {
   fsconfigFd(fd: number, key: string, value: number): void;
   fsconfigCreate(fd: number): void;
   fsmount(fd: number, flags: number, attr: number): number;
+  /** Own: refused in a host program. */
   pivotRoot(newRoot: string, putOld: string): void;
 
   // stream
@@ -306,8 +321,8 @@ export interface Ops {
   eventfd(): number;
 
   // socket
-  /** Does not remove what is at the path: EADDRINUSE. */
-  unixListen(path: string, backlog: number): number;
+  /** Does not remove what is at the path: EADDRINUSE. mode: the socket file's from its first moment on (0o777 less the umask). */
+  unixListen(path: string, backlog: number, mode?: number): number;
   /** ETIMEDOUT when the listener's backlog stays full for 10 s. */
   unixConnect(path: string): Promise<number>;
   accept(fd: number): Promise<number>;

@@ -92,13 +92,10 @@ async function killAndWait(pidfd: number): Promise<void> {
 /** Only root may connect; the record is ours, so whatever is at the path was left by a sandbox that is gone. */
 export function listenForDaemon(socket: string): Fd {
   mkdirp(RUNTIME_DIR, 0o711);
-  const umask = ops.umask(0o177);
   try {
-    return new Fd(ops.unixListen(socket, 64));
+    return new Fd(ops.unixListen(socket, 64, 0o600));
   } catch (error) {
     throw KataError.from(error, "cannot make the daemon's socket");
-  } finally {
-    ops.umask(umask);
   }
 }
 

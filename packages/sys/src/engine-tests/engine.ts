@@ -1,7 +1,7 @@
 import { CLONE, describeError, Fd, MNT, MS, mappedStack, ops, SIG, sleep } from "../index.ts";
-import { child, equal, fails, ok, outcomeOf, readAll, startChild, test } from "./harness.ts";
+import { child, equal, fails, ok, outcomeOf, ownTest, readAll, startChild, test } from "./harness.ts";
 
-test("argv[0] is the program's name", () => {
+ownTest("argv[0] is the program's name", () => {
   equal(ops.args()[0], "engine-tests");
 });
 
@@ -82,7 +82,7 @@ async function rejectsInside(): Promise<void> {
   await ops.unixConnect("/nonexistent/socket");
 }
 
-test("stacks name the TypeScript file and line, of sync and async ops", async () => {
+ownTest("stacks name the TypeScript file and line, of sync and async ops", async () => {
   for (const [call, name] of [
     [throwsInside, "throwsInside"],
     [rejectsInside, "rejectsInside"],
@@ -174,7 +174,7 @@ test("memoryUse tells what this process holds", () => {
   ok(use.rssKb > 500 && use.peakRssKb >= use.rssKb && use.pssKb > 0, JSON.stringify(use));
 });
 
-test("the environment is that of the process", () => {
+ownTest("the environment is that of the process", () => {
   equal(ops.env().join("\0"), ops.utf8Decode(ops.readFile("/proc/self/environ", 1 << 20)).replace(/\0$/, ""));
 });
 
@@ -186,7 +186,7 @@ test("a child has the signals' defaults back that we ignore", async () => {
   equal(await ops.waitPidfd(pidfd.number), { pid: spawned.pid, signal: SIG.SIGPIPE });
 });
 
-test("a name that no bundle has is one line and status 64", async () => {
+ownTest("a name that no bundle has is one line and status 64", async () => {
   const [read = -1, write = -1] = ops.pipe();
   using printed = new Fd(read);
   const fds = [{ from: write, to: 2 }];
@@ -210,7 +210,7 @@ child("says", () => {
   return 0;
 });
 
-test("a program finds its bundle and source map where /proc is not mounted", async () => {
+ownTest("a program finds its bundle and source map where /proc is not mounted", async () => {
   const path = ops.readlink("/proc/self/exe");
   const { code, text } = await outcomeOf(startChild("without-proc", path, { unshare: CLONE.NEWNS }));
   equal(code, 0);

@@ -74,7 +74,7 @@ test("readFile takes a whole file up to the limit, and files of /proc", async (d
   writeText(`${dir}/f`, "0123456789");
   equal(text(ops.readFile(`${dir}/f`, 10)), "0123456789");
   await fails(() => ops.readFile(`${dir}/f`, 9), "EFBIG", "read", `${dir}/f`);
-  ok(text(ops.readFile("/proc/self/status", 65536)).includes("engine-tests"), "reads /proc");
+  ok(text(ops.readFile("/proc/self/status", 65536)).startsWith("Name:"), "reads /proc");
 });
 
 test("writeFile honours its flags", async (dir) => {

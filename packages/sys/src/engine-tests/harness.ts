@@ -5,12 +5,24 @@ interface Test {
   readonly run: (directory: string) => Promise<void> | void;
 }
 
+/** Where the tests run: on our own engine, or in Node.js, where this process is not ours alone. */
+export const host = {
+  own: true,
+  /** The program that plays the children's roles: always our own engine. */
+  program: "/proc/self/exe",
+};
+
 const tests: Test[] = [];
 const children = new Map<string, (argument: string) => Promise<number> | number>();
 
 /** One test; it gets an empty directory of its own, removed afterwards. */
 export function test(name: string, run: (directory: string) => Promise<void> | void): void {
   tests.push({ name, run });
+}
+
+/** A test of our own engine, or of what only a program of our own may do: left out in a host program. */
+export function ownTest(name: string, run: (directory: string) => Promise<void> | void): void {
+  if (host.own) test(name, run);
 }
 
 /** A role that this program plays when a test starts it by {@link startChild}. */
@@ -49,8 +61,16 @@ export async function runAll(argv: readonly string[]): Promise<number> {
   return failed === 0 && chosen.length > 0 ? 0 : 1;
 }
 
+/** What an engine waits with stays, once it is there. */
+const OWN_WAITING = /\[(eventpoll|eventfd)\]/;
+
+/** Every child was waited for. In a host program they may be anybody's. */
+export function noChildIsLeft(): void {
+  if (host.own) equal(ops.reapAny(), undefined, "children left");
+}
+
 function openDescriptors(): string {
-  // The listing's own descriptor is gone when its link is read; the epoll set stays, once there is one.
+  // The listing's own descriptor is gone when its link is read.
   const names = ops.readdir("/proc/self/fd").map(({ name }) => name);
   const targets = names.map((name) => {
     try {
@@ -59,7 +79,7 @@ function openDescriptors(): string {
       return "";
     }
   });
-  return targets.filter((target) => target !== "" && !target.includes("[eventpoll]")).join("\n");
+  return targets.filter((target) => target !== "" && !OWN_WAITING.test(target)).join("\n");
 }
 
 /** Starts this program in a role, its standard output on a pipe. */
@@ -72,8 +92,8 @@ export function startChild(
   using end = new Fd(write);
   const { stderr = 2, ...more } = options;
   const spawned = ops.spawn({
-    path: "/proc/self/exe",
-    argv: [ops.args()[0] ?? "", "--child", role, argument],
+    path: host.program,
+    argv: ["engine-tests", "--child", role, argument],
     env: [],
     fds: [
       { from: end.number, to: 1 },

@@ -1,5 +1,5 @@
 import { CLONE, Fd, isSysError, ops, PR, SIG, sleep } from "../index.ts";
-import { child, equal, fails, ok, outcomeOf, runProgram, startChild, test } from "./harness.ts";
+import { child, equal, fails, ok, outcomeOf, ownTest, runProgram, startChild, test } from "./harness.ts";
 
 test("ids are those that /proc tells", () => {
   equal(ops.readlink("/proc/self"), String(ops.getpid()));
@@ -55,7 +55,7 @@ test("a subreaper reaps orphans", async () => {
   equal(await outcomeOf(startChild("reaper")), { code: 0, text: "" });
 });
 
-test("signals come through a signalfd", async () => {
+ownTest("signals come through a signalfd", async () => {
   using signals = new Fd(ops.signalOpen([SIG.SIGUSR1, SIG.SIGUSR2]));
   const next = ops.signalRead(signals.number);
   ops.kill(ops.getpid(), SIG.SIGUSR2);
@@ -73,7 +73,7 @@ child("blocked", async () => {
   return 0;
 });
 
-test("a child has no signal blocked", async () => {
+ownTest("a child has no signal blocked", async () => {
   using _signals = new Fd(ops.signalOpen([SIG.SIGUSR1]));
   equal((await outcomeOf(startChild("blocked"))).code, 128 + SIG.SIGUSR1);
 });

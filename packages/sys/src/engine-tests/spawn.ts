@@ -4,6 +4,7 @@ import {
   child,
   equal,
   fails,
+  noChildIsLeft,
   ok,
   openFile,
   outcomeOf,
@@ -22,7 +23,7 @@ test("a program that cannot be executed is an error with its path", async (dir) 
   ops.writeFile(`${dir}/junk`, bytes("\x7fELF junk"), 0o100, 0o755);
   await fails(() => ops.spawn({ ...base, path: `${dir}/junk` }), "ENOEXEC", "execve");
   await fails(() => ops.spawn({ ...base, path: "/nonexistent", doubleFork: true }), "ENOENT", "execve");
-  equal(ops.reapAny(), undefined, "no child is left");
+  noChildIsLeft();
 });
 
 test("the steps before the exec have errors of their own", async () => {
@@ -35,7 +36,7 @@ test("the steps before the exec have errors of their own", async () => {
   await fails(() => ops.spawn({ ...sh, ctty: true, setsid: true }), "ENOTTY", "ioctl TIOCSCTTY");
   await fails(() => ops.spawn({ ...sh, parentDeathSignal: 99 }), "EINVAL", "prctl");
   await fails(() => ops.spawn(base), "EINVAL", "spawn");
-  equal(ops.reapAny(), undefined, "no child is left");
+  noChildIsLeft();
 });
 
 test("a child gets the descriptors listed, as numbered, and no other", async () => {
