@@ -1,5 +1,5 @@
 // write-configuration.mjs FILE [PREFIX]: the configuration template with this build's paths, or those of an installation.
-import { existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { importPackage } from "./import-package.mjs";
 
@@ -29,3 +29,5 @@ writeFileSync(
     },
   }),
 );
+// Whatever the umask: a configuration that others can write is refused.
+chmodSync(file, 0o644);

@@ -1,6 +1,8 @@
-export type { Key, ValueOf } from "./key.ts";
-export { checkFiles, defaultPaths, loadConfig } from "./load.ts";
+export { type Key, splitWords, type ValueOf } from "./key.ts";
+export { checkFiles, defaultPaths, findConfig, loadConfig, readConfig } from "./load.ts";
+export type { Reading } from "./merge.ts";
 export { nearest } from "./nearest.ts";
 export { parseConfig } from "./parse.ts";
+export { restoreConfig } from "./restore.ts";
 export { type KataConfig, table } from "./table.ts";
 export { type Overrides, renderDocs, renderTemplate } from "./template.ts";

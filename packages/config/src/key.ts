@@ -10,7 +10,7 @@ export interface Key<T> {
   readonly help: string;
   /** A value other than the default, shown in the documentation. */
   readonly example?: T;
-  /** True when the value names a file that must be there before anything is started. */
+  /** True when the value, unless it is empty, names a file that must be there before anything is started. */
   readonly file: boolean;
   /** Gives the checked value, or says in words that follow "must be" what is allowed. */
   readonly check: (value: unknown) => Checked<T>;
@@ -35,6 +35,19 @@ export function file(path: string, told: Told<string>): Key<string> {
     type: mustBe,
     file: true,
     check: (value) => (typeof value === "string" && value.startsWith("/") ? { value } : { mustBe }),
+  };
+}
+
+/** A path of a file that must exist, or nothing. */
+export function optionalFile(told: Told<string>): Key<string> {
+  const mustBe = 'an absolute path, or ""';
+  return {
+    ...told,
+    default: "",
+    type: mustBe,
+    file: true,
+    check: (value) =>
+      typeof value === "string" && (value === "" || value.startsWith("/")) ? { value } : { mustBe },
   };
 }
 
@@ -79,9 +92,13 @@ export function count(
   };
 }
 
-export function oneOf<const T extends string>(value: T, others: readonly T[], told: Told<T>): Key<T> {
-  const all = [value, ...others];
-  const mustBe = all.map((choice) => JSON.stringify(choice)).join(" or ");
+/** Times of the table, from `min` to a day. */
+export const seconds = (min: number) => ({ min, max: 86_400, unit: "seconds" });
+
+/** One of some numbers. */
+export function oneOfNumbers(value: number, others: readonly number[], told: Told<number>): Key<number> {
+  const all = [...others, value].sort((a, b) => a - b);
+  const mustBe = all.join(" or ");
   return {
     ...told,
     default: value,
@@ -94,16 +111,101 @@ export function oneOf<const T extends string>(value: T, others: readonly T[], to
   };
 }
 
-export function texts(value: readonly string[], told: Told<readonly string[]>): Key<readonly string[]> {
-  const mustBe = "an array of strings";
+/** @param told.refused other values that are known, and why we do not have them */
+export function oneOf<const T extends string>(
+  value: T,
+  others: readonly T[],
+  told: Told<T> & { readonly refused?: Readonly<Record<string, string>> },
+): Key<T> {
+  const all = [value, ...others];
+  const reasons = told.refused ?? {};
+  const mustBe = all.map((choice) => JSON.stringify(choice)).join(" or ");
   return {
     ...told,
     default: value,
     type: mustBe,
     file: false,
-    check: (given) =>
-      Array.isArray(given) && given.every((item): item is string => typeof item === "string")
-        ? { value: given }
-        : { mustBe },
+    check: (given) => {
+      const found = all.find((choice) => choice === given);
+      if (found !== undefined) return { value: found };
+      const known = typeof given === "string" && Object.hasOwn(reasons, given) ? reasons[given] : undefined;
+      return { mustBe: known === undefined ? mustBe : `${mustBe} (${known})` };
+    },
   };
+}
+
+/** Words in one string, each checked on its own: kernel parameters, CPU features. */
+export function words(
+  value: string,
+  rule: {
+    readonly separator: "," | " ";
+    readonly maxLength: number;
+    readonly wrong: (word: string) => string | undefined;
+  },
+  told: Told<string>,
+): Key<string> {
+  const type = `words separated by ${rule.separator === "," ? "commas" : "spaces"}`;
+  const obstacle = (given: string): string | undefined => {
+    if (!/^[\x20-\x7e]*$/.test(given)) return `${type}, in printable ASCII`;
+    if (given.length > rule.maxLength) return `at most ${rule.maxLength} characters`;
+    for (const word of splitWords(given, rule.separator)) {
+      const wrong = rule.wrong(word);
+      if (wrong !== undefined) return wrong;
+    }
+    return undefined;
+  };
+  return {
+    ...told,
+    default: value,
+    type,
+    file: false,
+    check: (given) => {
+      if (typeof given !== "string") return { mustBe: type };
+      const mustBe = obstacle(given);
+      return mustBe === undefined ? { value: given } : { mustBe };
+    },
+  };
+}
+
+/** The words of a value of {@link words}, blanks around them cut. */
+export function splitWords(value: string, separator: "," | " "): string[] {
+  return value
+    .split(separator)
+    .map((word) => word.trim())
+    .filter(Boolean);
+}
+
+export function texts(
+  value: readonly string[],
+  told: Told<readonly string[]> & { readonly wrong?: (item: string) => string | undefined },
+): Key<readonly string[]> {
+  const mustBe = "an array of strings";
+  const { wrong = () => undefined } = told;
+  return {
+    ...told,
+    default: value,
+    type: mustBe,
+    file: false,
+    check: (given) => {
+      const strings =
+        Array.isArray(given) &&
+        given.every((item): item is string => typeof item === "string" && !/[\0\n]/.test(item));
+      if (!strings) return { mustBe };
+      const obstacle = given.map(wrong).find((each) => each !== undefined);
+      return obstacle === undefined ? { value: given } : { mustBe: obstacle };
+    },
+  };
+}
+
+/** A key of upstream's that we know and do not have. */
+export interface Refusal {
+  /** Why, in words that follow "is not supported: ". */
+  readonly reason: string;
+  /** Values that ask for just what we do anyway: they are accepted. */
+  readonly same: readonly unknown[];
+}
+
+/** @param same values that mean what we do anyway */
+export function refused(reason: string, ...same: readonly unknown[]): Refusal {
+  return { reason, same };
 }

@@ -3,21 +3,45 @@ import { afterEach, describe, expect, it } from "vitest";
 import { checkFiles, loadConfig } from "./load.ts";
 import { parseConfig } from "./parse.ts";
 
-/** A file system of the given texts; every other path is absent. */
+interface FakeFile {
+  readonly text: string;
+  readonly uid?: number;
+  readonly mode?: number;
+}
+
+/** A file system of the given texts ("dir" is a directory); every other path is absent. */
 function fakeFiles(
-  files: Readonly<Record<string, string | undefined>>,
+  files: Readonly<Record<string, string | FakeFile | undefined>>,
   env: readonly string[] = [],
 ): Partial<Ops> {
-  const read = (path: string, syscall: string) => {
-    const text = files[path];
-    if (text === undefined) throw new SysError("ENOENT", syscall, path);
-    return text;
+  const opened: string[] = [];
+  const find = (path: string, syscall: string): FakeFile => {
+    const file = files[path];
+    if (file === undefined) throw new SysError("ENOENT", syscall, path);
+    return typeof file === "string" ? { text: file } : file;
   };
+  const stat = (path: string, syscall: string) => {
+    const { text, uid = 0, mode = text === "dir" ? 0o040755 : 0o100644 } = find(path, syscall);
+    return { ...emptyStat, uid, mode, size: text.length };
+  };
+  const pathOf = (fd: number) => opened[fd] ?? "";
   return {
     env: () => [...env],
+    geteuid: () => 0,
     utf8Decode: (bytes) => new TextDecoder().decode(bytes),
-    readFile: (path) => new TextEncoder().encode(read(path, "open")),
-    stat: (path) => ({ ...emptyStat, mode: read(path, "stat") === "dir" ? 0o040755 : 0o100644 }),
+    open(path) {
+      find(path, "open");
+      return opened.push(path) - 1;
+    },
+    close: () => {},
+    fstat: (fd) => stat(pathOf(fd), "fstat"),
+    stat: (path) => stat(path, "stat"),
+    pread: (fd) => new TextEncoder().encode(find(pathOf(fd), "pread").text),
+    readdir(path) {
+      find(path, "open");
+      const below = Object.keys(files).filter((each) => each.startsWith(`${path}/`));
+      return below.map((each) => ({ name: each.slice(path.length + 1), type: "file" }));
+    },
   };
 }
 
@@ -79,6 +103,42 @@ describe("loadConfig", () => {
   it("does not fall back when the named file is absent", () => {
     use(fakeFiles({ [etc]: "" }));
     expect(() => loadConfig("/a.toml")).toThrow("cannot read the configuration: open /a.toml: ENOENT");
+  });
+
+  it("reads the drop-ins beside the file in the order of their names, and nothing else there", () => {
+    const vcpus = (count: number) => `[hypervisor.qemu]\ndefault_vcpus = ${count}`;
+    use(
+      fakeFiles({
+        "/e/a.toml": vcpus(1),
+        "/e/config.d": "dir",
+        "/e/config.d/20-b.toml": vcpus(3),
+        "/e/config.d/10-a.toml": vcpus(2),
+        "/e/config.d/30-c.toml.orig": vcpus(9),
+        "/e/config.d/.40.toml": vcpus(9),
+      }),
+    );
+    const config = loadConfig("/e/a.toml");
+    expect(config.hypervisor.default_vcpus).toBe(3);
+    expect(config.dropIns).toEqual(["/e/config.d/10-a.toml", "/e/config.d/20-b.toml"]);
+  });
+
+  it.each<[string, FakeFile, string]>([
+    ["belongs to somebody else", { text: "", uid: 1000 }, "the configuration /a.toml: belongs to user 1000"],
+    ["others can write", { text: "", mode: 0o100666 }, "the configuration /a.toml: others can write it"],
+    ["a group can write", { text: "", mode: 0o100664 }, "(chmod go-w /a.toml)"],
+    ["is a pipe", { text: "", mode: 0o010644 }, "the configuration /a.toml: is no file"],
+    ["is a directory", { text: "dir" }, "the configuration /a.toml: is no file"],
+  ])("refuses a file that %s", (_, file, message) => {
+    use(fakeFiles({ "/a.toml": file }));
+    expect(() => loadConfig("/a.toml")).toThrow(message);
+  });
+
+  it("refuses a directory of drop-ins that others can write, and a drop-in of somebody else's", () => {
+    const dir = { text: "dir", mode: 0o040777 };
+    use(fakeFiles({ "/a.toml": "", "/config.d": dir, "/config.d/a.toml": "" }));
+    expect(() => loadConfig("/a.toml")).toThrow("the configuration /config.d: others can write it");
+    use(fakeFiles({ "/a.toml": "", "/config.d": "dir", "/config.d/a.toml": { text: "", uid: 7 } }));
+    expect(() => loadConfig("/a.toml")).toThrow("the configuration /config.d/a.toml: belongs to user 7");
   });
 });
 

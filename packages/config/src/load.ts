@@ -1,7 +1,9 @@
-import { exists, KataError, ops, readText, SysError } from "@kata-containers/sys";
+import { exists, isSysError, KataError, ops, SysError } from "@kata-containers/sys";
 import type { Key } from "./key.ts";
-import { parseConfig } from "./parse.ts";
-import { type KataConfig, table } from "./table.ts";
+import { readLayer } from "./layer.ts";
+import { configOf, mergeLayers, type Reading } from "./merge.ts";
+import { readTrusted, refuseUntrusted } from "./read-trusted.ts";
+import { type KataConfig, sectionNames, table } from "./table.ts";
 
 /** Where a configuration is looked for when nobody names one, in this order. */
 export const defaultPaths = [
@@ -9,16 +11,40 @@ export const defaultPaths = [
   "/usr/share/defaults/kata-containers/configuration.toml",
 ] as const;
 
-const maxBytes = 1024 * 1024;
+/** The directory of drop-ins, beside the configuration. */
+const DROP_IN_DIR = "config.d";
 
 /**
  * Reads the configuration: the given file, else the one that KATA_CONF_FILE names, else the first default path that
- * exists.
- * @throws KataError NotFound when there is none (the text lists what was searched), InvalidArgument when it is wrong
+ * exists; then the `*.toml` of `config.d` beside it, in the order of their names.
+ * @throws KataError NotFound when there is none (the text lists what was searched), PermissionDenied when somebody else
+ *   can change it, InvalidArgument when it is wrong
  */
 export function loadConfig(path?: string): KataConfig {
-  const found = findConfig(path);
-  return parseConfig(readConfig(found), found);
+  return configOf(readConfig(findConfig(path)));
+}
+
+/** The file that {@link loadConfig} reads. @throws KataError NotFound */
+export function findConfig(path?: string): string {
+  if (path !== undefined && path !== "") return path;
+  const fromEnvironment = environment("KATA_CONF_FILE");
+  if (fromEnvironment !== undefined && fromEnvironment !== "") return absolute(fromEnvironment);
+  const found = defaultPaths.find((candidate) => exists(candidate));
+  if (found !== undefined) return found;
+  const searched = defaultPaths.join(" and ");
+  throw new KataError(
+    "NotFound",
+    `no configuration file: searched ${searched} (name one by --config or KATA_CONF_FILE)`,
+  );
+}
+
+/**
+ * Reads a configuration file and its drop-ins, and tells all that is wrong in them.
+ * @throws KataError when a file cannot be read, or somebody else can change it
+ */
+export function readConfig(path: string): Reading {
+  const read = (file: string) => readLayer(readTrusted(file), file);
+  return mergeLayers([read(path), ...dropIns(path).map(read)]);
 }
 
 /**
@@ -26,10 +52,10 @@ export function loadConfig(path?: string): KataConfig {
  * @throws KataError NotFound, naming configuration file, key and path
  */
 export function checkFiles(config: KataConfig): void {
-  for (const section of ["hypervisor", "agent", "runtime"] as const) {
+  for (const section of sectionNames) {
     const keys: Readonly<Record<string, Key<unknown>>> = table[section].keys;
     for (const [name, value] of Object.entries(config[section])) {
-      if (keys[name]?.file !== true || typeof value !== "string") continue;
+      if (keys[name]?.file !== true || typeof value !== "string" || value === "") continue;
       const reason = unusable(value);
       if (reason === undefined) continue;
       throw new KataError(
@@ -40,25 +66,20 @@ export function checkFiles(config: KataConfig): void {
   }
 }
 
-function findConfig(path: string | undefined): string {
-  if (path !== undefined && path !== "") return path;
-  const fromEnvironment = environment("KATA_CONF_FILE");
-  if (fromEnvironment !== undefined && fromEnvironment !== "") return fromEnvironment;
-  const found = defaultPaths.find((candidate) => exists(candidate));
-  if (found !== undefined) return found;
-  const searched = defaultPaths.join(" and ");
-  throw new KataError(
-    "NotFound",
-    `no configuration file: searched ${searched} (name one by --config or KATA_CONF_FILE)`,
-  );
+/** The drop-ins of a configuration file, in the order in which they are read. */
+function dropIns(path: string): string[] {
+  const directory = `${path.slice(0, path.lastIndexOf("/"))}/${DROP_IN_DIR}`;
+  const names = entries(directory).filter((name) => name.endsWith(".toml") && !name.startsWith("."));
+  if (names.length > 0) refuseUntrusted(directory, ops.stat(directory));
+  return names.sort().map((name) => `${directory}/${name}`);
 }
 
-function readConfig(path: string): string {
+function entries(directory: string): string[] {
   try {
-    return readText(path, maxBytes);
+    return ops.readdir(directory).map(({ name }) => name);
   } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    throw new KataError("NotFound", `cannot read the configuration: ${error.message}`, { cause: error });
+    if (isSysError(error, "ENOENT", "ENOTDIR")) return [];
+    throw KataError.from(error, "cannot read the configuration's drop-ins");
   }
 }
 
@@ -70,6 +91,10 @@ function unusable(path: string): string | undefined {
     if (error instanceof SysError) return error.code === "ENOENT" ? "no such file" : error.message;
     throw error;
   }
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${ops.readlink("/proc/self/cwd")}/${path}`;
 }
 
 function environment(name: string): string | undefined {

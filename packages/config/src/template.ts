@@ -1,5 +1,6 @@
-import type { Key } from "./key.ts";
-import { type SectionName, type Table, table } from "./table.ts";
+import type { Key, Refusal } from "./key.ts";
+import { foreignTables, refusedTables } from "./table/foreign.ts";
+import { type SectionName, sectionNames, type Table, table } from "./table.ts";
 
 /** Values that a package or a test wants instead of the defaults, by table: `{ "hypervisor.qemu": { kernel: "/x" } }`. */
 export type Overrides = {
@@ -39,10 +40,34 @@ export function renderDocs(): string {
     });
     parts.push(`| key | value | default | meaning |\n|---|---|---|---|\n${rows.join("\n")}\n`);
   }
+  parts.push(refusedDocs());
   return parts.join("\n");
 }
 
-const sectionNames = ["hypervisor", "agent", "runtime"] as const satisfies readonly SectionName[];
+/** What upstream has and we refuse: nobody should look for it in vain, or think that it works. */
+function refusedDocs(): string {
+  const refused: Readonly<Record<string, Readonly<Record<string, Refusal>>>> = {
+    ...Object.fromEntries(sectionNames.map((section) => [table[section].name, table[section].refused])),
+    ...foreignTables,
+  };
+  const rows = Object.entries(refused).flatMap(([name, keys]) =>
+    Object.entries(keys).map(([key, { reason, same }]) => {
+      const accepted = same.map((value) => `\`${toml(value)}\``).join(", ");
+      return `| \`${key}\` of [${name}] | ${accepted} | ${reason} |`;
+    }),
+  );
+  const tables = Object.entries(refusedTables).map(([name, reason]) => `| [${name}] | | ${reason} |`);
+  return [
+    "## Not supported",
+    "",
+    "Keys of upstream's that are errors here, but for a value that asks for what is done anyway.",
+    "",
+    "| key | accepted | why it is not supported |\n|---|---|---|",
+    ...rows,
+    ...tables,
+    "",
+  ].join("\n");
+}
 
 function entries(keys: Readonly<Record<string, Key<unknown>>>): [string, Key<unknown>][] {
   return Object.entries(keys);

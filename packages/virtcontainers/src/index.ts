@@ -10,6 +10,7 @@ export * from "./persist/memory-store.ts";
 export * from "./persist/new-record.ts";
 export * from "./persist/process-identity.ts";
 export * from "./persist/record.ts";
+export * from "./persist/saved-config.ts";
 export * from "./persist/store.ts";
 export * from "./persist/undo.ts";
 export * from "./phases.ts";

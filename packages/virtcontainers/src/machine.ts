@@ -7,8 +7,9 @@ import "./hypervisor/qemu/driver.ts";
 import type { Confinement } from "./confine/confinement.ts";
 import { type Console, openConsole } from "./console.ts";
 import { chooseAccelerator } from "./hypervisor/accelerator.ts";
-import type { Vm, VmConfig } from "./hypervisor/hypervisor.ts";
+import type { Vm } from "./hypervisor/hypervisor.ts";
 import { createHypervisor } from "./hypervisor/registry.ts";
+import { vmConfig } from "./hypervisor/vm-config.ts";
 import type { ProcessIdentity } from "./persist/record.ts";
 import type { Phases } from "./phases.ts";
 import type { GuestMount, ShareServer } from "./share/share.ts";
@@ -42,13 +43,13 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
   const hypervisor = createHypervisor("qemu", { config, confinement });
   const channel = createVirtioSerial();
   const shareDriver = createVirtioFs(config, confinement);
-  const console = openConsole(config.hypervisor.enable_debug ? log : undefined);
+  const console = openConsole(config.hypervisor.enable_debug || config.agent.enable_debug ? log : undefined);
   phases.end("host");
   const share = await shareDriver.open();
   try {
     // At once: each waits for the other on a socket, not here.
     const [vm, server] = await bothOrNone(
-      hypervisor.start(vmConfig(name, config, choice.accelerator), {
+      hypervisor.start(vmConfig(name, config, choice.accelerator, ops.cpuCount()), {
         agent: channel.vmmFd ?? -1,
         share: share.vmmFd,
         console: console.vmmFd,
@@ -82,19 +83,6 @@ async function bothOrNone(starting: Promise<Vm>, serving: Promise<ShareServer>):
   if (vm.status === "fulfilled") await vm.value.stop(0);
   if (server.status === "fulfilled") await server.value.stop();
   throw vm.status === "rejected" ? vm.reason : server.status === "rejected" ? server.reason : undefined;
-}
-
-function vmConfig(name: string, config: KataConfig, accelerator: "kvm" | "tcg"): VmConfig {
-  const { hypervisor } = config;
-  return {
-    name,
-    vcpus: hypervisor.default_vcpus,
-    memoryMiB: hypervisor.default_memory,
-    machineType: hypervisor.machine_type,
-    kernelParams: hypervisor.kernel_params.split(" ").filter(Boolean),
-    accelerator,
-    debug: hypervisor.enable_debug,
-  };
 }
 
 const QEMU_FIRST_MS = 200;

@@ -1,10 +1,10 @@
-import { type KataConfig, loadConfig } from "@kata-containers/config";
+import type { KataConfig } from "@kata-containers/config";
 import { type Process, parseProcess, parseSpec, type User } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
 import type { DaemonClient } from "@kata-containers/shim";
 import { FORWARDED, SignalInbox } from "@kata-containers/shim";
 import { KataError, MAX_TEXT_BYTES, ops, Undo } from "@kata-containers/sys";
-import { hex } from "@kata-containers/virtcontainers";
+import { hex, loadSavedConfig, savedConfigPath } from "@kata-containers/virtcontainers";
 import type { Values } from "../command.ts";
 import { attend } from "../container/attend.ts";
 import { sendStdio } from "../container/create-container.ts";
@@ -52,7 +52,7 @@ export const exec = defineCommand({
       );
     }
     const process = wantedProcess(options, command, found);
-    const config = loadConfig(globals.config ?? found.record.configPath);
+    const config = loadSavedConfig(savedConfigPath(found.record.root, found.record.id));
     using signals = new SignalInbox(FORWARDED);
     using stdio = await openStdio({
       process,

@@ -1,4 +1,4 @@
-import { type KataConfig, loadConfig } from "@kata-containers/config";
+import type { KataConfig } from "@kata-containers/config";
 import type { Namespace, Spec } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
 import { type Bundle, connectDaemon, containerBeingMade, type DaemonClient } from "@kata-containers/shim";
@@ -7,8 +7,10 @@ import {
   createFileStore,
   daemonAlive,
   INDEX_DIR,
+  loadSavedConfig,
   type SandboxRecord,
   type Store,
+  savedConfigPath,
   withContainer,
   withoutContainer,
 } from "@kata-containers/virtcontainers";
@@ -38,7 +40,7 @@ export async function joinSandbox(order: JoinOrder): Promise<OpenSandbox> {
   const { id, sandboxId, globals, bundle, undo } = order;
   const store = createFileStore(globals.root);
   const record = findSandbox(store, sandboxId, globals.root);
-  const config: KataConfig = loadConfig(globals.config ?? record.configPath);
+  const config: KataConfig = loadSavedConfig(savedConfigPath(record.root, record.id));
   const daemon = await connectDaemon(record.socket);
   if (daemon === undefined) throw hasStopped(sandboxId);
   undo.use(daemon);

@@ -6,6 +6,7 @@ import {
   newRecord,
   type SandboxRecord,
   type Store,
+  saveConfig,
   undoFromRecord,
   withContainer,
 } from "@kata-containers/virtcontainers";
@@ -20,7 +21,8 @@ export interface RecordClaim {
 }
 
 /**
- * Writes a new sandbox's record: from here on the id is taken, and what is made for it is removed when something fails.
+ * Writes a new sandbox's record and the configuration that it keeps: from here on the id is taken, and what is made for
+ * it is removed when something fails.
  * @returns the path of the daemon's socket
  * @throws KataError AlreadyExists
  */
@@ -31,6 +33,7 @@ export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): st
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
   undo.defer(() => removeRecord(store, record));
+  saveConfig(root, id, config);
   return record.socket;
 }
 

@@ -1,6 +1,6 @@
 import type { KataConfig } from "@kata-containers/config";
 import { Fd, isSysError, KataError, mkdirp, ops, SIG } from "@kata-containers/sys";
-import { RUNTIME_DIR } from "@kata-containers/virtcontainers";
+import { RUNTIME_DIR, savedConfigPath } from "@kata-containers/virtcontainers";
 
 export interface DaemonOrder {
   readonly config: KataConfig;
@@ -57,7 +57,8 @@ export function spawnDaemon(order: DaemonOrder): DaemonProcess {
 }
 
 function argumentsOf({ config, id, root, debug }: DaemonOrder): string[] {
-  const argv = ["containerd-shim-kata-v2", "--daemon", "--id", id, "--root", root, "--config", config.path];
+  const argv = ["containerd-shim-kata-v2", "--daemon", "--id", id, "--root", root];
+  argv.push("--config", savedConfigPath(root, id));
   argv.push("--netns-fd", String(NETNS));
   if (debug || config.runtime.enable_debug) argv.push("--debug");
   return argv;

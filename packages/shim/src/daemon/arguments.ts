@@ -5,6 +5,7 @@ export type DaemonArguments = {
   readonly id: string;
   /** Directory of records. */
   readonly root: string;
+  /** The configuration that the sandbox was made with, as JSON in its state directory. */
   readonly config: string;
   /** Descriptor of the network namespace to join. */
   readonly netnsFd: number | undefined;

@@ -1,4 +1,4 @@
-import { loadConfig } from "@kata-containers/config";
+import type { KataConfig } from "@kata-containers/config";
 import { Fd, KataError, Logger, O, ops, SIG, sleep } from "@kata-containers/sys";
 import {
   cgroupExists,
@@ -7,6 +7,7 @@ import {
   type HostResource,
   identityOf,
   leaveCgroup,
+  loadSavedConfig,
   Phases,
   type Sandbox,
   type SandboxRecord,
@@ -62,8 +63,8 @@ type Started = {
 
 function start(args: DaemonArguments, store: Store, phases: Phases): Started {
   const record = store.update(args.id, nameOwnResources);
-  const config = loadConfig(args.config);
-  const log = openLog(args, config.runtime.enable_debug);
+  const config = loadSavedConfig(args.config);
+  const log = openLog(args, args.debug || wantsDebug(config));
   const confinement = leaveHostView(config, record, args.netnsFd);
   const sandbox = createSandbox(args.id, args.root, { config, confinement, phases, log, store });
   const lifetime = new Lifetime();
@@ -127,10 +128,15 @@ async function undo(store: Store, id: string): Promise<void> {
   store.remove(id);
 }
 
+/** The guest's console and the agent's words are in the log at this level only. */
+function wantsDebug({ hypervisor, agent, runtime }: KataConfig): boolean {
+  return hypervisor.enable_debug || agent.enable_debug || runtime.enable_debug;
+}
+
 function openLog(args: DaemonArguments, debug: boolean): Logger {
   const path = `${stateDir(args.root, args.id)}/daemon.log`;
   const fd = ops.open(path, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o600);
-  const level = args.debug || debug ? "debug" : "warning";
+  const level = debug ? "debug" : "warning";
   return new Logger({ fd, level, name: "containerd-shim-kata-v2", source: "shim", sandbox: args.id });
 }
 

@@ -69,14 +69,16 @@ function ownBinds(config: KataConfig, root: string): Bind[] {
 
 /** All that the VMM sees: QEMU, its libraries and firmware, kernel, initrd and its devices. */
 function vmmBinds(config: KataConfig): Bind[] {
-  const { path, kernel, initrd } = config.hypervisor;
+  const { path, kernel, initrd, firmware, entropy_source } = config.hypervisor;
   return [
     ...libraryBinds(),
     ...firmwareBinds(),
     program(path, "QEMU (hypervisor.qemu.path)"),
     program(kernel, "kernel (hypervisor.qemu.kernel)"),
     program(initrd, "initrd (hypervisor.qemu.initrd)"),
-    ...devices(["null", "urandom", "kvm"]),
+    ...(firmware === "" ? [] : [program(firmware, "firmware (hypervisor.qemu.firmware)")]),
+    ...devices(["null", "kvm"]),
+    { ...device(entropy_source), optional: false, what: "entropy source (hypervisor.qemu.entropy_source)" },
   ];
 }
 
@@ -85,12 +87,9 @@ function program(path: string, what: string): Bind {
 }
 
 function devices(names: readonly string[]): Bind[] {
-  return names.map((name) => ({
-    source: `/dev/${name}`,
-    target: `/dev/${name}`,
-    readOnly: false,
-    devices: true,
-    optional: true,
-    what: "device",
-  }));
+  return names.map((name) => device(`/dev/${name}`));
+}
+
+function device(path: string): Bind {
+  return { source: path, target: path, readOnly: false, devices: true, optional: true, what: "device" };
 }

@@ -23,8 +23,16 @@ export type VmConfig = {
   readonly memoryMiB: number;
   readonly machineType: string;
   readonly kernelParams: readonly string[];
+  /** Added to the CPU's features, or taken away, in QEMU's words: "pmu=off", "-sse4a". */
+  readonly cpuFeatures: readonly string[];
+  /** "anonymous": taken when used. "prealloc": all of it at the start. "hugetlb": the host's huge pages, all of it at the start. */
+  readonly memory: "anonymous" | "prealloc" | "hugetlb";
+  /** The device that feeds the guest's entropy. */
+  readonly entropySource: string;
+  /** Requests that may be under way at the share. */
+  readonly shareQueueSize: number;
   readonly accelerator: "kvm" | "tcg";
-  /** The guest's kernel and agent say on the console what they do, not only why they die. */
+  /** The guest's kernel says on the console what it does, not only why it dies. */
   readonly debug: boolean;
 };
 

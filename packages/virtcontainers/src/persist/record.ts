@@ -47,6 +47,7 @@ export type SandboxRecord = {
   /** /proc/sys/kernel/random/boot_id: identities of processes mean nothing after a reboot. */
   readonly bootId: string;
   readonly socket: string;
+  /** The file that its configuration came from, for people: the configuration itself is saved beside the record. */
   readonly configPath: string;
   /** Where its processes run, as paths below every cgroup hierarchy. */
   readonly cgroups: SandboxCgroups;

@@ -14,3 +14,7 @@ test("virtiofsd gets only options that both programs of the name take", () => {
     "no_flock",
   ]);
 });
+
+test("never is told in the word that both programs know", () => {
+  expect(virtiofsdArguments("/share", "never", 5)[3]).toContain("cache=none,");
+});

@@ -63,7 +63,8 @@ export function virtiofsdArguments(shareDir: string, cache: string, listenFd: nu
   const options = [
     `source=${shareDir}`,
     "sandbox=chroot",
-    `cache=${cache}`,
+    // Newer programs say never for what both understand as none.
+    `cache=${cache === "never" ? "none" : cache}`,
     "announce_submounts",
     "xattr",
     "no_posix_lock",

@@ -8,6 +8,10 @@ const vm: VmConfig = {
   memoryMiB: 256,
   machineType: "pc",
   kernelParams: ["a=1", "quiet"],
+  cpuFeatures: [],
+  memory: "anonymous",
+  entropySource: "/dev/urandom",
+  shareQueueSize: 1024,
   accelerator: "tcg",
   debug: false,
 };
@@ -56,4 +60,36 @@ test("KVM guests get the host's CPU", () => {
   const args = qemuArguments({ ...vm, accelerator: "kvm" }, fds, paths);
   expect(argument(args, "-accel")).toBe("kvm");
   expect(argument(args, "-cpu")).toBe("host");
+});
+
+test("CPU features come after the model's", () => {
+  const features = { ...vm, cpuFeatures: ["pmu=off", "-sse4a"] };
+  expect(argument(qemuArguments({ ...features, accelerator: "kvm" }, fds, paths), "-cpu")).toBe(
+    "host,pmu=off,-sse4a",
+  );
+  expect(argument(qemuArguments(features, fds, paths), "-cpu")).toMatch(/^max,.*,pmu=off,-sse4a$/);
+});
+
+test.each([
+  ["prealloc", "share=on,prealloc=on"],
+  ["hugetlb", "share=on,hugetlb=on,prealloc=on"],
+] as const)("memory %s is taken at the start", (memory, expected) => {
+  expect(argument(qemuArguments({ ...vm, memory }, fds, paths), "-object")).toMatch(
+    new RegExp(`,${expected}$`),
+  );
+});
+
+test("entropy comes from the configured device, whatever is in its name", () => {
+  const args = qemuArguments({ ...vm, entropySource: "/dev/a,b" }, fds, paths);
+  expect(args).toContain("rng-random,id=entropy,filename=/dev/a,,b");
+});
+
+test("the share's queue has the configured size", () => {
+  const args = qemuArguments({ ...vm, shareQueueSize: 64 }, { ...fds, share: 7 }, paths);
+  expect(args.join(" ")).toContain(",queue-size=64");
+});
+
+test("firmware replaces QEMU's", () => {
+  expect(argument(qemuArguments(vm, fds, { ...paths, bios: "/b" }), "-bios")).toBe("/b");
+  expect(qemuArguments(vm, fds, paths)).not.toContain("-bios");
 });

@@ -40,8 +40,13 @@ export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: Qem
     ...["-kernel", paths.kernel, "-initrd", paths.initrd, "-append", kernelCommandLine(config)],
     ...["-chardev", `socket,id=qmp,fd=${fds.qmp}`, "-mon", "chardev=qmp,mode=control"],
     ...agentChannel(fds.agent),
-    ...(fds.share === undefined ? [] : share(fds.share)),
-    ...["-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy"],
+    ...(fds.share === undefined ? [] : share(fds.share, config.shareQueueSize)),
+    ...[
+      "-object",
+      `rng-random,id=entropy,filename=${value(config.entropySource)}`,
+      "-device",
+      "virtio-rng-pci,rng=entropy",
+    ],
     ...["-chardev", `socket,id=console,fd=${fds.console}`, "-device", "isa-serial,chardev=console"],
   ];
 }
@@ -51,13 +56,25 @@ function machine(config: VmConfig): string[] {
   return [
     ...["-machine", `${config.machineType},memory-backend=memory,usb=off,vmport=off,smbus=off`],
     ...(config.accelerator === "kvm"
-      ? ["-accel", "kvm", "-cpu", "host", "-global", "kvm-pit.lost_tick_policy=discard"]
-      : ["-accel", `tcg,tb-size=${TCG_CODE_MIB}`, "-cpu", TCG_CPU]),
+      ? ["-accel", "kvm", "-cpu", cpu("host", config), "-global", "kvm-pit.lost_tick_policy=discard"]
+      : ["-accel", `tcg,tb-size=${TCG_CODE_MIB}`, "-cpu", cpu(TCG_CPU, config)]),
     ...["-rtc", "base=utc,driftfix=slew,clock=host"],
     ...["-smp", String(config.vcpus), "-m", memory],
     // Shared, because virtiofsd reads and writes the guest's memory.
-    ...["-object", `memory-backend-memfd,id=memory,size=${memory},share=on`],
+    ...["-object", `memory-backend-memfd,id=memory,size=${memory},share=on${MEMORY[config.memory]}`],
   ];
+}
+
+/** Huge pages are taken at once: a guest that finds none later dies of SIGBUS. */
+const MEMORY = { anonymous: "", prealloc: ",prealloc=on", hugetlb: ",hugetlb=on,prealloc=on" } as const;
+
+function cpu(model: string, { cpuFeatures }: VmConfig): string {
+  return [model, ...cpuFeatures].join(",");
+}
+
+/** A value in QEMU's list of options, where a comma is doubled. */
+function value(text: string): string {
+  return text.replaceAll(",", ",,");
 }
 
 function agentChannel(fd: number): string[] {
@@ -68,10 +85,10 @@ function agentChannel(fd: number): string[] {
   ];
 }
 
-function share(fd: number): string[] {
+function share(fd: number, queueSize: number): string[] {
   return [
     ...["-chardev", `socket,id=share,fd=${fd}`],
-    ...["-device", `vhost-user-fs-pci,chardev=share,tag=${SHARE_TAG},queue-size=1024`],
+    ...["-device", `vhost-user-fs-pci,chardev=share,tag=${SHARE_TAG},queue-size=${queueSize}`],
   ];
 }
 
@@ -79,7 +96,7 @@ function share(fd: number): string[] {
 function kernelCommandLine(config: VmConfig): string {
   const emulatedSingle = config.accelerator === "tcg" && config.vcpus === 1;
   return [
-    ...(config.debug ? ["agent.log=debug"] : ["quiet"]),
+    ...(config.debug ? [] : ["quiet"]),
     ...BASE_PARAMS,
     // The APIC timer's calibration takes 0.1 s; the HPET ticks instead.
     ...(emulatedSingle ? ["nolapic_timer"] : []),

@@ -23,7 +23,8 @@ const CAPABILITIES: Capabilities = {
 /** A firmware that does nothing but enter the kernel: 0.03 to 0.15 s faster than SeaBIOS (guest/README.md). */
 const QBOOT = "/usr/share/qemu/qboot.rom";
 
-function firmware(): { bios?: string } {
+function bios(configured: string): { bios?: string } {
+  if (configured !== "") return { bios: configured };
   return exists(VMM_ROOT + QBOOT) ? { bios: QBOOT } : {};
 }
 
@@ -47,7 +48,7 @@ class Qemu implements Hypervisor {
   }
 
   async start(config: VmConfig, descriptors: VmDescriptors): Promise<Vm> {
-    const { path, kernel, initrd } = this.#config.hypervisor;
+    const { path, kernel, initrd, firmware } = this.#config.hypervisor;
     const [ours = -1, theirs = -1] = ops.socketpair(SOCK.STREAM);
     using qmpEnd = new Fd(theirs);
     const inherited = [
@@ -67,7 +68,7 @@ class Qemu implements Hypervisor {
         {
           name: "QEMU",
           path,
-          argv: [path, ...qemuArguments(config, fds, { kernel, initrd, ...firmware() })],
+          argv: [path, ...qemuArguments(config, fds, { kernel, initrd, ...bios(firmware) })],
           fds: inherited,
           root: this.#confinement.vmmRoot,
           capabilities: 0,
