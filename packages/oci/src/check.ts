@@ -57,6 +57,12 @@ export const uint32 = simple(
   (value): value is number => isInteger(value) && value >= 0 && value <= 0xffffffff,
 );
 
+/** Seconds of a time-out: so many that milliseconds fit 31 bits. */
+export const seconds = simple(
+  "a number of seconds from 1 to 2147483",
+  (value): value is number => isInteger(value) && value >= 1 && value <= 2147483,
+);
+
 /** A string that satisfies `rule`. */
 export function textThat(what: string, rule: (value: string) => boolean): Check<string> {
   return simple(

@@ -84,3 +84,8 @@ test("an unlimited resource, 2^64 - 1 in the file, is -1", () => {
   const text = `{"args":["a"],"cwd":"/","rlimits":[{"type":"RLIMIT_CORE","hard":18446744073709551615,"soft":0}]}`;
   expect(parseProcess(text).rlimits).toEqual([{ type: "RLIMIT_CORE", hard: -1, soft: 0 }]);
 });
+
+test.each([0, -1, 1.5, 2147484])("a hook that may take %d seconds is refused", (timeout) => {
+  const text = spec({ hooks: { prestart: [{ path: "/bin/h", timeout }] } });
+  expect(() => parseSpec(text)).toThrow("hooks.prestart[0].timeout: must be a number of seconds from 1");
+});

@@ -8,6 +8,7 @@ import {
   oneOf,
   optional,
   safeUint,
+  seconds,
   text,
   textThat,
   uint32,
@@ -104,7 +105,7 @@ const hooks = optional(
       path: absolutePath,
       args: optionalTexts,
       env: optionalTexts,
-      timeout: optionalInt,
+      timeout: optional(seconds),
     }),
   ),
 );

@@ -6,8 +6,8 @@ export type State = {
   readonly ociVersion: string;
   readonly id: string;
   readonly status: Status;
-  /** A host pid; required by the specification while created or running, 0 once stopped. */
-  readonly pid: number;
+  /** A host pid; required by the specification while created or running, none once stopped. */
+  readonly pid?: number;
   readonly bundle: string;
   readonly annotations?: Readonly<Record<string, string>>;
 };

@@ -1,6 +1,6 @@
 import type { Spec } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
-import type { ContainerRecord, ContainerStatus } from "./persist/record.ts";
+import { type ContainerRecord, type ContainerStatus, laterHooks } from "./persist/record.ts";
 import type { GuestProcess } from "./process.ts";
 import { nextStatus } from "./states.ts";
 
@@ -55,6 +55,7 @@ export class Container {
   /** @param fallbackPid a host pid to show while no kata-shim has attached: the daemon's */
   record(fallbackPid: number): ContainerRecord {
     const exit = this.init?.exit;
+    const hooks = laterHooks(this.spec);
     return {
       id: this.id,
       bundle: this.bundle,
@@ -65,6 +66,7 @@ export class Container {
       exitedAtMs: exit?.atMs ?? 0,
       annotations: this.spec.annotations ?? {},
       ociVersion: this.spec.ociVersion,
+      ...(hooks === undefined ? {} : { hooks }),
     };
   }
 }

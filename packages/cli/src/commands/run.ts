@@ -52,7 +52,7 @@ async function detached(
 ): Promise<number> {
   using daemon = created.daemon;
   try {
-    created.stopwatch.tell(await startContainer(daemon, id));
+    created.stopwatch.tell(await startContainer(daemon, created.record, globals));
   } catch (error) {
     await deleteContainer(globals, id, true);
     return launchFailure(error, globals);
@@ -73,7 +73,7 @@ async function foreground(
   using daemon = created.daemon;
   let status: number;
   try {
-    created.stopwatch.tell(await startContainer(daemon, id));
+    created.stopwatch.tell(await startContainer(daemon, created.record, globals));
     created.stopwatch.lap("cli: start");
     status = await attend({ ...created, signals, id, execId: "", terminal: created.terminal });
     created.stopwatch.lap("cli: run");

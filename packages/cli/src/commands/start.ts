@@ -14,7 +14,7 @@ export const start = defineCommand({
     if (found.daemon === undefined) {
       throw new KataError("FailedPrecondition", "cannot start a container that has stopped");
     }
-    await startContainer(found.daemon, id);
+    await startContainer(found.daemon, found.container, globals);
     return 0;
   },
 });

@@ -3,6 +3,7 @@ import { podRole, validateContainerId } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
 import {
   type Bundle,
+  containerBeingMade,
   createTimeoutMs,
   type DaemonClient,
   ENDING,
@@ -12,8 +13,11 @@ import {
   type Trees,
 } from "@kata-containers/shim";
 import { KataError, signalName, Undo } from "@kata-containers/sys";
+import type { ContainerRecord } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { absolutePath } from "../paths.ts";
+import { reportWarning } from "../report-error.ts";
+import { CreateHooks } from "./create-hooks.ts";
 import { joinSandbox } from "./join-sandbox.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 import { writePidFile } from "./pid-file.ts";
@@ -40,6 +44,7 @@ export interface CreatedContainer {
   readonly config: KataConfig;
   readonly daemon: DaemonClient;
   readonly shim: ShimProcess;
+  readonly record: ContainerRecord;
   /** Its process has a terminal. */
   readonly terminal: boolean;
   readonly stopwatch: Stopwatch;
@@ -58,22 +63,24 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   // A tree can be attached once: the guest's share gets one clone, kata-shim another.
   using trees = openTrees(bundle);
   using shimTrees = openTrees(bundle);
+  using hooks = new CreateHooks(id, bundle);
   await using undo = new Undo();
+  undo.defer(() => hooks.undone((message) => reportWarning(order.globals, message)));
   using stdio = await openStdio({ ...order, process: bundle.process });
   stopwatch.lap("cli: validate");
 
   stopwatch.daemonStarts();
-  const sandbox = await openSandbox(id, order.globals, bundle, undo);
+  const sandbox = await openSandbox(id, order.globals, bundle, hooks.seconds, undo);
   const { config, daemon, socket } = sandbox;
   using networkNamespace = sandbox.networkNamespace;
-  const shim = spawnContainerShim({ config, socket, id, stdio, networkNamespace, trees: shimTrees });
+  const { gate } = hooks;
+  const shim = spawnContainerShim({ config, socket, id, stdio, networkNamespace, trees: shimTrees, gate });
   undo.defer(() => shim.kill());
+  undo.defer(() => hooks.stop());
   stopwatch.lap("cli: spawn");
 
-  const created = daemon.call(
-    Daemon.Create,
-    ...createRequest(id, bundle, trees, stdio, createTimeoutMs(config)),
-  );
+  const request = createRequest(id, bundle, trees, stdio, createTimeoutMs(config));
+  const created = hooks.run(shim).then(() => daemon.call(Daemon.Create, ...request));
   const { phases } = await Promise.race([
     created,
     // The daemon's own words, when it cannot even start, are better than a broken connection.
@@ -87,13 +94,26 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   stopwatch.tell(phases);
   if (order.pidFile !== undefined) writePidFile(order.pidFile, shim.pid);
   undo.commit();
-  return { config, daemon, shim, terminal: stdio.terminal, stopwatch };
+  return {
+    config,
+    daemon,
+    shim,
+    record: containerBeingMade(id, bundle),
+    terminal: stdio.terminal,
+    stopwatch,
+  };
 }
 
 /** A new sandbox, or that of the container's pod. */
-function openSandbox(id: string, globals: Globals, bundle: Bundle, undo: Undo): Promise<OpenSandbox> {
+function openSandbox(
+  id: string,
+  globals: Globals,
+  bundle: Bundle,
+  hookSeconds: number | undefined,
+  undo: Undo,
+): Promise<OpenSandbox> {
   const role = podRole(bundle.spec.annotations);
-  if (role.kind !== "container") return startSandbox(id, globals, bundle, undo);
+  if (role.kind !== "container") return startSandbox({ id, globals, bundle, hookSeconds, undo });
   return joinSandbox({ id, sandboxId: role.sandboxId, globals, bundle, undo });
 }
 

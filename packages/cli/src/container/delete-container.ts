@@ -1,6 +1,8 @@
 import { Daemon } from "@kata-containers/protocols";
+import { runLaterHooks } from "@kata-containers/shim";
 import { deadline, Fd, isSysError, KataError, ops } from "@kata-containers/sys";
 import {
+  type ContainerRecord,
   checkDeletedLast,
   createFileStore,
   daemonAlive,
@@ -9,6 +11,7 @@ import {
   withoutContainer,
 } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
+import { reportWarning } from "../report-error.ts";
 import { type FoundContainer, findContainer } from "./find-container.ts";
 
 /** The daemon stops the virtual machine meanwhile, within its own time-outs; this one is for a daemon that hangs. */
@@ -19,6 +22,8 @@ const LEAVE_MS = 5_000;
 /**
  * Removes a stopped container and, with the sandbox's own, the sandbox, which therefore goes last; with force one that runs, a half-made one, and
  * what a daemon that died has left.
+ * Its poststop hooks run when nothing of it is left: one that
+ * fails is a warning.
  * @throws KataError NotFound, FailedPrecondition while it runs
  */
 export async function deleteContainer(globals: Globals, id: string, force: boolean): Promise<void> {
@@ -26,10 +31,20 @@ export async function deleteContainer(globals: Globals, id: string, force: boole
   if (found === undefined) return;
   if (found.daemon === undefined || !(await askDaemon(found, id, force))) {
     await deleteLeftovers(found, force);
-    return;
+  } else if (found.record.id === id) {
+    // The daemon has removed the record; after that the id may be somebody else's.
+    await daemonLeaves(found.record);
   }
-  // With its last container the daemon has removed the record; after that the id may be somebody else's.
-  if (found.record.id === id) await daemonLeaves(found.record);
+  for (const { hooks, ...container } of deletedWith(found)) {
+    const warn = (message: string) => reportWarning(globals, `${container.id}: ${message}`);
+    await runLaterHooks("poststop", hooks?.poststop, container, 0, warn);
+  }
+}
+
+/** A sandbox takes its containers along: they end before it. */
+function deletedWith({ record, container }: FoundContainer): readonly ContainerRecord[] {
+  if (container.id !== record.id) return [container];
+  return [...record.containers.filter((each) => each !== container), container];
 }
 
 /** With force, a record that nobody can read, or that is not there, is no obstacle. */

@@ -34,13 +34,20 @@ interface ShimOrder {
 const FIRST = 3;
 
 /** Starts the kata-shim of a container's first process: in new pid, ipc and mount namespaces and the sandbox's network namespace. */
-export function spawnContainerShim(order: ShimOrder & { networkNamespace: Fd; trees: Trees }): ShimProcess {
-  const { trees } = order;
+export function spawnContainerShim(
+  order: ShimOrder & { networkNamespace: Fd; trees: Trees; gate: Fd | undefined },
+): ShimProcess {
+  const { trees, gate } = order;
   const fds = [{ from: trees.rootfs.number, to: FIRST }];
   const argv = [...commonArguments(order), "--rootfs-fd", String(FIRST)];
   for (const [index, { tree, volume }] of trees.volumes.entries()) {
     fds.push({ from: tree.number, to: FIRST + 1 + index });
     argv.push("--volume", `${FIRST + 1 + index}:${volume.destination}`);
+  }
+  if (gate !== undefined) {
+    const to = FIRST + fds.length;
+    fds.push({ from: gate.number, to });
+    argv.push("--gate-fd", String(to));
   }
   return spawnShim(
     order,

@@ -1,13 +1,25 @@
 import type { KataConfig } from "@kata-containers/config";
 import { Daemon, type Phase } from "@kata-containers/protocols";
-import type { DaemonClient } from "@kata-containers/shim";
+import { type DaemonClient, runLaterHooks } from "@kata-containers/shim";
+import type { ContainerRecord } from "@kata-containers/virtcontainers";
+import type { Globals } from "../globals.ts";
+import { reportWarning } from "../report-error.ts";
 
 /** The daemon asks the agent, once; it has a time-out of its own, and this one is for a daemon that hangs. */
 const START_MS = 120_000;
 
-/** Lets a created container's process run. @throws KataError FailedPrecondition unless it is created */
-export async function startContainer(daemon: DaemonClient, id: string): Promise<readonly Phase[]> {
-  const { phases } = await daemon.call(Daemon.Start, { id }, { timeoutMs: START_MS });
+/**
+ * Lets a created container's process run, then runs its poststart hooks: one that fails is a warning.
+ * @throws KataError FailedPrecondition unless it is created
+ */
+export async function startContainer(
+  daemon: DaemonClient,
+  container: ContainerRecord,
+  globals: Globals,
+): Promise<readonly Phase[]> {
+  const { pid, phases } = await daemon.call(Daemon.Start, { id: container.id }, { timeoutMs: START_MS });
+  const warn = (message: string) => reportWarning(globals, message);
+  await runLaterHooks("poststart", container.hooks?.poststart, container, pid, warn);
   return phases;
 }
 

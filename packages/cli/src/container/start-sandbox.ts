@@ -11,24 +11,33 @@ import { KataError, type Undo } from "@kata-containers/sys";
 import type { Globals } from "../globals.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 
+/** How long after its hooks the daemon waits for the call that creates the container. */
+const CALL_SECONDS = 30;
+
+export interface SandboxOrder {
+  readonly id: string;
+  readonly globals: Globals;
+  readonly bundle: Bundle;
+  /** How long hooks may run before the daemon gets its first call; undefined: there are none. */
+  readonly hookSeconds: number | undefined;
+  /** Gets what ends the sandbox again. */
+  readonly undo: Undo;
+}
+
 /**
  * Starts a sandbox for its first container, whose id it gets: writes the record and starts the daemon, which boots the
  * virtual machine meanwhile.
- * @param undo gets what ends it again
  * @throws KataError; nothing was changed when it is the configuration's or the bundle's fault
  */
-export async function startSandbox(
-  id: string,
-  globals: Globals,
-  bundle: Bundle,
-  undo: Undo,
-): Promise<OpenSandbox> {
+export async function startSandbox(order: SandboxOrder): Promise<OpenSandbox> {
+  const { id, globals, bundle, hookSeconds, undo } = order;
   const config = loadConfig(globals.config);
   checkFiles(config);
   const networkNamespace = undo.use(openNetworkNamespace(bundle.spec));
   const socket = claimRecord({ id, root: globals.root, bundle, config, undo });
   using listener = listenForDaemon(socket);
-  const process = spawnDaemon({ ...globals, id, config, networkNamespace, listener });
+  const patience = hookSeconds === undefined ? {} : { orphanSeconds: hookSeconds + CALL_SECONDS };
+  const process = spawnDaemon({ ...globals, id, config, networkNamespace, listener, ...patience });
   process.ready.catch(() => {});
   undo.defer(() => process.kill());
   const daemon = await connectDaemon(socket);

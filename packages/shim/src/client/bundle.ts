@@ -38,6 +38,7 @@ export function readBundle(path: string): Bundle {
   const { bytes, spec } = readSpec(path);
   if (spec.process === undefined) throw invalid(`${path}/config.json: process: is missing`);
   if (spec.root === undefined) throw invalid(`${path}/config.json: root: is missing`);
+  checkHooks(spec, path);
   const rootfs = joinPath(path, spec.root.path);
   requireDirectory(rootfs, "rootfs");
   const volumes = mountsToOpen(spec).flatMap((index) => {
@@ -45,6 +46,17 @@ export function readBundle(path: string): Bundle {
     return mount === undefined ? [] : [readBindMount(mount, index, path)];
   });
   return { path, spec, process: spec.process, configJson: bytes, rootfs, volumes };
+}
+
+/** The two kinds that run in the container's own namespaces, which are the guest's: its programs are not there. */
+function checkHooks({ hooks }: Spec, bundle: string): void {
+  for (const kind of ["createContainer", "startContainer"] as const) {
+    if (!hooks?.[kind]?.length) continue;
+    throw new KataError(
+      "Unimplemented",
+      `${bundle}/config.json: hooks.${kind}: hooks that run inside the container are not supported in a VM`,
+    );
+  }
 }
 
 function readSpec(bundle: string): { bytes: Uint8Array; spec: Spec } {

@@ -3,6 +3,7 @@ import { ops, type Undo } from "@kata-containers/sys";
 import {
   type ContainerRecord,
   createFileStore,
+  laterHooks,
   newRecord,
   type SandboxRecord,
   type Store,
@@ -39,6 +40,7 @@ export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): st
 
 /** What a record says of a container before the daemon knows it. */
 export function containerBeingMade(id: string, { path, spec }: Bundle): ContainerRecord {
+  const hooks = laterHooks(spec);
   return {
     id,
     bundle: path,
@@ -49,6 +51,7 @@ export function containerBeingMade(id: string, { path, spec }: Bundle): Containe
     exitedAtMs: 0,
     annotations: spec.annotations ?? {},
     ociVersion: spec.ociVersion,
+    ...(hooks === undefined ? {} : { hooks }),
   };
 }
 

@@ -10,6 +10,8 @@ export interface DaemonOrder {
   readonly networkNamespace: Fd;
   /** The listening socket. */
   readonly listener: Fd;
+  /** How long it waits for the first call, when that is more than some seconds: the caller runs hooks before. */
+  readonly orphanSeconds?: number;
 }
 
 /** A sandbox's daemon that was started and may not be ready yet. */
@@ -56,10 +58,11 @@ export function spawnDaemon(order: DaemonOrder): DaemonProcess {
   }
 }
 
-function argumentsOf({ config, id, root, debug }: DaemonOrder): string[] {
+function argumentsOf({ config, id, root, debug, orphanSeconds }: DaemonOrder): string[] {
   const argv = ["containerd-shim-kata-v2", "--daemon", "--id", id, "--root", root];
   argv.push("--config", savedConfigPath(root, id));
   argv.push("--netns-fd", String(NETNS));
+  if (orphanSeconds !== undefined) argv.push("--orphan-seconds", String(orphanSeconds));
   if (debug || config.runtime.enable_debug) argv.push("--debug");
   return argv;
 }

@@ -4,9 +4,10 @@ import { parseDaemonArguments } from "./arguments.ts";
 const all = ["--daemon", "--id", "c", "--root", "/r", "--config", "/c", "--netns-fd", "4"];
 
 test("reads what kata-runtime gives", () => {
-  const parsed = { id: "c", root: "/r", config: "/c", netnsFd: 4, debug: false };
+  const parsed = { id: "c", root: "/r", config: "/c", netnsFd: 4, debug: false, orphanSeconds: 30 };
   expect(parseDaemonArguments(all)).toEqual(parsed);
   expect(parseDaemonArguments([...all, "--debug"])).toEqual({ ...parsed, debug: true });
+  expect(parseDaemonArguments([...all, "--orphan-seconds", "90"]).orphanSeconds).toBe(90);
 });
 
 test("a missing, empty or unknown option is named", () => {

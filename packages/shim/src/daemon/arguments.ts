@@ -10,12 +10,16 @@ export type DaemonArguments = {
   /** Descriptor of the network namespace to join. */
   readonly netnsFd: number | undefined;
   readonly debug: boolean;
+  /** How long the VM is kept while nobody has called: the creator may have died, or runs hooks. */
+  readonly orphanSeconds: number;
 };
 
-const VALUES = ["--id", "--root", "--config", "--netns-fd"] as const;
+const ORPHAN_SECONDS = 30;
+
+const VALUES = ["--id", "--root", "--config", "--netns-fd", "--orphan-seconds"] as const;
 
 /**
- * Reads `--daemon --id ID --root ROOT --config FILE [--netns-fd N] [--debug]`. containerd's own verbs are not there yet.
+ * Reads `--daemon --id ID --root ROOT --config FILE [--netns-fd N] [--orphan-seconds N] [--debug]`. containerd's own verbs are not there yet.
  * @throws KataError InvalidArgument, Unimplemented
  */
 export function parseDaemonArguments(args: readonly string[]): DaemonArguments {
@@ -42,12 +46,14 @@ export function parseDaemonArguments(args: readonly string[]): DaemonArguments {
     values.set(arg, value);
   }
   const netns = values.get("--netns-fd");
+  const orphan = values.get("--orphan-seconds");
   return {
     id: required(values, "--id"),
     root: required(values, "--root"),
     config: required(values, "--config"),
-    netnsFd: netns === undefined ? undefined : descriptor(netns),
+    netnsFd: netns === undefined ? undefined : number("--netns-fd", netns),
     debug,
+    orphanSeconds: orphan === undefined ? ORPHAN_SECONDS : number("--orphan-seconds", orphan),
   };
 }
 
@@ -57,8 +63,7 @@ function required(values: ReadonlyMap<string, string>, name: string): string {
   return value;
 }
 
-function descriptor(text: string): number {
-  if (!/^[0-9]{1,4}$/.test(text))
-    throw new KataError("InvalidArgument", `--netns-fd ${text}: is no descriptor`);
+function number(name: string, text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new KataError("InvalidArgument", `${name} ${text}: is no number`);
   return Number(text);
 }

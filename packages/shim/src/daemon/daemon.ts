@@ -25,9 +25,6 @@ import { DaemonService } from "./service.ts";
 const READY_FD = 3;
 const LISTENER_FD = 5;
 
-/** How long a daemon that nobody has called keeps its VM, ms: its creator may have died. */
-const ORPHAN_MS = 30_000;
-
 /** For the answer that is on its way to whoever deleted the sandbox, ms. */
 const LAST_ANSWER_MS = 5;
 
@@ -49,7 +46,7 @@ export async function runDaemon(args: DaemonArguments): Promise<number> {
     return 1;
   }
   ready.close();
-  await live(started, store);
+  await live(started, store, args.orphanSeconds);
   return 0;
 }
 
@@ -81,7 +78,8 @@ function start(args: DaemonArguments, store: Store, phases: Phases): Started {
   return { record, sandbox, service, lifetime, log };
 }
 
-async function live({ sandbox, service, lifetime, log }: Started, store: Store): Promise<void> {
+async function live(started: Started, store: Store, orphanSeconds: number): Promise<void> {
+  const { sandbox, service, lifetime, log } = started;
   const server = serveDaemon(LISTENER_FD, service, lifetime, log);
   sandbox.vmEnded.then((why) => {
     log.info("VM ended", { why });
@@ -96,7 +94,7 @@ async function live({ sandbox, service, lifetime, log }: Started, store: Store):
     },
     () => {},
   );
-  lifetime.endUnlessCalled(ORPHAN_MS);
+  lifetime.endUnlessCalled(orphanSeconds * 1000);
   await lifetime.over;
   await sandbox.stop();
   await sleep(LAST_ANSWER_MS);

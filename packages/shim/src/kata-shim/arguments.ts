@@ -9,6 +9,8 @@ export interface ShimArguments {
   readonly execId: string;
   /** Standard input is our controlling terminal. */
   readonly terminal: boolean;
+  /** Where we tell that we are in place, and wait until the host's hooks have run; undefined: there are none. */
+  readonly gateFd: number | undefined;
   /** What our mount namespace becomes. */
   readonly view: ContainerView;
 }
@@ -26,7 +28,7 @@ export interface VolumeArgument {
 }
 
 /**
- * Parses `--socket PATH --id ID [--exec-id ID] [--terminal] (--rootfs-fd N [--volume N:PATH]... | --mount-namespace-fd N)`.
+ * Parses `--socket PATH --id ID [--exec-id ID] [--terminal] [--gate-fd N] (--rootfs-fd N [--volume N:PATH]... | --mount-namespace-fd N)`.
  * @throws KataError InvalidArgument
  */
 export function parseShimArguments(argv: readonly string[]): ShimArguments {
@@ -48,12 +50,14 @@ export function parseShimArguments(argv: readonly string[]): ShimArguments {
     if (value === undefined) throw wrong(name);
     return value;
   };
+  const gate = values.get("--gate-fd");
   const join = values.get("--mount-namespace-fd");
   return {
     socket: required("--socket"),
     id: required("--id"),
     execId: values.get("--exec-id") ?? "",
     terminal: values.has("--terminal"),
+    gateFd: gate === undefined ? undefined : readFd(gate),
     view:
       join === undefined
         ? { kind: "build", rootfsFd: readFd(required("--rootfs-fd")), volumes }
@@ -61,7 +65,15 @@ export function parseShimArguments(argv: readonly string[]): ShimArguments {
   };
 }
 
-const known = ["--socket", "--id", "--exec-id", "--rootfs-fd", "--volume", "--mount-namespace-fd"];
+const known = [
+  "--socket",
+  "--id",
+  "--exec-id",
+  "--gate-fd",
+  "--rootfs-fd",
+  "--volume",
+  "--mount-namespace-fd",
+];
 
 function readVolume(text: string): VolumeArgument {
   const colon = text.indexOf(":");

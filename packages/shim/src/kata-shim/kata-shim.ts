@@ -1,5 +1,5 @@
 import { Daemon } from "@kata-containers/protocols";
-import { KataError, ops, SIG } from "@kata-containers/sys";
+import { Fd, KataError, ops, SIG } from "@kata-containers/sys";
 import { connectDaemon, type DaemonClient } from "../client/daemon-client.ts";
 import { FORWARDED, SignalInbox } from "../signal-inbox.ts";
 import { parseShimArguments, type ShimArguments } from "./arguments.ts";
@@ -24,12 +24,13 @@ export async function kataShim(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function stand({ socket, id, execId, terminal, view }: ShimArguments): Promise<number> {
+async function stand({ socket, id, execId, terminal, gateFd, view }: ShimArguments): Promise<number> {
   // Held from the start: a signal that comes before the process is there must not end us.
   using signals = new SignalInbox(FORWARDED);
   // By path, so that the daemon sees our pid as its peer's; the socket is out of reach after the next line.
   using daemon = await connect(socket);
   enterContainerView(view);
+  if (gateFd !== undefined) await passGate(gateFd);
   const ended = daemon.call(Daemon.Attach, { id, execId });
   signals.deliver((signal) => {
     if (signal === SIG.SIGWINCH) void resize(daemon, id, execId, terminal);
@@ -38,6 +39,14 @@ async function stand({ socket, id, execId, terminal, view }: ShimArguments): Pro
   if (terminal) void resize(daemon, id, execId, terminal);
   const { exitStatus } = await ended;
   return exitStatus;
+}
+
+/** Hooks that join our namespaces must not see the host there: we tell that it is out of sight, then they run. */
+async function passGate(gateFd: number): Promise<void> {
+  using gate = new Fd(gateFd);
+  ops.writeSync(gate.number, Uint8Array.of(0));
+  const word = await ops.read(gate.number, 1);
+  if (word.length === 0) throw new KataError("Unavailable", "whoever creates the container is gone");
 }
 
 async function connect(socket: string): Promise<DaemonClient> {

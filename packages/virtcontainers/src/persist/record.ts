@@ -1,3 +1,4 @@
+import type { Hooks, Spec } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
 import type { SandboxCgroups } from "../resource/cgroup.ts";
 
@@ -35,7 +36,17 @@ export type ContainerRecord = {
   readonly annotations: Readonly<Record<string, string>>;
   /** The OCI version of its config.json, for `state`. */
   readonly ociVersion: string;
+  /** What `start` and `delete` run on the host, when there is any: config.json may be gone by then. */
+  readonly hooks?: LaterHooks;
 };
+
+export type LaterHooks = Pick<Hooks, "poststart" | "poststop">;
+
+/** The hooks of a specification that run after create. */
+export function laterHooks({ hooks }: Spec): LaterHooks | undefined {
+  const { poststart = [], poststop = [] } = hooks ?? {};
+  return poststart.length + poststop.length === 0 ? undefined : { poststart, poststop };
+}
 
 export const RECORD_VERSION = 1;
 
@@ -141,12 +152,33 @@ function isResource(value: unknown): value is HostResource {
   }
 }
 
+function isLaterHooks(value: unknown): value is LaterHooks {
+  return isObject(value) && [value.poststart, value.poststop].every((list) => areHooks(list ?? []));
+}
+
+function areHooks(value: unknown): boolean {
+  const areTexts = (texts: unknown) =>
+    Array.isArray(texts) && texts.every((text) => typeof text === "string");
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (hook) =>
+        isObject(hook) &&
+        typeof hook.path === "string" &&
+        areTexts(hook.args ?? []) &&
+        areTexts(hook.env ?? []) &&
+        (hook.timeout === undefined || Number.isSafeInteger(hook.timeout)),
+    )
+  );
+}
+
 function isContainer(value: unknown): value is ContainerRecord {
   return (
     isObject(value) &&
     ["id", "bundle", "ociVersion"].every((key) => typeof value[key] === "string") &&
     CONTAINER_STATUS.some((status) => status === value.status) &&
     ["pid", "createdMs", "exitStatus", "exitedAtMs"].every((key) => typeof value[key] === "number") &&
-    isObject(value.annotations)
+    isObject(value.annotations) &&
+    (value.hooks === undefined || isLaterHooks(value.hooks))
   );
 }
