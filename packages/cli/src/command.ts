@@ -45,6 +45,8 @@ export interface Invocation<O extends Options> {
 /** One row of the command table. */
 export interface Command<O extends Options> {
   readonly name: string;
+  /** Other names of it: upstream's. */
+  readonly aliases?: readonly string[];
   /** One line, no full stop. */
   readonly summary: string;
   /** More, for `--help` and the man page. */

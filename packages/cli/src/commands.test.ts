@@ -20,6 +20,8 @@ describe("the command table", () => {
       "exec",
       "list",
       "metrics",
+      "check",
+      "env",
     ]);
   });
 

@@ -1,6 +1,8 @@
 import type { AnyCommand } from "./command.ts";
+import { check } from "./commands/check.ts";
 import { create } from "./commands/create.ts";
 import { deleteCommand } from "./commands/delete.ts";
+import { env } from "./commands/env.ts";
 import { exec } from "./commands/exec.ts";
 import { kill } from "./commands/kill.ts";
 import { list } from "./commands/list.ts";
@@ -20,4 +22,6 @@ export const commands: readonly AnyCommand[] = [
   exec,
   list,
   metrics,
+  check,
+  env,
 ];

@@ -10,7 +10,7 @@ export const globalOptions = {
   config: {
     aliases: ["kata-config"],
     value: "FILE",
-    help: "the configuration, instead of the default paths",
+    help: "the configuration for new sandboxes, check and env, instead of the default paths",
   },
   debug: { help: "log everything, and keep the daemon's log in the state directory" },
   version: { short: "v", help: "print the version" },

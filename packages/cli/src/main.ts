@@ -23,7 +23,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       return show(renderHelp(commands, globalOptions));
     const globals = readGlobals(options);
     errorLog = globals;
-    const command = commands.find((each) => each.name === name);
+    const command = commands.find((each) => each.name === name || each.aliases?.includes(name));
     if (command === undefined)
       throw new KataError(
         "InvalidArgument",

@@ -5,7 +5,7 @@ declare const KATA_VERSION: string | undefined;
 declare const KATA_COMMIT: string | undefined;
 
 export const VERSION = typeof KATA_VERSION === "undefined" ? "0.1.0" : KATA_VERSION;
-const COMMIT = typeof KATA_COMMIT === "undefined" ? "unknown" : KATA_COMMIT;
+export const COMMIT = typeof KATA_COMMIT === "undefined" ? "unknown" : KATA_COMMIT;
 
 /** Upstream's three lines. */
 export function renderVersion(): string {

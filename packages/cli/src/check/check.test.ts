@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { kernelFormat } from "./guest-kernel.ts";
+import { initrdObstacle } from "./initrd.ts";
+import { readMeminfo } from "./memory.ts";
+import { versionFinding } from "./qemu.ts";
+import { Bytes } from "./read-at.ts";
+import { missingCapabilities } from "./user.ts";
+
+/** A file of these bytes. */
+const fileOf = (bytes: Uint8Array) => ({
+  at: (offset: number, length: number) => new Bytes(bytes.slice(offset, offset + length)),
+});
+const bytesOf = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
+
+/** A 64-bit ELF with one program header of notes. */
+function elf(note: { owner: string; type: number }, machine = 62): Uint8Array {
+  const bytes = new Uint8Array(256);
+  const view = new DataView(bytes.buffer);
+  bytes.set(bytesOf("\x7fELF\x02\x01\x01"));
+  view.setUint16(18, machine, true);
+  view.setBigUint64(32, 64n, true); // program headers
+  view.setUint16(54, 56, true);
+  view.setUint16(56, 1, true);
+  view.setUint32(64, 4, true); // PT_NOTE
+  view.setBigUint64(64 + 8, 128n, true);
+  view.setBigUint64(64 + 32, 64n, true);
+  const put = (at: number, owner: string, type: number) => {
+    view.setUint32(at, owner.length, true);
+    view.setUint32(at + 4, 8, true);
+    view.setUint32(at + 8, type, true);
+    bytes.set(bytesOf(owner), at + 12);
+  };
+  put(128, "GNU\0", 3);
+  put(128 + 24, note.owner, note.type);
+  return bytes;
+}
+
+describe("a guest's kernel", () => {
+  it.each([
+    [
+      "an ELF with Xen's note of its 32-bit entry",
+      elf({ owner: "Xen\0", type: 18 }),
+      { format: "ELF with a PVH note" },
+    ],
+    ["a bzImage", bytesOf(`${"\0".repeat(0x202)}HdrS`), { format: "bzImage" }],
+    [
+      "an ELF with other notes",
+      elf({ owner: "Xen\0", type: 5 }),
+      { wrong: expect.stringContaining("no PVH note") },
+    ],
+    ["an ELF for arm64", elf({ owner: "Xen\0", type: 18 }, 183), { wrong: "is not for x86-64" }],
+    ["a text", bytesOf("no kernel"), { wrong: "is neither an ELF kernel nor a bzImage" }],
+    ["nothing", new Uint8Array(), { wrong: "is neither an ELF kernel nor a bzImage" }],
+    ["an ELF that is cut off", elf({ owner: "Xen\0", type: 18 }).slice(0, 100), { wrong: expect.anything() }],
+  ])("that is %s", (_, bytes, expected) => {
+    expect(kernelFormat(fileOf(bytes))).toEqual(expected);
+  });
+});
+
+/** A newc archive of files with these names, each of three bytes. */
+function cpio(...names: string[]): string {
+  const entry = (name: string, body: string) => {
+    const fields = [1, 0o100644, 0, 0, 1, 0, body.length, 0, 0, 0, 0, name.length + 1, 0];
+    const header = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}${name}\0`;
+    const padded = (text: string) => text.padEnd(Math.ceil(text.length / 4) * 4, "\0");
+    return padded(header) + padded(body);
+  };
+  return [...names.map((name) => entry(name, "abc")), entry("TRAILER!!!", "")].join("");
+}
+
+describe("an initrd", () => {
+  it.each([
+    ["has an /init", cpio("dev", "etc/passwd", "init"), undefined],
+    ["has an ./init", cpio(".", "./init"), undefined],
+    ["is compressed", "\x1f\x8b\x08", undefined],
+    ["has none", cpio("sbin/init"), "has no /init"],
+    ["is a text", "no archive", "is no cpio archive (newc), compressed or not"],
+    ["is cut off", cpio("dev", "init").slice(0, 120), "is cut off, or no archive from its middle on"],
+    ["lies about its sizes", `070701${"f".repeat(104)}`, "is cut off, or no archive from its middle on"],
+  ])("that %s", (_, text, obstacle) => {
+    expect(initrdObstacle(fileOf(bytesOf(text)))).toBe(obstacle);
+  });
+});
+
+describe("QEMU's version", () => {
+  it.each([
+    ["5.1.0", "failure"],
+    ["5.2.0", "warning"],
+    ["7.1.5", "warning"],
+    ["7.2.22", "ok"],
+    ["10.0.2", "ok"],
+  ])("%s gives %s", (version, verdict) => {
+    expect(versionFinding("/q", version).verdict).toBe(verdict);
+  });
+});
+
+it("capabilities that are missing are named", () => {
+  expect(missingCapabilities("Name:\tx\nCapEff:\t000001ffffffffff\n")).toEqual([]);
+  // docker's default set
+  expect(missingCapabilities("CapEff:\t00000000a80425fb\n")).toEqual(["CAP_NET_ADMIN", "CAP_SYS_ADMIN"]);
+});
+
+it("the host's memory is read in MiB, free huge pages by their size", () => {
+  const text =
+    "MemTotal:  4096 kB\nMemFree: 2048 kB\nMemAvailable:  3072 kB\nHugePages_Free:  3\nHugepagesize:  2048 kB\n";
+  expect(readMeminfo(text)).toEqual({ totalMiB: 4, freeMiB: 2, availableMiB: 3, hugeFreeMiB: 6 });
+});
