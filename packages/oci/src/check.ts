@@ -48,9 +48,11 @@ export const text = simple(
 export const bool = simple("true or false", (value): value is boolean => typeof value === "boolean");
 /** A 64-bit integer; past 2^53 it has lost its last digits, which only limits ("no limit") may ignore. */
 export const int = simple("an integer", isInteger);
-export const safeUint = simple(
-  "an unsigned integer, at most 2^53 - 1",
-  (value): value is number => isInteger(value) && value >= 0 && Number.isSafeInteger(value),
+/** A number, past 2^53 - 1 a bigint. */
+export const uint64 = simple("an unsigned 64-bit integer", (value): value is number | bigint =>
+  typeof value === "bigint"
+    ? value >= 0n && value < 1n << 64n
+    : typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
 );
 export const uint32 = simple(
   "an unsigned 32-bit integer",

@@ -1,5 +1,6 @@
 import { KataError } from "@kata-containers/sys";
 import { child, type Place, refuse } from "./check.ts";
+import { restoreSeccompArgs } from "./seccomp-args.ts";
 import type { Process, Rlimit, Spec } from "./spec.ts";
 import { processMembers, specMembers } from "./spec-members.ts";
 
@@ -12,7 +13,9 @@ import { processMembers, specMembers } from "./spec-members.ts";
  */
 export function parseSpec(source: string | Uint8Array, what = "config.json"): Spec {
   const place: Place = { parent: undefined, key: what };
-  const spec = parseJson(source, place);
+  const text = textOf(source);
+  const spec = parseJson(text, place);
+  restoreSeccompArgs(spec, text);
   if (!specMembers.test(spec, place)) return refuse(place, "is not a container configuration");
   checkNamespaces(spec, place);
   if (spec.process === undefined) return spec;
@@ -26,14 +29,18 @@ export function parseSpec(source: string | Uint8Array, what = "config.json"): Sp
  */
 export function parseProcess(source: string | Uint8Array, what = "process.json"): Process {
   const place: Place = { parent: undefined, key: what };
-  const process = parseJson(source, place);
+  const process = parseJson(textOf(source), place);
   if (!processMembers.test(process, place)) return refuse(place, "is not a process");
   return checkProcess(process, place);
 }
 
-function parseJson(source: string | Uint8Array, place: Place): unknown {
+function textOf(source: string | Uint8Array): string {
+  return typeof source === "string" ? source : new TextDecoder("utf-8").decode(source);
+}
+
+function parseJson(text: string, place: Place): unknown {
   try {
-    return JSON.parse(typeof source === "string" ? source : new TextDecoder("utf-8").decode(source));
+    return JSON.parse(text);
   } catch (error) {
     throw new KataError(
       "InvalidArgument",

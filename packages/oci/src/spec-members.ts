@@ -7,11 +7,11 @@ import {
   object,
   oneOf,
   optional,
-  safeUint,
   seconds,
   text,
   textThat,
   uint32,
+  uint64,
 } from "./check.ts";
 import {
   type BlockIo,
@@ -207,8 +207,8 @@ const seccomp = object<Seccomp>({
           list(
             object<SeccompArg>({
               index: uint32,
-              value: safeUint,
-              valueTwo: optional(safeUint),
+              value: uint64,
+              valueTwo: optional(uint64),
               op: text,
             }),
           ),

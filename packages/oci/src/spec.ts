@@ -213,6 +213,7 @@ export type IntelRdt = {
   readonly enableMBM?: boolean;
 };
 
+/** The names of actions, operators, architectures and flags are checked by compileSeccomp of @kata-containers/seccomp. */
 export type Seccomp = {
   readonly defaultAction: string;
   readonly defaultErrnoRet?: number;
@@ -230,10 +231,10 @@ export type SeccompSyscall = {
   readonly args?: readonly SeccompArg[];
 };
 
-/** Values are unsigned 64-bit in the specification; past 2^53 - 1 parseSpec refuses them rather than rounding a filter. */
 export type SeccompArg = {
   readonly index: number;
-  readonly value: number;
-  readonly valueTwo?: number;
+  /** Unsigned, 64 bits: a bigint past 2^53 - 1, for a filter must not compare with a rounded value. */
+  readonly value: number | bigint;
+  readonly valueTwo?: number | bigint;
   readonly op: string;
 };

@@ -33,7 +33,7 @@ export function linuxToGrpc(linux: oci.Linux): Init<grpc.Linux> {
   };
 }
 
-/** @throws KataError InvalidArgument when a namespace's type is unknown, or a seccomp value is past 2^53 - 1 */
+/** @throws KataError InvalidArgument when a namespace's type is unknown */
 export function grpcToLinux(message: grpc.Linux): oci.Linux {
   return given({
     uidMappings: message.UIDMappings.map(grpcToMapping),
@@ -89,6 +89,7 @@ function grpcToDevice(message: grpc.LinuxDevice): oci.Device {
 function seccompToGrpc(seccomp: oci.Seccomp): Init<grpc.LinuxSeccomp> {
   return {
     DefaultAction: seccomp.defaultAction,
+    DefaultErrnoRet: seccomp.defaultErrnoRet,
     Architectures: seccomp.architectures,
     Flags: seccomp.flags,
     Syscalls: seccomp.syscalls?.map((syscall) => ({
@@ -108,6 +109,7 @@ function seccompToGrpc(seccomp: oci.Seccomp): Init<grpc.LinuxSeccomp> {
 function grpcToSeccomp(message: grpc.LinuxSeccomp): oci.Seccomp {
   return {
     defaultAction: message.DefaultAction,
+    ...(message.DefaultErrnoRet === undefined ? {} : { defaultErrnoRet: message.DefaultErrnoRet }),
     ...given({
       architectures: message.Architectures,
       flags: message.Flags,
@@ -131,9 +133,6 @@ function grpcToSeccompArg(message: grpc.LinuxSeccompArg): oci.SeccompArg {
 }
 
 /** A filter that compares with a rounded value would let the wrong call through. */
-function exact(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new KataError("InvalidArgument", `seccomp argument ${value} is past 2^53 - 1`);
-  }
-  return Number(value);
+function exact(value: bigint): number | bigint {
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? value : Number(value);
 }

@@ -2,11 +2,9 @@ import type * as oci from "@kata-containers/oci";
 
 /** Members of the runtime-spec 1.2 that oci.proto of kata-containers 3.2.0 has no field for. */
 const LOST: readonly string[] = [
-  "domainname",
   "process.scheduler",
   "process.ioPriority",
   "process.execCPUAffinity",
-  "process.user.umask",
   "linux.personality",
   "linux.timeOffsets",
   "linux.intelRdt.closID",
@@ -19,7 +17,6 @@ const LOST: readonly string[] = [
   "linux.resources.cpu.idle",
   "linux.resources.memory.checkBeforeUpdate",
   "linux.resources.memory.useHierarchy",
-  "linux.seccomp.defaultErrnoRet",
   "linux.seccomp.listenerPath",
   "linux.seccomp.listenerMetadata",
 ];

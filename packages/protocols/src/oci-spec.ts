@@ -15,6 +15,7 @@ export function specToGrpc(spec: oci.Spec): Init<grpc.Spec> {
     Process: spec.process && processToGrpc(spec.process),
     Root: spec.root && { Path: spec.root.path, Readonly: spec.root.readonly },
     Hostname: spec.hostname,
+    Domainname: spec.domainname,
     Mounts: spec.mounts,
     Hooks: spec.hooks && {
       Prestart: spec.hooks.prestart?.map(hookToGrpc),
@@ -41,6 +42,7 @@ export function grpcToSpec(message: grpc.Spec): oci.Spec {
       process: message.Process && grpcToProcess(message.Process),
       root: message.Root && { path: message.Root.Path, ...given({ readonly: message.Root.Readonly }) },
       hostname: message.Hostname,
+      domainname: message.Domainname,
       mounts: message.Mounts.map(grpcToMount),
       hooks: message.Hooks && grpcToHooks(message.Hooks),
       annotations: message.Annotations.size > 0 ? Object.fromEntries(message.Annotations) : undefined,
@@ -64,6 +66,7 @@ export function processToGrpc(process: oci.Process): Init<grpc.Process> {
       GID: user?.gid,
       AdditionalGids: user?.additionalGids,
       Username: user?.username,
+      Umask: user?.umask,
     },
     Args: process.args,
     Env: process.env,
@@ -99,6 +102,7 @@ export function grpcToProcess(message: grpc.Process): oci.Process {
       uid: user?.UID ?? 0,
       gid: user?.GID ?? 0,
       ...given({ additionalGids: user?.AdditionalGids, username: user?.Username }),
+      ...(user?.Umask === undefined ? {} : { umask: user.Umask }),
     },
     ...given({
       terminal: message.Terminal,

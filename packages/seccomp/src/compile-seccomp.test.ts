@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
+import type { Seccomp } from "@kata-containers/oci";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseArchitectures } from "./architecture.ts";
-import { compileSeccomp, type LinuxSeccomp } from "./index.ts";
+import { compileSeccomp } from "./index.ts";
 import { compare, compareWithSpecification } from "./testing/compare.ts";
 import { type ArchName, Libseccomp } from "./testing/libseccomp.ts";
 import { profile } from "./testing/random-profiles.ts";
@@ -19,7 +20,7 @@ beforeAll(() => {
 });
 afterAll(() => oracle?.[Symbol.dispose]());
 
-function dockerProfile(): LinuxSeccomp {
+function dockerProfile(): Seccomp {
   const config = new URL("../../../bench/docker-config.json", import.meta.url);
   return JSON.parse(readFileSync(config, "utf8")).linux.seccomp;
 }

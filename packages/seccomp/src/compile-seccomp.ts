@@ -1,9 +1,9 @@
+import type { Seccomp } from "@kata-containers/oci";
 import { isPermissive, NOTIFY, parseAction, type Verdict } from "./action.ts";
 import { type NativeArch, parseArchitectures } from "./architecture.ts";
 import { architectureCode, BAD_ARCHITECTURE } from "./architecture-code.ts";
 import { BPF, BpfProgram } from "./bpf-program.ts";
 import { parseFlags } from "./flags.ts";
-import type { LinuxSeccomp } from "./profile.ts";
 import { refuse } from "./refuse.ts";
 import { parseRules } from "./rule.ts";
 import { RuleTable } from "./rule-table.ts";
@@ -29,7 +29,7 @@ export type CompiledSeccomp = {
  * @param arch the machine the filter will run on
  * @throws KataError InvalidArgument naming the member of config.json that no filter can be made of
  */
-export function compileSeccomp(seccomp: LinuxSeccomp, arch: NativeArch): CompiledSeccomp {
+export function compileSeccomp(seccomp: Seccomp, arch: NativeArch): CompiledSeccomp {
   const defaultVerdict = parseDefault(seccomp);
   const { architectures, unsupported } = parseArchitectures(seccomp.architectures ?? [], arch);
   const tables = architectures.map((architecture) => new RuleTable(architecture));
@@ -44,14 +44,14 @@ export function compileSeccomp(seccomp: LinuxSeccomp, arch: NativeArch): Compile
   };
 }
 
-function parseDefault(seccomp: LinuxSeccomp): Verdict {
+function parseDefault(seccomp: Seccomp): Verdict {
   const { defaultAction, defaultErrnoRet } = seccomp;
   const verdict = parseAction(defaultAction, defaultErrnoRet, ".defaultAction", ".defaultErrnoRet");
   return verdict === NOTIFY ? refuse(".defaultAction", "SCMP_ACT_NOTIFY cannot be the default") : verdict;
 }
 
 /** Puts every rule into the tables of the architectures that have its calls; returns the names that none has. */
-function addRules(seccomp: LinuxSeccomp, tables: readonly RuleTable[], defaultVerdict: Verdict): string[] {
+function addRules(seccomp: Seccomp, tables: readonly RuleTable[], defaultVerdict: Verdict): string[] {
   const unknown = new Set<string>();
   for (const [at, entry] of (seccomp.syscalls ?? []).entries()) {
     const path = `.syscalls[${at}]`;
@@ -74,7 +74,7 @@ function addRules(seccomp: LinuxSeccomp, tables: readonly RuleTable[], defaultVe
 }
 
 /** Whether calls are left to a listener; checks that one can be had. */
-function parseNotify(seccomp: LinuxSeccomp): boolean {
+function parseNotify(seccomp: Seccomp): boolean {
   const noPath = (seccomp.listenerPath ?? "") === "";
   if (noPath && (seccomp.listenerMetadata ?? "") !== "") {
     refuse(".listenerMetadata", "must not be set without listenerPath");

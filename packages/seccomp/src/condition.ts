@@ -1,4 +1,4 @@
-import type { LinuxSeccompArg } from "./profile.ts";
+import type { SeccompArg } from "@kata-containers/oci";
 import { lookUp, refuse } from "./refuse.ts";
 
 /** "(argument `index` & mask) TEST value", or its contrary: six operators are two tests each with a contrary. */
@@ -30,7 +30,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
 };
 
 /** Throws InvalidArgument naming the member of `path` that no filter can have. */
-export function parseCondition(arg: LinuxSeccompArg, path: string): Condition {
+export function parseCondition(arg: SeccompArg, path: string): Condition {
   if (!Number.isInteger(arg.index) || arg.index < 0 || arg.index >= MAX_ARGS) {
     refuse(`${path}.index`, `must be an integer from 0 to ${MAX_ARGS - 1}`);
   }

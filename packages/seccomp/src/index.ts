@@ -1,3 +1,2 @@
 export type { NativeArch } from "./architecture.ts";
 export { type CompiledSeccomp, compileSeccomp } from "./compile-seccomp.ts";
-export type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "./profile.ts";

@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Seccomp } from "@kata-containers/oci";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { compileSeccomp, type LinuxSeccomp, type NativeArch } from "./index.ts";
+import { compileSeccomp, type NativeArch } from "./index.ts";
 import { CProgram } from "./testing/c-program.ts";
 
 const ARCH: NativeArch = process.arch === "arm64" ? "aarch64" : "x86_64";
@@ -19,7 +20,7 @@ beforeAll(() => {
 afterAll(() => loader?.[Symbol.dispose]());
 
 /** The errno of each call under the filter, made by a process that has loaded it. */
-function errnos(seccomp: LinuxSeccomp, ...calls: readonly (readonly [number, number])[]): number[] {
+function errnos(seccomp: Seccomp, ...calls: readonly (readonly [number, number])[]): number[] {
   const { program, flags } = compileSeccomp(seccomp, ARCH);
   const path = join(loader.directory, "filter");
   writeFileSync(path, program);

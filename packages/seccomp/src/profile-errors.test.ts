@@ -1,18 +1,19 @@
+import type { Seccomp } from "@kata-containers/oci";
 import { expect, test } from "vitest";
-import { compileSeccomp, type LinuxSeccomp } from "./index.ts";
+import { compileSeccomp } from "./index.ts";
 
 const ALLOW = { defaultAction: "SCMP_ACT_ALLOW" };
 const arg = { index: 0, value: 1, op: "SCMP_CMP_EQ" };
 
-function rule(changes: object, action = "SCMP_ACT_ERRNO"): LinuxSeccomp {
+function rule(changes: object, action = "SCMP_ACT_ERRNO"): Seccomp {
   return { ...ALLOW, syscalls: [{ names: ["read"], action, ...changes }] };
 }
 
-function compile(seccomp: LinuxSeccomp) {
+function compile(seccomp: Seccomp) {
   return () => compileSeccomp(seccomp, "x86_64");
 }
 
-test.each<[string, LinuxSeccomp, string]>([
+test.each<[string, Seccomp, string]>([
   [
     "an unknown default",
     { defaultAction: "SCMP_ACT_NO" },

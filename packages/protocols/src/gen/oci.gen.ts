@@ -12,10 +12,11 @@ export interface Spec {
   Linux: Linux | undefined;
   Solaris: Solaris | undefined;
   Windows: Windows | undefined;
+  Domainname: string;
 }
 export const Spec: Codec<Spec> = /* @__PURE__ */ new Codec<Spec>(
   "grpc.Spec",
-  () => ({ Version: "", Process: undefined, Root: undefined, Hostname: "", Mounts: [], Hooks: undefined, Annotations: new Map(), Linux: undefined, Solaris: undefined, Windows: undefined }),
+  () => ({ Version: "", Process: undefined, Root: undefined, Hostname: "", Mounts: [], Hooks: undefined, Annotations: new Map(), Linux: undefined, Solaris: undefined, Windows: undefined, Domainname: "" }),
   (m, w) => {
     if (m.Version) w.string(10, m.Version);
     if (m.Process) w.message(18, Process, m.Process);
@@ -27,6 +28,7 @@ export const Spec: Codec<Spec> = /* @__PURE__ */ new Codec<Spec>(
     if (m.Linux) w.message(66, Linux, m.Linux);
     if (m.Solaris) w.message(74, Solaris, m.Solaris);
     if (m.Windows) w.message(82, Windows, m.Windows);
+    if (m.Domainname) w.string(802, m.Domainname);
   },
   (m, r) => {
     switch (r.field) {
@@ -40,6 +42,7 @@ export const Spec: Codec<Spec> = /* @__PURE__ */ new Codec<Spec>(
       case 8: m.Linux = r.message(Linux, m.Linux); return true;
       case 9: m.Solaris = r.message(Solaris, m.Solaris); return true;
       case 10: m.Windows = r.message(Windows, m.Windows); return true;
+      case 100: m.Domainname = r.string(); return true;
       default: return false;
     }
   },
@@ -120,15 +123,17 @@ export interface User {
   GID: number;
   AdditionalGids: number[];
   Username: string;
+  Umask: number | undefined;
 }
 export const User: Codec<User> = /* @__PURE__ */ new Codec<User>(
   "grpc.User",
-  () => ({ UID: 0, GID: 0, AdditionalGids: [], Username: "" }),
+  () => ({ UID: 0, GID: 0, AdditionalGids: [], Username: "", Umask: undefined }),
   (m, w) => {
     if (m.UID) w.uint32(8, m.UID);
     if (m.GID) w.uint32(16, m.GID);
     if (m.AdditionalGids?.length) { const start = w.open(26); for (const v of m.AdditionalGids) w.uint32(0, v); w.close(start); }
     if (m.Username) w.string(34, m.Username);
+    if (m.Umask !== undefined) w.uint32(800, m.Umask);
   },
   (m, r) => {
     switch (r.field) {
@@ -136,6 +141,7 @@ export const User: Codec<User> = /* @__PURE__ */ new Codec<User>(
       case 2: m.GID = r.uint32(); return true;
       case 3: r.numbers(m.AdditionalGids, (r) => r.uint32()); return true;
       case 4: m.Username = r.string(); return true;
+      case 100: m.Umask = r.uint32(); return true;
       default: return false;
     }
   },
@@ -768,15 +774,17 @@ export interface LinuxSeccomp {
   Architectures: string[];
   Flags: string[];
   Syscalls: LinuxSyscall[];
+  DefaultErrnoRet: number | undefined;
 }
 export const LinuxSeccomp: Codec<LinuxSeccomp> = /* @__PURE__ */ new Codec<LinuxSeccomp>(
   "grpc.LinuxSeccomp",
-  () => ({ DefaultAction: "", Architectures: [], Flags: [], Syscalls: [] }),
+  () => ({ DefaultAction: "", Architectures: [], Flags: [], Syscalls: [], DefaultErrnoRet: undefined }),
   (m, w) => {
     if (m.DefaultAction) w.string(10, m.DefaultAction);
     if (m.Architectures) for (const v of m.Architectures) w.string(18, v);
     if (m.Flags) for (const v of m.Flags) w.string(26, v);
     if (m.Syscalls) for (const v of m.Syscalls) w.message(34, LinuxSyscall, v);
+    if (m.DefaultErrnoRet !== undefined) w.uint32(800, m.DefaultErrnoRet);
   },
   (m, r) => {
     switch (r.field) {
@@ -784,6 +792,7 @@ export const LinuxSeccomp: Codec<LinuxSeccomp> = /* @__PURE__ */ new Codec<Linux
       case 2: r.element(m.Architectures, r.string()); return true;
       case 3: r.element(m.Flags, r.string()); return true;
       case 4: m.Syscalls.push(r.message(LinuxSyscall)); return true;
+      case 100: m.DefaultErrnoRet = r.uint32(); return true;
       default: return false;
     }
   },

@@ -1,5 +1,6 @@
+import type { Seccomp } from "@kata-containers/oci";
 import { expect } from "vitest";
-import { compileSeccomp, type LinuxSeccomp } from "../index.ts";
+import { compileSeccomp } from "../index.ts";
 import { parseMultiplexers } from "../multiplexed.ts";
 import { type Call, checkFilter, runFilter } from "./bpf-interpreter.ts";
 import { expectedVerdict } from "./expected-verdict.ts";
@@ -15,7 +16,7 @@ type Newest = Partial<Record<ArchName, number>>;
 /** Fails unless our filter and libseccomp's say the same of `count` calls; returns how many verdicts there were. */
 export function compare(
   oracle: Libseccomp,
-  seccomp: LinuxSeccomp,
+  seccomp: Seccomp,
   seed: number,
   count = 10_000,
   native: "x86_64" | "aarch64" = "x86_64",
@@ -49,7 +50,7 @@ function describe({ number, arch, args }: Call): string {
 /** Fails unless our filter says of `count` calls of x86_64 and x32 what the specification asks; rules must have one action. */
 export function compareWithSpecification(
   oracle: Libseccomp,
-  seccomp: LinuxSeccomp,
+  seccomp: Seccomp,
   seed: number,
   count = 10_000,
 ): void {
@@ -77,12 +78,12 @@ export function compareWithSpecification(
   }
 }
 
-function json(seccomp: LinuxSeccomp): string {
+function json(seccomp: Seccomp): string {
   return JSON.stringify(seccomp, (_, value) => (typeof value === "bigint" ? `${value}n` : value));
 }
 
 /** The numbers that a profile names, by libseccomp's tables. */
-function survey(oracle: Libseccomp, seccomp: LinuxSeccomp, native: ArchName) {
+function survey(oracle: Libseccomp, seccomp: Seccomp, native: ArchName) {
   const newest: Newest = {};
   const numbers: number[] = [];
   const names = seccomp.syscalls?.flatMap((entry) => entry.names) ?? [];

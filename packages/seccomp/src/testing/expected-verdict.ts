@@ -1,4 +1,4 @@
-import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../index.ts";
+import type { Seccomp, SeccompArg, SeccompSyscall } from "@kata-containers/oci";
 import { verdictOf } from "./libseccomp.ts";
 
 /**
@@ -6,7 +6,7 @@ import { verdictOf } from "./libseccomp.ts";
  * one action: with several, the order of rules would decide.
  */
 export function expectedVerdict(
-  seccomp: LinuxSeccomp,
+  seccomp: Seccomp,
   name: string,
   args: readonly bigint[],
   bits: 32 | 64,
@@ -17,13 +17,13 @@ export function expectedVerdict(
     : verdictOf(rule.action, rule.errnoRet);
 }
 
-function holds({ args: conditions = [] }: LinuxSyscall, args: readonly bigint[], bits: 32 | 64): boolean {
+function holds({ args: conditions = [] }: SeccompSyscall, args: readonly bigint[], bits: 32 | 64): boolean {
   const twice = conditions.some((a, at) => conditions.findIndex((b) => b.index === a.index) !== at);
-  const test = (condition: LinuxSeccompArg) => compares(condition, args[condition.index] ?? 0n, bits);
+  const test = (condition: SeccompArg) => compares(condition, args[condition.index] ?? 0n, bits);
   return twice ? conditions.some(test) : conditions.every(test);
 }
 
-function compares({ op, value, valueTwo = 0 }: LinuxSeccompArg, arg: bigint, bits: 32 | 64): boolean {
+function compares({ op, value, valueTwo = 0 }: SeccompArg, arg: bigint, bits: 32 | 64): boolean {
   const a = BigInt.asUintN(bits, arg);
   const b = BigInt.asUintN(bits, BigInt(value));
   const c = BigInt.asUintN(bits, BigInt(valueTwo));

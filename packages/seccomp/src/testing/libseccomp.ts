@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import type { LinuxSeccomp } from "../index.ts";
+import type { Seccomp } from "@kata-containers/oci";
 import { CProgram } from "./c-program.ts";
 
 /** SCMP_ARCH_* of seccomp.h: audit numbers, and one of its own for x32. */
@@ -50,7 +50,7 @@ export class Libseccomp implements Disposable {
   }
 
   /** Its filter for a profile, without runc's ENOSYS; or its error. */
-  compile(seccomp: LinuxSeccomp, foreign?: ArchName): Uint8Array | { readonly error: string } {
+  compile(seccomp: Seccomp, foreign?: ArchName): Uint8Array | { readonly error: string } {
     const result = spawnSync(this.#program.path, [], {
       input: request(seccomp, foreign),
       maxBuffer: 1 << 24,
@@ -65,7 +65,7 @@ export class Libseccomp implements Disposable {
   }
 }
 
-function request(seccomp: LinuxSeccomp, foreign: ArchName | undefined): string {
+function request(seccomp: Seccomp, foreign: ArchName | undefined): string {
   const lines = [`default ${verdictOf(seccomp.defaultAction, seccomp.defaultErrnoRet)}`];
   if (foreign !== undefined) {
     lines.push(`arch ${TOKENS[foreign]}`, "no-native");

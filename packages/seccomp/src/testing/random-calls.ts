@@ -1,4 +1,4 @@
-import type { LinuxSeccomp } from "../index.ts";
+import type { Seccomp } from "@kata-containers/oci";
 import type { Call } from "./bpf-interpreter.ts";
 
 const ARCHS = [0xc000003e, 0x40000003, 0xc00000b7, 0x40000028, 0];
@@ -21,7 +21,7 @@ export function random(seed: number): (below: number) => number {
 
 /** Calls likely to meet a profile's rules: its values and their neighbours, numbers at the edges of every range. */
 export function* randomCalls(
-  seccomp: LinuxSeccomp,
+  seccomp: Seccomp,
   numbers: readonly number[],
   count: number,
   seed: number,

@@ -1,5 +1,5 @@
+import type { Seccomp, SeccompSyscall } from "@kata-containers/oci";
 import fc from "fast-check";
-import type { LinuxSeccomp, LinuxSyscall } from "../index.ts";
 
 const NAMES =
   "read write openat ioctl socket accept4 semop shmctl clone futex recvmsg mmap statx no_such_call".split(
@@ -34,7 +34,7 @@ const action = fc.constantFrom(
 export type Variety = "any operator" | "one bound" | "actions";
 
 /** A profile of a few calls with many rules for each, so that they overlap. */
-export function profile(variety: Variety): fc.Arbitrary<LinuxSeccomp> {
+export function profile(variety: Variety): fc.Arbitrary<Seccomp> {
   const op = fc.constantFrom(...(variety === "actions" ? EQUALITIES : OPERATORS));
   const arg = fc.record({
     index: fc.integer({ min: 0, max: variety === "actions" ? 2 : 5 }),
@@ -62,7 +62,7 @@ export function profile(variety: Variety): fc.Arbitrary<LinuxSeccomp> {
 }
 
 /** Gives each call that an entry has bounds for to that entry alone, and takes all but one condition of an argument from it. */
-function oneBound(syscalls: readonly LinuxSyscall[]): readonly LinuxSyscall[] {
+function oneBound(syscalls: readonly SeccompSyscall[]): readonly SeccompSyscall[] {
   const taken = new Set<string>();
   const bounded = syscalls.filter((entry) => entry.args?.some((arg) => !EQUALITIES.includes(arg.op)));
   const reduced = bounded.map((entry) => {
