@@ -62,11 +62,12 @@ test.each([
     /hooks\.prestart: a hook is not supported/,
   ),
   bad(
-    "a seccomp profile",
+    "a seccomp listener",
     (spec) => {
-      spec.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW" };
+      const syscalls = [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }];
+      spec.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/run/x", syscalls };
     },
-    /linux\.seccomp/,
+    /linux\.seccomp\.syscalls\[0\]\.action: SCMP_ACT_NOTIFY/,
   ),
   bad(
     "a bind source that is not there",

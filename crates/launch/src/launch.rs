@@ -175,6 +175,7 @@ impl Launch {
                 process::capabilities(*effective, *permitted, *inheritable, *ambient)?;
             }
             Operation::NoNewPrivileges => prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)?,
+            Operation::Seccomp { flags, program } => process::seccomp(*flags, program)?,
             Operation::ParentDeathSignal { signal, parent } => {
                 process::parent_death_signal(*signal, *parent)?;
             }
@@ -263,30 +264,31 @@ impl Launch {
                 .collect::<Vec<_>>()
         };
         let (argv, env) = (pointers(&argv), pointers(&env));
-        let (directory, path, flags) = match program {
-            Program::Fd { fd } => (self.fd(fd)?, String::new(), libc::AT_EMPTY_PATH),
-            Program::Path { path } => (libc::AT_FDCWD, path.clone(), 0),
-            Program::Found(Found::Found) => {
-                (libc::AT_FDCWD, self.found.clone().unwrap_or_default(), 0)
-            }
+        let path = match program {
+            Program::Fd { .. } => String::new(),
+            Program::Path { path } => path.clone(),
+            Program::Found(Found::Found) => self.found.clone().unwrap_or_default(),
         };
         let c_path = c_string(&path)?;
-        // SAFETY: signal() and sigprocmask() with valid arguments; Rust's start-up has ignored SIGPIPE, which exec would pass on.
-        unsafe {
-            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-            let mut none = std::mem::zeroed();
-            libc::sigemptyset(&mut none);
-            libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
-        }
+        // SAFETY: both lists end in a null pointer, and what they point to lives until the end of this function.
         let result = unsafe {
-            libc::syscall(
-                libc::SYS_execveat,
-                directory,
-                c_path.as_ptr(),
-                argv.as_ptr(),
-                env.as_ptr(),
-                flags,
-            )
+            match program {
+                Program::Fd { fd } => libc::syscall(
+                    libc::SYS_execveat,
+                    self.fd(fd)?,
+                    c_path.as_ptr(),
+                    argv.as_ptr(),
+                    env.as_ptr(),
+                    libc::AT_EMPTY_PATH,
+                ),
+                // Not execveat: seccomp profiles exist that allow execve alone.
+                _ => libc::syscall(
+                    libc::SYS_execve,
+                    c_path.as_ptr(),
+                    argv.as_ptr(),
+                    env.as_ptr(),
+                ),
+            }
         };
         check(result)
             .map(|_| ())

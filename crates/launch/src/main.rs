@@ -44,6 +44,7 @@ fn run() -> Result<()> {
     let mut launch = Launch::new();
     if plan.stage.is_empty() {
         set_close_on_exec(CONTROL, true).ok();
+        process::default_signals();
         launch.run("init", &plan.init);
         return fail_at(libc::EINVAL, "plan: init does not end in exec");
     }
@@ -70,6 +71,7 @@ fn stage(launch: &mut Launch, plan: &Plan) -> Result<()> {
     launch.run("stage", &plan.stage);
     let Some((pid, pidfd)) = clone_sibling()? else {
         launch.leave_peer();
+        process::default_signals();
         launch.run("init", &plan.init);
         return fail_at(libc::EINVAL, "plan: init does not end in exec");
     };

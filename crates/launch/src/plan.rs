@@ -229,6 +229,10 @@ pub enum Operation {
         ambient: u64,
     },
     NoNewPrivileges,
+    Seccomp {
+        flags: u32,
+        program: Vec<u32>,
+    },
     ParentDeathSignal {
         signal: i32,
         parent: i32,

@@ -13,7 +13,10 @@ const HOST: HostFacts = {
   cgroup: { v1: v1("cpu,cpuacct", "memory", "pids", "devices", "cpuset") },
   rootIsInitramfs: false,
   lastCapability: 40,
-  seccomp: "refuse",
+  seccomp: {
+    machine: "x86_64",
+    actions: ["kill_process", "kill_thread", "trap", "errno", "user_notif", "trace", "log", "allow"],
+  },
   devicesOnV2: "refuse",
 };
 
@@ -316,12 +319,103 @@ describe("the process", () => {
   });
 });
 
-test("a seccomp profile is refused unless the facts let it go with a warning", () => {
-  const spec = makeSpec({}, { seccomp: { defaultAction: "SCMP_ACT_ALLOW" } });
-  expect(() => compile(spec)).toThrow(/linux\.seccomp: a seccomp profile is not supported/);
-  expect(compile(spec, { ...HOST, seccomp: "unsupported-warn" }).warnings).toEqual([
-    "linux.seccomp: the profile is not applied: seccomp is not supported yet",
-  ]);
+describe("seccomp", () => {
+  const PROFILE = {
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_ERRNO" }],
+  };
+  const profiled = (profile: object, process: object = {}) => makeSpec({}, { seccomp: profile }, process);
+  const names = (steps: readonly Step[]) => steps.map(({ op }) => op);
+
+  test("with no_new_privs the filter is the last thing before exec, after the wait", () => {
+    const { init } = compile(profiled(PROFILE, { noNewPrivileges: true })).plan;
+    expect(names(init).slice(-4)).toEqual(["ready", "wait", "seccomp", "exec"]);
+    expect(names(init).filter((op) => op === "seccomp")).toHaveLength(1);
+  });
+
+  test("without, it comes before the rights that installing it takes are dropped", () => {
+    const ops = names(compile(profiled(PROFILE)).plan.init);
+    expect(ops.filter((op) => op === "seccomp")).toHaveLength(1);
+    expect(ops[ops.indexOf("seccomp") + 1]).toBe("bounding");
+    expect(ops.indexOf("pivot_root")).toBeLessThan(ops.indexOf("seccomp"));
+  });
+
+  test("another process of the container gets the same filter", () => {
+    const spec = profiled(PROFILE);
+    const { seccomp, cgroups } = compile(spec);
+    expect(seccomp?.program.length).toBeGreaterThan(4);
+    if (spec.process === undefined || seccomp === undefined) throw new Error("no process or filter");
+    const options = { containerPidfd: 6, cgroups, seccomp };
+    const { init } = compileExec(spec, spec.process, HOST, options);
+    expect(find(init, "seccomp")).toEqual([seccomp]);
+  });
+
+  test("the program is the compiler's, as two words an instruction", () => {
+    const { seccomp } = compile(profiled(PROFILE));
+    expect(seccomp?.program.slice(0, 2)).toEqual([0x20, 4]); // load seccomp_data.arch
+    expect(seccomp?.flags).toBe(4); // SPEC_ALLOW
+  });
+
+  test.each([
+    ["no profile", undefined],
+    ["one that says nothing", { defaultAction: "" }],
+  ])("%s: no filter", (_, profile) => {
+    const compiled = compile(makeSpec({}, profile === undefined ? {} : { seccomp: profile }));
+    expect(compiled.seccomp).toBeUndefined();
+    expect(find(compiled.plan.init, "seccomp")).toEqual([]);
+  });
+
+  test("an architecture without a table is told", () => {
+    expect(compile(profiled({ ...PROFILE, architectures: ["SCMP_ARCH_S390X"] })).warnings).toEqual([
+      expect.stringContaining("linux.seccomp.architectures: calls of SCMP_ARCH_S390X kill their thread"),
+    ]);
+  });
+
+  const rule = (action: string) => ({ ...PROFILE, syscalls: [{ names: ["mkdir"], action }] });
+  const { seccomp: _seccomp, ...WITHOUT } = HOST;
+  const ACTIONS = (...actions: string[]) => ({ ...HOST, seccomp: { machine: "x86_64", actions } });
+  test.each<[string, object, HostFacts, string]>([
+    ["a kernel without filters", PROFILE, WITHOUT, "linux.seccomp: this kernel has no seccomp filters"],
+    [
+      "a machine without tables",
+      PROFILE,
+      { ...HOST, seccomp: { machine: "riscv64", actions: ["allow", "errno"] } },
+      "linux.seccomp: a seccomp profile on riscv64 is not supported",
+    ],
+    [
+      "an action that the kernel lacks",
+      rule("SCMP_ACT_LOG"),
+      ACTIONS("allow", "errno"),
+      "linux.seccomp.syscalls[0].action: this kernel has no SCMP_ACT_LOG",
+    ],
+    [
+      "a default that the kernel lacks",
+      { defaultAction: "SCMP_ACT_KILL_PROCESS" },
+      ACTIONS("allow"),
+      "linux.seccomp.defaultAction: this kernel has no SCMP_ACT_KILL_PROCESS",
+    ],
+    ["an unknown action", rule("SCMP_ACT_NO"), HOST, 'syscalls[0].action: "SCMP_ACT_NO" is not one of'],
+    [
+      "a listener",
+      { ...rule("SCMP_ACT_NOTIFY"), listenerPath: "/run/x" },
+      HOST,
+      "linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY (a seccomp listener) is not supported",
+    ],
+    [
+      "the path of a listener",
+      { ...PROFILE, listenerPath: "/run/x" },
+      HOST,
+      "linux.seccomp.listenerPath: a seccomp listener is not supported",
+    ],
+    [
+      "an unknown flag",
+      { ...PROFILE, flags: ["SECCOMP_FILTER_FLAG_NO"] },
+      HOST,
+      'linux.seccomp.flags[0]: "SECCOMP_FILTER_FLAG_NO" is not one of',
+    ],
+  ])("%s is refused", (_, profile, facts, message) => {
+    expect(() => compile(profiled(profile), facts)).toThrow(message);
+  });
 });
 
 test("a hook is refused", () => {

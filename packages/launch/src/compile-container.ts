@@ -8,9 +8,10 @@ import { PROPAGATION } from "./mount-options.ts";
 import { ROOT } from "./mount-target.ts";
 import { mountSteps } from "./mounts.ts";
 import { type NamespacePlan, planNamespaces } from "./namespaces.ts";
-import type { FdRef, LaunchPlan, Step } from "./plan.ts";
+import type { FdRef, LaunchPlan, SeccompStep, Step } from "./plan.ts";
 import { checkProcess, earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
 import { invalid, unsupported } from "./refuse.ts";
+import { seccompStep } from "./seccomp.ts";
 import { sysctlSteps } from "./sysctl.ts";
 
 export type ContainerOptions = {
@@ -27,6 +28,8 @@ export type Compiled = {
   readonly plan: LaunchPlan;
   /** The container's cgroups, made by the plan; whoever launches it removes them in the end. */
   readonly cgroups: readonly CgroupPlace[];
+  /** The container's filter, for what is executed in it later. */
+  readonly seccomp?: SeccompStep;
   /** One line each: what the facts allowed us to leave out. */
   readonly warnings: readonly string[];
 };
@@ -43,8 +46,9 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const process = spec.process ?? invalid("process", "is required");
   const root = spec.root ?? invalid("root", "is required");
   const warnings: string[] = [];
-  checkSpec(spec, facts, warnings);
+  checkSpec(spec);
   checkProcess(process);
+  const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings);
   const namespaces = planNamespaces(spec);
   const cgroups = cgroupPlaces(facts.cgroup, spec.linux?.cgroupsPath, options.id);
   const rootPath = root.path.startsWith("/") ? root.path : `${options.bundle}/${root.path}`;
@@ -58,6 +62,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
       lastCapability: facts.lastCapability,
       pass: options.pass ?? [],
       ...(options.startFd === undefined ? {} : { startFd: options.startFd }),
+      ...(seccomp === undefined ? {} : { seccomp }),
     }),
   ];
   const stage = [
@@ -65,14 +70,15 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     ...cgroupSteps(cgroups, spec.linux?.resources ?? {}, facts, warnings),
     ...namespaces.stage,
   ];
-  return { plan: { sealed: true, parent: namespaces.parent, stage, init }, cgroups, warnings };
+  return {
+    plan: { sealed: true, parent: namespaces.parent, stage, init },
+    cgroups,
+    warnings,
+    ...(seccomp === undefined ? {} : { seccomp }),
+  };
 }
 
-function checkSpec(spec: Spec, facts: HostFacts, warnings: string[]): void {
-  if (spec.linux?.seccomp !== undefined) {
-    if (facts.seccomp === "refuse") unsupported("linux.seccomp", "a seccomp profile");
-    warnings.push("linux.seccomp: the profile is not applied: seccomp is not supported yet");
-  }
+function checkSpec(spec: Spec): void {
   const hooks = Object.entries(spec.hooks ?? {}).filter(([, list]) => list.length > 0);
   for (const [kind] of hooks) unsupported(`hooks.${kind}`, "a hook");
   if (spec.linux?.mountLabel) unsupported("linux.mountLabel", "SELinux");

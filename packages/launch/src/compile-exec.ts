@@ -4,7 +4,7 @@ import type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 import { joinSteps } from "./cgroup/cgroup-steps.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { becomeRoot, NAMESPACE_FLAGS } from "./namespaces.ts";
-import type { LaunchPlan, Step } from "./plan.ts";
+import type { LaunchPlan, SeccompStep, Step } from "./plan.ts";
 import { checkProcess, earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
 
 export type ExecOptions = {
@@ -12,6 +12,7 @@ export type ExecOptions = {
   readonly containerPidfd: number;
   /** As compileContainer returned them. */
   readonly cgroups: readonly CgroupPlace[];
+  readonly seccomp?: SeccompStep;
   readonly pass?: readonly number[];
 };
 
@@ -42,7 +43,11 @@ export function compileExec(
     { op: "setsid" },
     { op: "open", path: "/", flags: O.PATH | O.DIRECTORY, as: "root" },
     ...terminalSteps(process, "root", false),
-    ...processSteps(process, { lastCapability: facts.lastCapability, pass: options.pass ?? [] }),
+    ...processSteps(process, {
+      lastCapability: facts.lastCapability,
+      pass: options.pass ?? [],
+      ...(options.seccomp === undefined ? {} : { seccomp: options.seccomp }),
+    }),
   ];
   return { sealed: true, parent: [], stage, init };
 }

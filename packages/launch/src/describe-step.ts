@@ -35,6 +35,8 @@ export function describeStep(step: Step): string {
       return `find ${step.file}`;
     case "exec":
       return `exec ${step.argv[0] ?? ""}`;
+    case "seccomp":
+      return `install the seccomp filter of ${step.program.length / 2} instructions`;
     case "sync":
       return `${step.side === "send" ? "tell" : "wait for"} ${step.name}`;
     default:

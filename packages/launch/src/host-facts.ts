@@ -5,10 +5,17 @@ export type HostFacts = {
   readonly rootIsInitramfs: boolean;
   /** /proc/sys/kernel/cap_last_cap. */
   readonly lastCapability: number;
-  /** A spec with a seccomp profile: refuse it, or run without the filter and say so in `warnings`. Default of readHostFacts: refuse. */
-  readonly seccomp: "refuse" | "unsupported-warn";
-  /** Device rules where only cgroup v2 could enforce them (which takes a BPF program): the same choice. */
+  /** Absent: the kernel has no seccomp filters, and a profile is refused. */
+  readonly seccomp?: SeccompFacts;
+  /** Device rules where only cgroup v2 could enforce them (which takes a BPF program): refuse them, or leave them out and say so in `warnings`. */
   readonly devicesOnV2: "refuse" | "unsupported-warn";
+};
+
+export type SeccompFacts = {
+  /** `uname -m`. */
+  readonly machine: string;
+  /** Words of /proc/sys/kernel/seccomp/actions_avail: "kill_process", "errno". */
+  readonly actions: readonly string[];
 };
 
 /** A v1 hierarchy: "/sys/fs/cgroup/cpu,cpuacct", of ["cpu", "cpuacct"]; a named one has ["name=systemd"]. */

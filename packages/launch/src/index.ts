@@ -2,7 +2,13 @@ export type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 export { type Compiled, type ContainerOptions, compileContainer } from "./compile-container.ts";
 export { compileExec, type ExecOptions } from "./compile-exec.ts";
 export { describeStep } from "./describe-step.ts";
-export type { CgroupFacts, CgroupHierarchy, HostFacts, UnifiedHierarchy } from "./host-facts.ts";
+export type {
+  CgroupFacts,
+  CgroupHierarchy,
+  HostFacts,
+  SeccompFacts,
+  UnifiedHierarchy,
+} from "./host-facts.ts";
 export { type Launched, type LaunchOptions, launch, ProcessError } from "./launch.ts";
-export type { CreateTarget, FdRef, LaunchPlan, Step, StepList } from "./plan.ts";
+export type { CreateTarget, FdRef, LaunchPlan, SeccompStep, Step, StepList } from "./plan.ts";
 export { readHostFacts } from "./read-host-facts.ts";

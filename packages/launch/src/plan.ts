@@ -166,6 +166,8 @@ type Operation =
       readonly ambient: number;
     }
   | { readonly op: "no_new_privileges" }
+  /** seccomp(SECCOMP_SET_MODE_FILTER): needs no_new_privileges before, or CAP_SYS_ADMIN. */
+  | SeccompStep
   /** A signal for when the spawner dies; fails with ESRCH when its pid is no longer `parent`. */
   | { readonly op: "parent_death_signal"; readonly signal: number; readonly parent: number }
   /** chdir(2); refused when the result lies outside of the root (CVE-2024-21626). */
@@ -185,6 +187,14 @@ type Operation =
       readonly env: readonly string[];
       readonly program: "found" | { readonly path: string } | { readonly fd: FdRef };
     };
+
+export type SeccompStep = {
+  readonly op: "seccomp";
+  /** SECCOMP_FILTER_FLAG_*. */
+  readonly flags: number;
+  /** struct sock_filter as two words each, little-endian: code, jt << 16, jf << 24; then k. */
+  readonly program: readonly number[];
+};
 
 /** Any step may name errno numbers that are as good as success: that choice is the compiler's. */
 export type Step = Operation & { readonly ignore?: readonly number[] };

@@ -1,7 +1,7 @@
 import type { Process } from "@kata-containers/oci";
 import { RLIMIT } from "@kata-containers/sys";
 import { capabilityMasks } from "./capabilities.ts";
-import type { FdRef, Step } from "./plan.ts";
+import type { FdRef, SeccompStep, Step } from "./plan.ts";
 import { invalid, unsupported } from "./refuse.ts";
 
 export type ProcessContext = {
@@ -10,6 +10,7 @@ export type ProcessContext = {
   readonly startFd?: FdRef;
   /** Descriptors that the process inherits besides 0 to 2. */
   readonly pass: readonly number[];
+  readonly seccomp?: SeccompStep;
 };
 
 /** The default of execvp(3)'s search, when the process has no PATH. */
@@ -56,21 +57,27 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
   const keep = context.startFd === undefined ? [] : [context.startFd];
   const [file = ""] = process.args ?? [];
   const env = process.env ?? [];
+  const filter = context.seccomp === undefined ? [] : [context.seccomp];
+  // As late as it may be, for the filter holds for our own steps too. Without no_new_privs it takes a right that
+  // `user` and `capabilities` drop.
+  const [early, late] = process.noNewPrivileges === true ? [[], filter] : [filter, []];
   return [
     ...rlimitSteps(process),
     { op: "umask", mask: umask ?? 0o022 },
     ...(process.terminal === true ? [] : [{ op: "chown_stdio", uid } as const]),
     { op: "home", uid },
     ...(process.noNewPrivileges === true ? [{ op: "no_new_privileges" } as const] : []),
+    { op: "close_others", keep, pass: context.pass },
+    ...early,
     { op: "bounding", keep: bounding },
     { op: "user", uid, gid, groups: additionalGids ?? [], keepCapabilities: true },
-    { op: "close_others", keep, pass: context.pass },
     // Before and not after the capabilities are dropped: root may enter any directory (as runc).
     { op: "chdir", path: process.cwd },
     { op: "capabilities", ...sets },
     { op: "find_executable", file, path: pathOf(env) },
     { op: "ready" },
     ...(context.startFd === undefined ? [] : [{ op: "wait", fd: context.startFd } as const]),
+    ...late,
     { op: "exec", argv: process.args ?? [], env, program: "found" },
   ];
 }

@@ -1,17 +1,29 @@
 import { isSysError, ops, readText } from "@kata-containers/sys";
-import type { CgroupFacts, CgroupHierarchy, HostFacts } from "./host-facts.ts";
+import type { CgroupFacts, CgroupHierarchy, HostFacts, SeccompFacts } from "./host-facts.ts";
 
 /** Reads /proc for what the compiler has to know of this machine. `override` decides what only the caller can. */
 export function readHostFacts(override: Partial<HostFacts> = {}): HostFacts {
   const mounts = readText("/proc/self/mountinfo");
+  const seccomp = readSeccomp();
   return {
     cgroup: parseCgroups(mounts, readText("/proc/self/cgroup"), unifiedControllers),
     rootIsInitramfs: rootType(mounts) === "rootfs",
     lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
-    seccomp: "refuse",
+    ...(seccomp === undefined ? {} : { seccomp }),
     devicesOnV2: "refuse",
     ...override,
   };
+}
+
+/** seccomp(2), "/proc interfaces": the file is there when the kernel has filters. */
+function readSeccomp(): SeccompFacts | undefined {
+  try {
+    const actions = words(readText("/proc/sys/kernel/seccomp/actions_avail"));
+    return { machine: ops.uname().machine, actions };
+  } catch (error) {
+    if (isSysError(error, "ENOENT")) return undefined;
+    throw error;
+  }
 }
 
 function unifiedControllers(mountpoint: string): string[] {

@@ -19,7 +19,8 @@ import { GuestProcess, type ProcessExit, type ProcessStdio, STATUS_VM_DIED } fro
 import { SandboxVm, type SandboxVmDeps } from "./sandbox-vm.ts";
 import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./share/share-container.ts";
 import { ShareTrees } from "./share/trees.ts";
-import { checkSeccomp, guestProcess, sandboxPidns } from "./spec/guest-spec.ts";
+import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
+import { dropSeccomp, guestProcess, sandboxPidns } from "./spec/guest-spec.ts";
 import { checkAllowed } from "./states.ts";
 
 export type SandboxDeps = SandboxVmDeps & Pick<MachineDeps, "config" | "log"> & { readonly trees: Trees };
@@ -87,12 +88,12 @@ export class Sandbox {
    * @throws KataError AlreadyExists; FailedPrecondition when it would join a sandbox that has stopped
    */
   async createContainer(request: NewContainer): Promise<Container> {
-    const { id, bundle, spec } = request;
+    const { id, bundle } = request;
+    const { disable_guest_seccomp: unfiltered } = this.#deps.config.runtime;
+    const spec = unfiltered ? dropSeccomp(request.spec, this.#warn(id)) : request.spec;
     if (this.#containers.has(id))
       throw new KataError("AlreadyExists", `container with id "${id}" already exists`);
     this.#checkJoins(id, spec);
-    const warning = checkSeccomp(spec, this.#deps.config.runtime.disable_guest_seccomp);
-    if (warning !== undefined) this.#deps.log.warn(warning, { container: id });
     const container = new Container(id, bundle, spec, ops.realtimeMs());
     this.#containers.set(id, container);
     try {
@@ -124,6 +125,7 @@ export class Sandbox {
     const { id, spec } = container;
     this.saveContainer(container);
     const sent = shareContainer(this.#trees, container, request);
+    checkGuestSpec(sent).forEach(this.#warn(id));
     const agent = await this.#vm.start(spec);
     const create = () =>
       agent.request(AgentService.CreateContainer, {
@@ -173,6 +175,7 @@ export class Sandbox {
     if (container.processes.has(execId)) {
       throw new KataError("AlreadyExists", `process "${execId}" of container "${id}" already exists`);
     }
+    checkGuestProcess(process);
     const agent = this.#vm.connectedAgent();
     const started = new GuestProcess({ containerId: id, execId }, stdio, agent, this.#deps.log);
     container.processes.set(execId, started);
@@ -275,6 +278,10 @@ export class Sandbox {
 
   saveContainer(container: Container): void {
     this.#save((record) => withContainer(record, container.record(ops.getpid())));
+  }
+
+  #warn(id: string): (warning: string) => void {
+    return (warning) => this.#deps.log.warn(warning, { container: id });
   }
 
   #forget(container: Container): void {

@@ -74,8 +74,12 @@ export class KataLauncher implements Launcher {
   }
 
   async exec(id: string, spec: Spec, pidfd: number, process: Process): Promise<LaunchedProcess> {
-    const cgroups = this.#compiled.get(id)?.cgroups ?? [];
-    const plan = compileExec(spec, process, this.#hostFacts(), { containerPidfd: EXTRA_FD, cgroups });
+    const { cgroups = [], seccomp } = this.#compiled.get(id) ?? {};
+    const plan = compileExec(spec, process, this.#hostFacts(), {
+      containerPidfd: EXTRA_FD,
+      cgroups,
+      ...(seccomp === undefined ? {} : { seccomp }),
+    });
     return this.#launch(plan, process, [{ from: pidfd, to: EXTRA_FD }], "exec");
   }
 
@@ -97,11 +101,10 @@ export class KataLauncher implements Launcher {
     return { pid, pidfd: pidfd.release(), master: undefined, streams: pipes.streams() };
   }
 
-  /** What the virtual machine enforces itself is not asked of the container: its devices and system calls are the guest's. */
+  /** What the virtual machine enforces itself is not asked of the container: its devices are the guest's. */
   #hostFacts(): HostFacts {
     this.#facts ??= readHostFacts({
       rootIsInitramfs: false,
-      seccomp: "unsupported-warn",
       devicesOnV2: "unsupported-warn",
     });
     return this.#facts;

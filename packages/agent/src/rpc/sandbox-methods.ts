@@ -11,6 +11,8 @@ import { AGENT_VERSION } from "../version.ts";
 
 const MEMORY_BLOCK_SIZE = "/sys/devices/system/memory/block_size_bytes";
 const MEMORY_PROBE = "/sys/devices/system/memory/probe";
+/** There when the kernel has filters: seccomp(2). */
+const SECCOMP = "/proc/sys/kernel/seccomp/actions_avail";
 /** More than any pool holds; a larger request is a mistake. */
 const MAX_SEED = 64 << 10;
 const USEC_PER_SEC = 1_000_000;
@@ -51,7 +53,7 @@ export const sandboxMethods = (sandbox: Sandbox) => ({
       version: AGENT_VERSION,
       initDaemon: ops.getpid() === 1,
       storageHandlers: [...STORAGE_DRIVERS],
-      supportsSeccomp: false,
+      supportsSeccomp: exists(SECCOMP),
     },
   }),
 });

@@ -16,8 +16,8 @@ export const runtime = {
     kata_shim_path: file("/usr/libexec/kata-containers/kata-shim", {
       help: "The process that stands for a container's process on the host.",
     }),
-    disable_guest_seccomp: flag(true, {
-      help: "Run containers without their seccomp profile, with a warning. false: refuse a container that has one, until the guest can apply it.",
+    disable_guest_seccomp: flag(false, {
+      help: "Run containers without their seccomp profile, with a warning. false: the guest's kernel enforces it.",
     }),
     vm_start_timeout: count(30, seconds(1), {
       help: "How long QEMU and virtiofsd may take to start, in seconds, without the guest's boot.",

@@ -54,10 +54,7 @@ export async function createContainer(
   const bundle = absolute(args.value("bundle") ?? ".");
   const { spec, text } = readBundle(bundle);
   checkTerminal(spec, args, keepsTerminal);
-  const facts = readHostFacts({
-    seccomp: globals.seccomp,
-    ...(args.flag("no-pivot") ? { rootIsInitramfs: true } : {}),
-  });
+  const facts = readHostFacts(args.flag("no-pivot") ? { rootIsInitramfs: true } : {});
   // Descriptors 3 and 4 are kata-launch's own, so the caller's cannot keep their numbers.
   if (Number(args.value("preserve-fds") ?? 0) > 0)
     throw new KataError("Unimplemented", "--preserve-fds is not supported");
@@ -87,6 +84,7 @@ export async function createContainer(
   // Before anything is made, so that `delete --force` finds what a crash would leave.
   directory.write(record);
   writeFileAtomic(directory.spec, text, 0o600);
+  if (compiled.seccomp !== undefined) directory.writeSeccomp(compiled.seccomp);
   undo.defer(() => removeCgroups(compiled.cgroups));
   const process = await launchProcess(compiled.plan, spec, directory, globals, waits, undo);
   const started = { ...record, pid: process.pid, startTime: processStat(process.pid)?.startTime ?? 0 };

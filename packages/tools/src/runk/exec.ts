@@ -6,7 +6,7 @@ import { sendConsole } from "./console.ts";
 import { openProcess, statusOf } from "./container-process.ts";
 import { writePidFile } from "./create-container.ts";
 import type { Globals } from "./globals.ts";
-import { readRecord } from "./record.ts";
+import { readRecord, readSeccomp } from "./record.ts";
 import { openForwarded, waitInForeground } from "./run.ts";
 
 export const EXEC_OPTIONS: Options = {
@@ -44,8 +44,12 @@ export async function exec(args: Arguments, globals: Globals): Promise<number> {
   using container = openProcess(record);
   if (container === undefined)
     throw new KataError("FailedPrecondition", "cannot exec a container that has stopped");
-  const facts = readHostFacts({ seccomp: globals.seccomp });
-  const plan = compileExec(spec, process, facts, { containerPidfd: CONTAINER, cgroups: record.cgroups });
+  const seccomp = readSeccomp(globals.root, record.id);
+  const plan = compileExec(spec, process, readHostFacts(), {
+    containerPidfd: CONTAINER,
+    cgroups: record.cgroups,
+    ...(seccomp === undefined ? {} : { seccomp }),
+  });
   using signals = openForwarded();
   const stdio = process.terminal === true ? [] : [0, 1, 2].map((fd) => ({ from: fd, to: fd }));
   const launched = await launch(plan, {

@@ -10,7 +10,6 @@ export const GLOBAL_OPTIONS: Options = {
   "systemd-cgroup": {},
   rootless: { value: true },
   launch: { value: true },
-  seccomp: { value: true },
   version: { short: "v" },
   help: { short: "h" },
 };
@@ -19,7 +18,6 @@ export type Globals = {
   /** Where the records of containers are: one directory each. */
   readonly root: string;
   readonly launchPath: string;
-  readonly seccomp: "refuse" | "unsupported-warn";
 };
 
 /** Where kata-launch is installed. */
@@ -31,14 +29,9 @@ const LAUNCH_PATHS = [
 export function readGlobals(args: Arguments): Globals {
   if (args.flag("systemd-cgroup"))
     throw new KataError("Unimplemented", "--systemd-cgroup is not supported: use cgroupfs paths");
-  const seccomp = args.value("seccomp") ?? "refuse";
-  if (seccomp !== "refuse" && seccomp !== "unsupported-warn") {
-    throw new KataError("InvalidArgument", `--seccomp must be refuse or unsupported-warn, is ${seccomp}`);
-  }
   return {
     root: args.value("root") ?? "/run/runk",
     launchPath: args.value("launch") ?? findLaunch(),
-    seccomp,
   };
 }
 

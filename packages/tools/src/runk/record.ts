@@ -1,4 +1,4 @@
-import type { CgroupPlace } from "@kata-containers/launch";
+import type { CgroupPlace, SeccompStep } from "@kata-containers/launch";
 import { validateContainerId } from "@kata-containers/oci";
 import {
   Fd,
@@ -30,6 +30,8 @@ export type ContainerRecord = {
   readonly startTime: number;
   readonly cgroups: readonly CgroupPlace[];
 };
+
+const SECCOMP_FILE = "seccomp.json";
 
 const NO_SUCH = "container does not exist";
 
@@ -83,6 +85,11 @@ export class RecordDirectory implements Disposable {
     writeFileAtomic(`${this.path}/state.json`, JSON.stringify(record), 0o600);
   }
 
+  /** The compiled filter, so that `exec` need not compile it again. */
+  writeSeccomp(step: SeccompStep): void {
+    writeFileAtomic(`${this.path}/${SECCOMP_FILE}`, JSON.stringify(step), 0o600);
+  }
+
   remove(): void {
     removeTree(this.path);
   }
@@ -97,6 +104,18 @@ export function readRecord(root: string, id: string): ContainerRecord {
   const record = readRecordFile(pathOf(root, id));
   if (record === undefined) throw new KataError("NotFound", NO_SUCH);
   return record;
+}
+
+/** The filter that the container was created with; none: it has no profile. */
+export function readSeccomp(root: string, id: string): SeccompStep | undefined {
+  try {
+    // Our own file, as writeSeccomp made it.
+    const step: SeccompStep = JSON.parse(readText(`${pathOf(root, id)}/${SECCOMP_FILE}`));
+    return step;
+  } catch (error) {
+    if (isSysError(error, "ENOENT")) return undefined;
+    throw error;
+  }
 }
 
 /** Our own file: its shape is what `write` gave it; another version is not ours to guess. */

@@ -1,6 +1,6 @@
 import type { Spec } from "@kata-containers/oci";
 import { expect, test } from "vitest";
-import { checkSeccomp, guestSpec, sandboxPidns } from "./guest-spec.ts";
+import { dropSeccomp, guestSpec, sandboxPidns } from "./guest-spec.ts";
 import { mountsToOpen } from "./shared-mounts.ts";
 
 const spec: Spec = {
@@ -70,10 +70,13 @@ test("a pid namespace with a path is the pod's", () => {
   expect(sandboxPidns(joined)).toBe(true);
 });
 
-test("a seccomp profile is dropped with a warning, or refused, as configured", () => {
-  const profiled = { ...spec, linux: { ...spec.linux, seccomp: { defaultAction: "SCMP_ACT_ERRNO" } } };
-  expect(checkSeccomp(spec, false)).toBeUndefined();
-  expect(checkSeccomp(profiled, true)).toContain("not applied");
-  expect(() => checkSeccomp(profiled, false)).toThrow("linux.seccomp");
-  expect(guestSpec(profiled, places).linux?.seccomp).toBeUndefined();
+test("a seccomp profile goes to the guest, unless it is dropped", () => {
+  const seccomp = { defaultAction: "SCMP_ACT_ERRNO" };
+  const profiled = { ...spec, linux: { ...spec.linux, seccomp } };
+  expect(guestSpec(profiled, places).linux?.seccomp).toEqual(seccomp);
+  const warnings: string[] = [];
+  const drop = (from: typeof spec) => dropSeccomp(from, (warning) => warnings.push(warning));
+  expect(guestSpec(drop(profiled), places).linux?.seccomp).toBeUndefined();
+  expect(drop(spec)).toBe(spec);
+  expect(warnings).toEqual(["the seccomp profile is not applied (runtime.disable_guest_seccomp)"]);
 });

@@ -1,5 +1,4 @@
 import type { Linux, Mount, Resources, Spec } from "@kata-containers/oci";
-import { KataError } from "@kata-containers/sys";
 import { mountPlace } from "./shared-mounts.ts";
 
 /** What the guest needs to know of the host's side. */
@@ -23,7 +22,7 @@ const DEFAULT_SHM_BYTES = 64 << 20;
  * - cgroupsPath is a place in the host's hierarchy;
  * - cpuset, block I/O, hugepages and network classes name hardware of the host, device rules its device numbers: the
  *   VM has none of them. CPU, memory and pids limits stay and hold in the guest;
- * - a seccomp profile is refused or dropped before (`checkSeccomp`);
+ * - a seccomp profile is the guest's to enforce, unless the configuration drops it (`dropSeccomp`);
  * - labels of the host's SELinux and AppArmor policies are unknown to the guest's kernel.
  */
 export function guestSpec(spec: Spec, places: GuestPlaces): Spec {
@@ -37,18 +36,12 @@ export function guestSpec(spec: Spec, places: GuestPlaces): Spec {
   };
 }
 
-/**
- * A seccomp profile, which the guest cannot apply yet.
- * @returns a warning when it is dropped, as `disable_guest_seccomp` allows
- * @throws KataError Unimplemented when it may not be
- */
-export function checkSeccomp(spec: Spec, mayDrop: boolean): string | undefined {
-  if (spec.linux?.seccomp === undefined) return undefined;
-  if (mayDrop) return "the seccomp profile is not applied in the guest (runtime.disable_guest_seccomp)";
-  throw new KataError(
-    "Unimplemented",
-    "linux.seccomp: the guest cannot apply a profile yet (runtime.disable_guest_seccomp = true runs without it)",
-  );
+/** The spec without its seccomp profile, for `disable_guest_seccomp`; as it is when it has none. */
+export function dropSeccomp(spec: Spec, warn: (warning: string) => void): Spec {
+  if (spec.linux?.seccomp === undefined) return spec;
+  warn("the seccomp profile is not applied (runtime.disable_guest_seccomp)");
+  const { seccomp: _seccomp, ...linux } = spec.linux;
+  return { ...spec, linux };
 }
 
 /** Whether the container joins a pid namespace that exists: the pod's. */
@@ -81,15 +74,7 @@ function guestMount(mount: Mount, index: number, places: GuestPlaces): Mount {
 const HOST_NAMESPACES = new Set(["network", "cgroup", "pid"]);
 
 function guestLinux(linux: Linux): Linux {
-  const {
-    cgroupsPath: _path,
-    seccomp: _seccomp,
-    mountLabel: _label,
-    intelRdt: _rdt,
-    resources,
-    namespaces,
-    ...rest
-  } = linux;
+  const { cgroupsPath: _path, mountLabel: _label, intelRdt: _rdt, resources, namespaces, ...rest } = linux;
   return {
     ...rest,
     namespaces: (namespaces ?? [])
