@@ -1,6 +1,7 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { transform } from "esbuild";
 import { kata, makeBundle, newId } from "../containers.mjs";
 import { median, must, wallMs, withSpread } from "../measure.mjs";
 
@@ -9,14 +10,15 @@ const pairs = 9;
 export const run = {
   name: "run",
   promise: "run of true ≤ 1.5 × bare boot",
-  measure() {
+  async measure() {
+    const commandLine = await productCommandLine();
     const folder = mkdtempSync(join(tmpdir(), "kata-bench-boot-"));
     const bundle = makeBundle(["true"]);
     /** Seconds. @param {string} command */
     const shell = (command) => wallMs("/bin/sh", ["-c", `exec ${command} < /dev/null > /dev/null`]) / 1000;
     const ours = () => shell(`${kata.join(" ")} run --bundle ${bundle} ${newId()}`);
     try {
-      const bare = bareBoot(folder);
+      const bare = bareBoot(folder, commandLine);
       ours();
       shell(bare);
       // In turn, so that the machine's drift falls on both.
@@ -36,10 +38,10 @@ export const run = {
 
 /**
  * The command that boots our kernel in QEMU with a bare static /init that powers off: the product's own machine and
- * kernel command line (packages/virtcontainers/src/hypervisor/qemu/arguments.ts), without its devices, agent and share.
- * @param {string} folder
+ * kernel command line, without its devices, agent and share.
+ * @param {string} folder @param {string} commandLine
  */
-function bareBoot(folder) {
+function bareBoot(folder, commandLine) {
   const source = "#include <sys/reboot.h>\nint main(void) { return reboot(RB_POWER_OFF); }\n";
   writeFileSync(join(folder, "init.c"), source);
   must("cc", ["-static", "-Os", "-o", join(folder, "init"), join(folder, "init.c")]);
@@ -51,6 +53,14 @@ function bareBoot(folder) {
     "-nodefaults -no-user-config -nographic -no-reboot -serial null",
     existsSync(qboot) ? `-bios ${qboot}` : "",
     `-kernel ${resolve("build/guest/vmlinux")} -initrd ${folder}/initrd`,
-    '-append "quiet console=ttyS0 panic=1 reboot=k cryptomgr.notests noreplace-smp tsc=reliable no_timer_check acpi=noirq nolapic_timer"',
+    `-append "${commandLine}"`,
   ].join(" ");
+}
+
+/** What the product gives the kernel: asked of its own code, so that both boots always have the same. */
+async function productCommandLine() {
+  const source = readFileSync("packages/virtcontainers/src/hypervisor/qemu/kernel-command-line.ts", "utf8");
+  const { code } = await transform(source, { loader: "ts" });
+  const { kernelCommandLine } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  return kernelCommandLine({ accelerator: "tcg", vcpus: 1, debug: false, kernelParams: [] });
 }

@@ -1,5 +1,6 @@
 import { SHARE_TAG } from "../../paths.ts";
 import type { VmConfig } from "../hypervisor.ts";
+import { kernelCommandLine } from "./kernel-command-line.ts";
 
 /** Descriptor numbers as the QEMU process sees them. */
 export type QemuDescriptors = {
@@ -91,28 +92,3 @@ function share(fd: number, queueSize: number): string[] {
     ...["-device", `vhost-user-fs-pci,chardev=share,tag=${SHARE_TAG},queue-size=${queueSize}`],
   ];
 }
-
-/** Later parameters win over earlier ones of the same key, so the user's come last. */
-function kernelCommandLine(config: VmConfig): string {
-  const emulatedSingle = config.accelerator === "tcg" && config.vcpus === 1;
-  return [
-    ...(config.debug ? [] : ["quiet"]),
-    ...BASE_PARAMS,
-    // The APIC timer's calibration takes 0.1 s; the HPET ticks instead.
-    ...(emulatedSingle ? ["nolapic_timer"] : []),
-    ...config.kernelParams,
-  ].join(" ");
-}
-
-/** Reasons and measurements: guest/README.md, "Kernel command line". */
-const BASE_PARAMS = [
-  // Quiet but for a panic, whose reason the error then names; costs no time that could be measured.
-  "console=ttyS0",
-  "panic=1",
-  "reboot=k",
-  "cryptomgr.notests",
-  "noreplace-smp",
-  "tsc=reliable",
-  "no_timer_check",
-  "acpi=noirq",
-];

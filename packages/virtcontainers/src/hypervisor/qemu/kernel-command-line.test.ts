@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { kernelCommandLine } from "./kernel-command-line.ts";
+
+const emulated = { accelerator: "tcg", vcpus: 1, debug: false, kernelParams: [] } as const;
+
+test("the timer is not calibrated where software emulates one CPU, and only there", () => {
+  expect(kernelCommandLine(emulated).split(" ")).toContain("nolapic_timer");
+  expect(kernelCommandLine({ ...emulated, vcpus: 2 })).not.toContain("nolapic_timer");
+  expect(kernelCommandLine({ ...emulated, accelerator: "kvm" })).not.toContain("nolapic_timer");
+});
+
+test("grace periods are expedited, unless the user says otherwise later on the line", () => {
+  const line = kernelCommandLine({ ...emulated, kernelParams: ["rcupdate.rcu_expedited=0"] });
+  expect(line).toMatch(/ rcupdate\.rcu_expedited=1 .*rcupdate\.rcu_expedited=0$/);
+});
