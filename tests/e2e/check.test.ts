@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parse } from "smol-toml";
 import { afterEach, describe, expect, it } from "vitest";
 import { buildConfiguration, configurationFile, writeConfiguration } from "../harness/programs.ts";
@@ -99,6 +99,42 @@ describe("check", () => {
     expect(await failures()).toEqual([expect.stringMatching(/^memory: \d+ MiB of huge pages are free/)]);
   });
 });
+
+describe("the accelerator", () => {
+  const kvm = async (status: number) => (await report(status)).findings.find(({ check }) => check === "kvm");
+
+  it("that check and env tell is the one that QEMU gets", async () => {
+    const found = await kvm(0);
+    const { Hypervisor } = JSON.parse(await runtime.ok(["env", "--json"]));
+    expect(Hypervisor.Accelerator).toBe(found?.verdict === "ok" ? "kvm" : "tcg");
+    const id = await runtime.start();
+    expect(qemuOf(id)).toContain(`-accel\0${Hypervisor.Accelerator}`);
+  });
+
+  it("KVM, when it is demanded and does not run a guest, is refused by check and create with the same words", async (context) => {
+    const found = await kvm(0);
+    if (found?.verdict === "ok") return context.skip("KVM runs guests here");
+    expect(found?.detail).toMatch(/^\/dev\/kvm: .*software emulation/);
+    expect(found?.advice).toMatch(/nest|firmware|modprobe/);
+    configure({ "hypervisor.qemu": { accelerator: "kvm" } });
+    const refused = await kvm(1);
+    expect(refused?.verdict).toBe("failure");
+    const ended = await runtime.kata(["create", "--bundle", runtime.bundle(), runtime.newId()]);
+    expect(ended.stderr).toBe(`kata-runtime: ${refused?.detail}\n`);
+  });
+
+  it("is no matter of concern when software emulation is what is wanted", async () => {
+    configure({ "hypervisor.qemu": { accelerator: "tcg" } });
+    expect(await kvm(0)).toMatchObject({ verdict: "ok" });
+  });
+});
+
+/** The command line of a sandbox's QEMU, by the record. */
+function qemuOf(id: string): string {
+  const record = JSON.parse(readFileSync(`${runtime.root}/${id}/persist.json`, "utf8"));
+  const qemu = record.resources.find((each: { name?: string }) => each.name === "qemu");
+  return readFileSync(`/proc/${qemu.identity.pid}/cmdline`, "utf8");
+}
 
 describe("env", () => {
   it("prints the configuration in effect, as JSON and as the same TOML", async () => {

@@ -9,6 +9,8 @@ mod errno;
 pub mod error;
 mod fs;
 mod kvm;
+#[cfg(target_arch = "x86_64")]
+mod kvm_guest;
 mod mount;
 mod netlink;
 mod process;

@@ -358,6 +358,6 @@ export interface Ops {
   clearOnlcr(fd: number): void;
 
   // kvm
-  /** Creates a VM with one vCPU and runs a few instructions; false when the kernel's KVM cannot run them. ENOENT/EACCES of /dev/kvm throw. */
+  /** Creates a VM with one vCPU and goes the way of a booting kernel, from real to long mode; false when the kernel's KVM cannot. ENOENT/EACCES of /dev/kvm throw. */
   kvmProbe(): boolean;
 }
