@@ -2,6 +2,7 @@
 // `node bench/run.mjs NAME...` checks some. Exit status 1 when a promise is broken, 0 otherwise.
 import { cpus, release, totalmem } from "node:os";
 import { cliMemory } from "./promises/cli-memory.mjs";
+import { compile } from "./promises/compile.mjs";
 import { disk } from "./promises/disk.mjs";
 import { exec } from "./promises/exec.mjs";
 import { makeRun } from "./promises/make-run.mjs";
@@ -19,7 +20,18 @@ import { version } from "./promises/version.mjs";
 /** @typedef {{name: string, promise: string, measure: () => Verdict | Promise<Verdict>}} Promise_ */
 
 /** @type {Promise_[]} */
-const promises = [version, cliMemory, daemonMemory, shimMemory, agentMemory, disk, stdout, run, exec];
+const promises = [
+  version,
+  cliMemory,
+  daemonMemory,
+  shimMemory,
+  agentMemory,
+  disk,
+  compile,
+  stdout,
+  run,
+  exec,
+];
 const onRequest = [makeRun];
 
 const asked = process.argv.slice(2);

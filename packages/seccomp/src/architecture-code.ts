@@ -34,13 +34,13 @@ export function architectureCode(
   }
   const chains = new Map<string, Label>();
   for (const table of tables) {
-    for (const [number, rules] of table.calls()) {
+    table.forEach((number, rules) => {
       const target =
         typeof rules === "number"
           ? program.returns(rules)
           : rulesCode(program, rules, table.architecture.bits, defaultVerdict, chains);
       ranges.setLone(number, target);
-    }
+    });
   }
   return program.load(NR, ranges.code(program));
 }
