@@ -55,18 +55,19 @@ function buildKernel() {
 
 const DIRECTORIES = ["dev", "etc", "lib", "lib/modules", "proc", "root", "run", "sys", "tmp"];
 
-/** build/guest/initrd.img: the agent as /init, kata-launch, the modules, and the directories they mount on. */
+/** build/guest/initrd.img for Debian's kernel, and initrd-own.img for our own, which has no modules. */
 function buildInitrd() {
+  const { needs } = JSON.parse(readFileSync(join(modulesOut, "modules.json"), "utf8"));
+  const modules = Object.keys(needs).sort();
+  publish(join(out, "initrd.img"), image(["modules.json", ...modules.map((name) => `${name}.ko`)]));
+  publish(join(out, "initrd-own.img"), image([]));
+}
+
+/** An image: the agent as /init, kata-launch, the directories they mount on, and these files of build/guest/modules. */
+function image(files) {
   const agent = process.env.KATA_AGENT ?? join(out, "kata-agent");
   const launch = process.env.KATA_LAUNCH ?? join(root, "target/x86_64-unknown-linux-gnu/release/kata-launch");
-  const { needs } = JSON.parse(readFileSync(join(modulesOut, "modules.json"), "utf8"));
-  const files = [
-    "modules.json",
-    ...Object.keys(needs)
-      .sort()
-      .map((name) => `${name}.ko`),
-  ];
-  const image = cpio([
+  return cpio([
     ...DIRECTORIES.map((path) => ({ path, dir: true, mode: path === "tmp" ? 0o1777 : 0o755 })),
     // The kernel opens /dev/console for /init before devtmpfs is there.
     { path: "dev/console", char: [5, 1], mode: 0o600 },
@@ -78,7 +79,6 @@ function buildInitrd() {
       mode: 0o644,
     })),
   ]);
-  publish(join(out, "initrd.img"), image);
 }
 
 const STEPS = { kernel: buildKernel, initrd: buildInitrd };

@@ -23,6 +23,7 @@ mod terminal;
 #[cfg(feature = "types")]
 pub mod typescript;
 pub mod value;
+mod vhost;
 
 use table::Op;
 
@@ -41,7 +42,7 @@ macro_rules! domains {
     };
 }
 domains!(
-    engine, process, spawn, fs, mount, stream, socket, netlink, terminal, kvm
+    engine, process, spawn, fs, mount, stream, socket, netlink, terminal, kvm, vhost
 );
 
 /// Every op.

@@ -360,4 +360,8 @@ export interface Ops {
   // kvm
   /** Creates a VM with one vCPU and goes the way of a booting kernel, from real to long mode; false when the kernel's KVM cannot. ENOENT/EACCES of /dev/kvm throw. */
   kvmProbe(): boolean;
+
+  // vhost
+  /** Gives an open /dev/vhost-vsock the guest's context id. EADDRINUSE: another guest has it; EINVAL: none that a guest may have. */
+  vhostVsockSetCid(fd: number, cid: number): void;
 }

@@ -11,11 +11,13 @@ class FdTransport implements SerialPort {
   readonly peer: Peer;
   readonly blocks = blocks;
   protected readonly fd: number;
+  private readonly onClose: () => void;
   private open = true;
 
-  constructor(fd: number, peer: Peer) {
+  constructor(fd: number, peer: Peer, onClose: () => void = () => {}) {
     this.fd = fd;
     this.peer = peer;
+    this.onClose = onClose;
   }
 
   read(max: number, _fds: number[]): Promise<Uint8Array> {
@@ -54,6 +56,7 @@ class FdTransport implements SerialPort {
       ops.cancel(this.fd);
       this.open = false;
       ops.close(this.fd);
+      this.onClose();
     }
   }
 }
@@ -109,14 +112,21 @@ export function unixListener(fd: number): Listener {
   };
 }
 
-/** Takes the descriptor of a listening vsock; `allow` refuses peers by their context id (2: the host). */
+/**
+ * Takes the descriptor of a listening vsock. `allow` refuses peers by their context id (2: the host). One peer at a time: who
+ * dials while another is connected is hung up on, because a vsock has no owner and any user of the host can dial.
+ */
 export function vsockListener(fd: number, allow: (cid: number) => boolean): Listener {
+  let taken = false;
   return {
     accept: async () => {
       for (;;) {
         const { fd: accepted, cid } = await ops.vsockAccept(fd);
-        if (allow(cid)) {
-          return fdTransport(accepted, { cid });
+        if (allow(cid) && !taken) {
+          taken = true;
+          return new FdTransport(accepted, { cid }, () => {
+            taken = false;
+          });
         }
         ops.close(accepted);
       }

@@ -2,7 +2,7 @@ import type { KataConfig } from "@kata-containers/config";
 import { deadline, KataError, type Logger, ops, sleep } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { AgentChannel } from "./agent-channel/agent-channel.ts";
-import { createVirtioSerial } from "./agent-channel/virtio-serial.ts";
+import { openAgentChannel } from "./agent-channel/choose.ts";
 import "./hypervisor/qemu/driver.ts";
 import type { Confinement } from "./confine/confinement.ts";
 import { type Console, openConsole } from "./console.ts";
@@ -41,7 +41,7 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
   const choice = chooseAccelerator(config.hypervisor.accelerator, ops);
   if (choice.warning !== undefined) log.warn(choice.warning);
   const hypervisor = createHypervisor("qemu", { config, confinement });
-  const channel = createVirtioSerial();
+  const channel = openAgentChannel(config.hypervisor.agent_channel, (text) => log.warn(text));
   const shareDriver = createVirtioFs(config, confinement);
   const console = openConsole(config.hypervisor.enable_debug || config.agent.enable_debug ? log : undefined);
   phases.end("host");
@@ -49,8 +49,8 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
   try {
     // At once: each waits for the other on a socket, not here.
     const [vm, server] = await bothOrNone(
-      hypervisor.start(vmConfig(name, config, choice.accelerator, ops.cpuCount()), {
-        agent: channel.vmmFd ?? -1,
+      hypervisor.start(vmConfig(name, config, choice.accelerator, ops.cpuCount(), channel.kernelParams), {
+        agent: channel.device,
         share: share.vmmFd,
         console: console.vmmFd,
       }),

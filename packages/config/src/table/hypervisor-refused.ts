@@ -37,7 +37,7 @@ export const hypervisorRefused: Readonly<Record<string, Refusal>> = {
   hypervisor_loglevel: refused("set enable_debug"),
   use_legacy_serial: refused("the console is a serial port", true),
   extra_monitor_socket: refused("QEMU has no second monitor: whoever reaches one owns the sandbox", ""),
-  use_vsock: refused("the agent is reached by virtio-serial", false),
+  use_vsock: refused("set agent_channel instead"),
   rootless: refused("QEMU runs without capabilities, but as root", false),
   disable_selinux: refused("no SELinux label is set", true),
   disable_guest_selinux: refused("no SELinux label is set in the guest", true),

@@ -24,7 +24,12 @@ export const hypervisor = {
       help: "The virtual machine's firmware. Empty: qboot where QEMU brings it, else QEMU's default.",
       example: "/usr/share/seabios/bios-256k.bin",
     }),
-    machine_type: oneOf("pc", [], { help: "QEMU's machine." }),
+    machine_type: oneOf("pc", ["q35"], {
+      help: "QEMU's machine. pc boots faster; q35 has PCI Express.",
+    }),
+    agent_channel: oneOf("auto", ["vsock", "virtio-serial"], {
+      help: "How the agent is reached. auto: by vsock where the host has /dev/vhost-vsock, else by virtio-serial.",
+    }),
     cpu_features: words(
       "",
       {

@@ -61,7 +61,7 @@ function ownBinds(config: KataConfig, root: string): Bind[] {
     { source: RUNTIME_DIR, target: RUNTIME_DIR, readOnly: false, what: "runtime directory" },
     { source: root, target: root, readOnly: false, what: "state root" },
     // kvm: to find out whether it runs a guest.
-    ...devices(["null", "urandom", "kvm"]),
+    ...devices(["null", "urandom", "kvm", "vhost-vsock"]),
     ...libraryBinds(),
     program(config.hypervisor.virtio_fs_daemon, "virtiofsd (hypervisor.qemu.virtio_fs_daemon)"),
     { ...program(config.runtime.launch_path, "kata-launch (runtime.launch_path)"), target: LAUNCH_PATH },

@@ -1,4 +1,4 @@
-import { Fd, isSysError, ops, SHUT, SOCK, sleep } from "../index.ts";
+import { Fd, isSysError, O, ops, SHUT, SOCK, sleep } from "../index.ts";
 import { bytes, equal, fails, ok, pipe, readAll, sockets, test, text } from "./harness.ts";
 
 test("unix sockets listen, connect, accept and tell the peer", async (dir) => {
@@ -113,4 +113,10 @@ test("vsock connects, or says in an errno why not", async () => {
     ok(isSysError(error, "ENODEV", "ETIMEDOUT", "ECONNRESET"), String(error));
     ok(error instanceof Error && error.message.startsWith(`connect vsock 1:${port}: E`), String(error));
   }
+});
+
+test("a guest's context id is given to vhost-vsock alone", async () => {
+  await fails(() => ops.vhostVsockSetCid(-1, 3), "EBADF", "ioctl", "vhost-vsock cid 3");
+  using none = new Fd(ops.open("/dev/null", O.RDWR | O.CLOEXEC, 0));
+  await fails(() => ops.vhostVsockSetCid(none.number, 3), "ENOTTY", "ioctl");
 });

@@ -1,14 +1,16 @@
 import type { FrameTransport } from "@kata-containers/ttrpc";
+import type { AgentDevice } from "../hypervisor/hypervisor.ts";
 
 /**
- * A way to reach the agent in the guest. virtio-serial is there on every host; vsock.ts and hybrid-vsock.ts will stand
- * beside it. Whatever the way, the result is one stream that ttRPC multiplexes.
+ * A way to reach the agent in the guest: vsock.ts where the host has it, virtio-serial.ts on every host; hybrid-vsock.ts
+ * will stand beside them. Whatever the way, the result is one stream that ttRPC multiplexes.
  */
 export interface AgentChannel {
-  readonly name: string;
-  /** The descriptor that the VMM inherits, for a channel that is one. */
-  readonly vmmFd: number | undefined;
-  /** Closes `vmmFd` here: the VMM has it now, and its end shall be seen. */
+  /** What the guest sees of it, with the descriptor that the VMM inherits. */
+  readonly device: AgentDevice;
+  /** Tell the agent where to listen; empty for its default. */
+  readonly kernelParams: readonly string[];
+  /** Closes the device's descriptor here: the VMM has it now, and its end shall be seen. */
   releaseVmmFd(): void;
   /**
    * Resolves with a connected stream, which the caller owns, once the agent has answered.

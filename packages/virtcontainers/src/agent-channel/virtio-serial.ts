@@ -11,8 +11,8 @@ export function createVirtioSerial(): AgentChannel {
   const port = serialPort(ours);
   const vmmEnd = new Fd(theirs);
   return {
-    name: "virtio-serial",
-    vmmFd: vmmEnd.number,
+    device: { kind: "virtio-serial", fd: vmmEnd.number },
+    kernelParams: [],
     releaseVmmFd: () => vmmEnd.close(),
     connect: (timeoutMs) => openSession(port, { timeoutMs }),
     close() {

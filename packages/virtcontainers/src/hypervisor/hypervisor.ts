@@ -36,10 +36,16 @@ export type VmConfig = {
   readonly debug: boolean;
 };
 
+/** What the agent's channel is in the guest. */
+export type AgentDevice =
+  /** A virtio-serial port whose bytes go to and come from a stream socket. */
+  | { readonly kind: "virtio-serial"; readonly fd: number }
+  /** The kernel's vsock: an open /dev/vhost-vsock to which the guest's context id was given. */
+  | { readonly kind: "vsock"; readonly fd: number; readonly cid: number };
+
 /** Descriptors that the VMM inherits: no socket of it has a name. */
 export type VmDescriptors = {
-  /** Its end of the agent channel (a stream socket). */
-  readonly agent: number;
+  readonly agent: AgentDevice;
   /** Connected to the share's server, when there is a share. */
   readonly share: number | undefined;
   /** Where its console goes: a stream socket. */

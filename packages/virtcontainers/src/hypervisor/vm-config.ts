@@ -5,19 +5,21 @@ import type { VmConfig } from "./hypervisor.ts";
 /**
  * What the configuration asks of a sandbox's virtual machine.
  * @param hostCpus CPUs that this process may use
+ * @param channelParams where the agent listens, in its own options
  */
 export function vmConfig(
   name: string,
   { hypervisor, agent }: KataConfig,
   accelerator: Accelerator,
   hostCpus: number,
+  channelParams: readonly string[],
 ): VmConfig {
   return {
     name,
     vcpus: vcpus(hypervisor, hostCpus),
     memoryMiB: hypervisor.default_memory,
     machineType: hypervisor.machine_type,
-    kernelParams: [...agentParams(agent), ...splitWords(hypervisor.kernel_params, " ")],
+    kernelParams: [...channelParams, ...agentParams(agent), ...splitWords(hypervisor.kernel_params, " ")],
     cpuFeatures: splitWords(hypervisor.cpu_features, ","),
     memory: memory(hypervisor),
     entropySource: hypervisor.entropy_source,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { VmConfig } from "../hypervisor.ts";
-import { qemuArguments } from "./arguments.ts";
+import { type QemuDescriptors, qemuArguments } from "./arguments.ts";
 
 const vm: VmConfig = {
   name: "0123456789abcdef",
@@ -15,7 +15,7 @@ const vm: VmConfig = {
   accelerator: "tcg",
   debug: false,
 };
-const fds = { qmp: 5, agent: 6, console: 8 };
+const fds: QemuDescriptors = { qmp: 5, agent: { kind: "virtio-serial", fd: 6 }, console: 8 };
 const paths = { kernel: "/k", initrd: "/i" };
 const argument = (args: readonly string[], name: string): string | undefined => args[args.indexOf(name) + 1];
 
@@ -92,4 +92,17 @@ test("the share's queue has the configured size", () => {
 test("firmware replaces QEMU's", () => {
   expect(argument(qemuArguments(vm, fds, { ...paths, bios: "/b" }), "-bios")).toBe("/b");
   expect(qemuArguments(vm, fds, paths)).not.toContain("-bios");
+});
+
+test("the agent's channel is a port of a serial device, or a vsock whose device and context id are given", () => {
+  expect(qemuArguments(vm, fds, paths)).toContain("socket,id=agent,fd=6");
+  const args = qemuArguments(vm, { ...fds, agent: { kind: "vsock", fd: 6, cid: 4711 } }, paths);
+  expect(args).toContain("vhost-vsock-pci,guest-cid=4711,vhostfd=6");
+  expect(args.join(" ")).not.toContain("virtserialport");
+});
+
+test("q35 comes without its SATA controller", () => {
+  expect(argument(qemuArguments({ ...vm, machineType: "q35" }, fds, paths), "-machine")).toMatch(
+    /^q35,.*,sata=off$/,
+  );
 });

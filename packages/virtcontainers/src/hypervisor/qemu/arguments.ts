@@ -1,11 +1,11 @@
 import { SHARE_TAG } from "../../paths.ts";
-import type { VmConfig } from "../hypervisor.ts";
+import type { AgentDevice, VmConfig } from "../hypervisor.ts";
 import { kernelCommandLine } from "./kernel-command-line.ts";
 
 /** Descriptor numbers as the QEMU process sees them. */
 export type QemuDescriptors = {
   readonly qmp: number;
-  readonly agent: number;
+  readonly agent: AgentDevice;
   readonly share?: number;
   readonly console: number;
 };
@@ -55,7 +55,10 @@ export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: Qem
 function machine(config: VmConfig): string[] {
   const memory = `${config.memoryMiB}M`;
   return [
-    ...["-machine", `${config.machineType},memory-backend=memory,usb=off,vmport=off,smbus=off`],
+    ...[
+      "-machine",
+      `${config.machineType},memory-backend=memory,usb=off,vmport=off,smbus=off${unused(config)}`,
+    ],
     ...(config.accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", cpu("host", config), "-global", "kvm-pit.lost_tick_policy=discard"]
       : ["-accel", `tcg,tb-size=${TCG_CODE_MIB}`, "-cpu", cpu(TCG_CPU, config)]),
@@ -64,6 +67,11 @@ function machine(config: VmConfig): string[] {
     // Shared, because virtiofsd reads and writes the guest's memory.
     ...["-object", `memory-backend-memfd,id=memory,size=${memory},share=on${MEMORY[config.memory]}`],
   ];
+}
+
+/** q35 has a SATA controller that nobody asked for. */
+function unused({ machineType }: VmConfig): string {
+  return machineType === "q35" ? ",sata=off" : "";
 }
 
 /** Huge pages are taken at once: a guest that finds none later dies of SIGBUS. */
@@ -78,9 +86,11 @@ function value(text: string): string {
   return text.replaceAll(",", ",,");
 }
 
-function agentChannel(fd: number): string[] {
+function agentChannel(device: AgentDevice): string[] {
+  if (device.kind === "vsock")
+    return ["-device", `vhost-vsock-pci,guest-cid=${device.cid},vhostfd=${device.fd}`];
   return [
-    ...["-chardev", `socket,id=agent,fd=${fd}`],
+    ...["-chardev", `socket,id=agent,fd=${device.fd}`],
     ...["-device", "virtio-serial-pci,id=serial,max_ports=2"],
     ...["-device", "virtserialport,chardev=agent,name=agent.channel.0"],
   ];

@@ -53,13 +53,13 @@ class Qemu implements Hypervisor {
     using qmpEnd = new Fd(theirs);
     const inherited = [
       { from: qmpEnd.number, to: FD.qmp },
-      { from: descriptors.agent, to: FD.agent },
+      { from: descriptors.agent.fd, to: FD.agent },
       ...(descriptors.share === undefined ? [] : [{ from: descriptors.share, to: FD.share }]),
       { from: descriptors.console, to: FD.console },
     ];
     const fds: QemuDescriptors = {
       qmp: FD.qmp,
-      agent: FD.agent,
+      agent: { ...descriptors.agent, fd: FD.agent },
       ...(descriptors.share === undefined ? {} : { share: FD.share }),
       console: FD.console,
     };

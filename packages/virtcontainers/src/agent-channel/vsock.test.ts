@@ -1,0 +1,70 @@
+import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { afterEach, expect, test } from "vitest";
+import { createVsock } from "./vsock.ts";
+
+afterEach(() => setOps(undefined));
+
+/** A host whose /dev/vhost-vsock and connect answer as told, the last answer again and again: an errno, or what the op gives. */
+function useHost(setCid: (string | undefined)[], connect: (string | number)[] = []) {
+  const next = <T>(list: T[]): T | undefined => (list.length > 1 ? list.shift() : list[0]);
+  const seen = { cids: [] as number[], dialled: 0 };
+  const fake: Partial<Ops> = {
+    open: () => 99,
+    close: () => {},
+    sleep: async () => true,
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    vhostVsockSetCid(_fd, cid) {
+      seen.cids.push(cid);
+      const code = next(setCid);
+      if (code !== undefined) throw new SysError(code, "ioctl");
+    },
+    async vsockConnect() {
+      seen.dialled++;
+      const answer = next(connect);
+      if (typeof answer === "string") throw new SysError(answer, "connect");
+      return answer ?? -1;
+    },
+  };
+  setOps(fake as Ops);
+  return seen;
+}
+
+test("a context id that is taken is drawn again", () => {
+  const { cids } = useHost(["EADDRINUSE", "EADDRINUSE", undefined]);
+  const { device } = createVsock();
+  expect(cids).toHaveLength(3);
+  expect(device).toEqual({ kind: "vsock", fd: 99, cid: cids[2] });
+  for (const cid of cids) expect(cid).toBeGreaterThan(2);
+});
+
+test("context ids that are all taken, and a device that refuses them, are errors", () => {
+  useHost(["EADDRINUSE"]);
+  expect(createVsock).toThrow(/EADDRINUSE/);
+  useHost(["EPERM"]);
+  expect(createVsock).toThrow(/EPERM/);
+});
+
+test("the guest is dialled until its agent listens", async () => {
+  const seen = useHost([undefined], ["ETIMEDOUT", "ECONNRESET", "ECONNRESET", 42]);
+  const stream = await createVsock().connect(10_000);
+  expect(stream.peer.cid).toBeGreaterThan(2);
+  expect(seen.dialled).toBe(4);
+});
+
+test("an error that will not pass by itself ends the dialling", async () => {
+  useHost([undefined], ["EACCES"]);
+  await expect(createVsock().connect(10_000)).rejects.toThrow(/EACCES/);
+});
+
+test("closing the channel ends the dialling", async () => {
+  useHost([undefined], ["ECONNRESET"]);
+  const channel = createVsock();
+  const connecting = channel.connect(10_000);
+  channel.close();
+  await expect(connecting).rejects.toThrow(/was closed/);
+});
+
+test("the agent is told its port", () => {
+  useHost([undefined]);
+  expect(createVsock().kernelParams).toEqual(["agent.server_addr=vsock://-1:1024"]);
+});

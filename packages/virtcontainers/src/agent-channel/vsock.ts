@@ -1,0 +1,86 @@
+import { deadline, Fd, isSysError, KataError, O, ops, sleep } from "@kata-containers/sys";
+import { type FrameTransport, fdTransport } from "@kata-containers/ttrpc";
+import type { AgentChannel } from "./agent-channel.ts";
+
+export const VHOST_VSOCK = "/dev/vhost-vsock";
+
+/** Where the agent listens: upstream's DEFAULT_AGENT_VSOCK_PORT. */
+export const AGENT_PORT = 1024;
+
+/** Context ids 0 to 2 have a meaning of their own (vsock(7)), and the last one stands for any. */
+const [FIRST_CID, CIDS] = [3, 0xffff_ffff - 3];
+
+/** A context id that is taken is one in four thousand million; a host where all of them are has another defect. */
+const ATTEMPTS = 16;
+
+/** Between two attempts of a guest whose kernel is up and whose agent does not listen yet: it loads a driver, no more. */
+const RETRY_MS = 5;
+
+/** The guest's kernel is not there yet, or its agent does not listen yet. */
+const NOT_YET = ["ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENODEV"] as const;
+
+/**
+ * The kernel's vsock, by vhost: no byte passes through the VMM. The guest's context id is drawn at random, so that
+ * nobody on the host, where any user may dial any guest, knows it before the agent has its one connection.
+ * @throws SysError of /dev/vhost-vsock
+ */
+export function createVsock(): AgentChannel {
+  const device = new Fd(ops.open(VHOST_VSOCK, O.RDWR | O.CLOEXEC, 0));
+  let closed = false;
+  try {
+    const cid = takeCid(device.number);
+    return {
+      device: { kind: "vsock", fd: device.number, cid },
+      kernelParams: [`agent.server_addr=vsock://-1:${AGENT_PORT}`],
+      releaseVmmFd: () => device.close(),
+      connect: (timeoutMs) =>
+        deadline(
+          dial(cid, () => closed),
+          timeoutMs,
+          () =>
+            new KataError(
+              "DeadlineExceeded",
+              `no answer on vsock ${cid}:${AGENT_PORT} within ${timeoutMs} ms`,
+            ),
+        ).finally(() => {
+          closed = true;
+        }),
+      close() {
+        closed = true;
+        device.close();
+      },
+    };
+  } catch (error) {
+    device.close();
+    throw error;
+  }
+}
+
+/** Gives the device a context id that no other guest of this host has. */
+function takeCid(device: number): number {
+  for (let attempt = 1; ; attempt++) {
+    const drawn = new DataView(ops.random(4).buffer).getUint32(0);
+    const cid = FIRST_CID + (drawn % CIDS);
+    try {
+      ops.vhostVsockSetCid(device, cid);
+      return cid;
+    } catch (error) {
+      if (!isSysError(error, "EADDRINUSE") || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Dials until the agent answers, or until nobody wants it any more. */
+async function dial(cid: number, givenUp: () => boolean): Promise<FrameTransport> {
+  for (;;) {
+    try {
+      const stream = fdTransport(await ops.vsockConnect(cid, AGENT_PORT), { cid });
+      if (!givenUp()) return stream;
+      stream.close();
+    } catch (error) {
+      if (!isSysError(error, ...NOT_YET)) throw error;
+    }
+    if (givenUp()) throw new KataError("Unavailable", `vsock ${cid}:${AGENT_PORT} was closed`);
+    await sleep(RETRY_MS);
+  }
+}
