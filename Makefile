@@ -54,10 +54,10 @@ generate: ## generated sources: the ops' types, the protocol codecs
 	@cargo run --quiet --locked -p kata-sys --features types --example generate-ops -- packages/sys/src/ops.gen.ts
 	@node scripts/write-docs.mjs docs
 
-test: build ## everything once: unit tests, ops on the engine, runk, containers in VMs
+test: build guest-kernel ## everything once: unit tests, ops on the engine, runk, containers in VMs
 	@node scripts/test.mjs
 
-test-full: build ## test, then the matrix, the soak, the faults
+test-full: build guest-kernel ## test, then the matrix, the soak, the faults
 	@node scripts/test.mjs --full
 
 bench: build ## the promises of SPECIFICATION.md, measured

@@ -1,7 +1,7 @@
 // make test / make test-full: runs the suites in order, cheapest first, and ends with one line that counts the tests:
 // `N passed, N failed`. A suite that cannot start counts as one failure. Exit status 1 when anything failed.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 
 const full = process.argv.includes("--full");
 const reports = "build/test-reports";
@@ -73,6 +73,15 @@ const rustTests = ["test", "--locked", "--features", "kata-sys/types"];
 const endToEnd = (name, folder, minutes) =>
   vitest(name, ["--config", "tests/vitest.config.ts", folder], minutes);
 
+/** All cells of tests/harness/cells.ts but the default one. */
+function otherCells() {
+  const channels = existsSync("/dev/vhost-vsock") ? ["virtio-serial", "vsock"] : ["virtio-serial"];
+  const all = channels.flatMap((channel) =>
+    ["pc", "q35"].flatMap((machine) => ["debian", "own"].map((kernel) => `${kernel}-${machine}-${channel}`)),
+  );
+  return all.slice(1);
+}
+
 const results = [
   vitest("unit tests (TypeScript)", [], 5),
   suite("unit tests (Rust)", "cargo", rustTests, sum(/(\d+) passed; (\d+) failed/g), 10),
@@ -94,8 +103,16 @@ const results = [
   endToEnd("runk on the host", "tests/runk", 10),
   endToEnd("the guest", "tests/guest", 10),
   endToEnd("containers in VMs", "tests/e2e", 20),
+  endToEnd("smoke in every other cell", "tests/matrix", 15),
 ];
-if (full) results.push(endToEnd("soak", "tests/full", 120));
+if (full) {
+  for (const cell of otherCells()) {
+    process.env.KATA_TEST_CELL = cell;
+    results.push(endToEnd(`containers in VMs, ${cell}`, "tests/e2e", 30));
+  }
+  delete process.env.KATA_TEST_CELL;
+  results.push(endToEnd("soak", "tests/full", 120));
+}
 
 const passed = results.reduce((n, r) => n + r.passed, 0);
 const failed = results.reduce((n, r) => n + r.failed, 0);

@@ -2,17 +2,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type KataConfig, type Overrides, parseConfig, renderTemplate } from "@kata-containers/config";
+import { cellConfiguration, cellNamed } from "./cells.ts";
 
 /** What `make build` makes. */
 export const repository = resolve(import.meta.dirname, "../..");
 export const kataRuntime = join(repository, "build/bin/kata-runtime");
-export const configurationFile = join(repository, "build/configuration.toml");
+const builtConfiguration = join(repository, "build/configuration.toml");
 
 if (!existsSync(kataRuntime)) throw new Error(`${kataRuntime} is not there: run make build first`);
 
 /** The build's own configuration. */
 export function buildConfiguration(): KataConfig {
-  return parseConfig(readFileSync(configurationFile, "utf8"), configurationFile);
+  return parseConfig(readFileSync(builtConfiguration, "utf8"), builtConfiguration);
 }
 
 /** Writes the build's configuration with some keys changed, and returns its path. */
@@ -38,4 +39,13 @@ export class Scratch implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/** The configuration that tests run with: the build's own, or that of the cell of the matrix that KATA_TEST_CELL names. */
+export const configurationFile = configurationOfCell(process.env.KATA_TEST_CELL);
+
+function configurationOfCell(name: string | undefined): string {
+  if (name === undefined) return builtConfiguration;
+  const path = join(repository, `build/test/configuration-${name}.toml`);
+  return writeConfiguration(path, cellConfiguration(cellNamed(name)));
 }
