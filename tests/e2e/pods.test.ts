@@ -68,6 +68,26 @@ describe("a container of a pod", () => {
       expect(await namespace(member, name), name).not.toBe(await namespace(sandbox, name));
   });
 
+  it("sees the pod's processes when it shares their namespace, and takes its own along when it ends", async () => {
+    const sandbox = await startSandbox({ args: ["sh", "-c", "while true; do sleep 1000 & wait; done"] });
+    const args = ["sh", "-c", "sleep 771 & exec sleep 772"];
+    const member = await startMember(sandbox, { sharePid: true, args });
+    const namespace = (id: string) => runtime.ok(["exec", id, "readlink", "/proc/self/ns/pid"]);
+    expect(await namespace(member)).toBe(await namespace(sandbox));
+    const list = async (id: string) => (await runtime.ok(["exec", id, "ps", "-o", "args"])).split("\n");
+    await expect
+      .poll(() => list(member))
+      .toEqual(expect.arrayContaining(["sleep 1000", "sleep 771", "sleep 772"]));
+    await runtime.ok(["kill", member, "KILL"]);
+    await expect.poll(() => statusOf(member)).toBe("stopped");
+    await expect.poll(() => list(sandbox)).not.toContain("sleep 771");
+    expect(await list(sandbox)).toContain("sleep 1000");
+    await runtime.ok(["delete", member]);
+    const again = await startMember(sandbox, { sharePid: true, args });
+    await runtime.ok(["delete", "--force", again]);
+    expect((await list(sandbox)).filter((line) => line.includes("77"))).toEqual([]);
+  });
+
   it("is killed with the pod: when the sandbox's container ends, everything does", async () => {
     const sandbox = await startSandbox();
     const member = await startMember(sandbox);

@@ -11,6 +11,10 @@ export const INDEX_DIR = `${RUNTIME_DIR}/index`;
 export const GUEST_SHARED_DIR = "/run/kata-containers/shared/containers";
 /** Directory in the guest for what the agent makes: shm, resolv.conf. */
 export const GUEST_SANDBOX_DIR = "/run/kata-containers/sandbox";
+/** The sandbox's /dev/shm, which its containers share. */
+export const GUEST_SHM = `${GUEST_SANDBOX_DIR}/shm`;
+/** Where volumes in memory are, by name (upstream: kata-agent's ephemeral storage). */
+export const GUEST_EPHEMERAL_DIR = `${GUEST_SANDBOX_DIR}/ephemeral`;
 /** virtio-fs tag of the share. */
 export const SHARE_TAG = "kataShared";
 

@@ -8,6 +8,7 @@ import { GUEST_SHARED_DIR } from "./paths.ts";
 import { type SandboxRecord, withResource } from "./persist/record.ts";
 import type { Store } from "./persist/store.ts";
 import type { Phases } from "./phases.ts";
+import { shmStorage } from "./share/memory-volume.ts";
 
 export type SandboxVmDeps = {
   readonly phases: Phases;
@@ -61,9 +62,12 @@ export class SandboxVm {
     return this.#stopping !== undefined;
   }
 
-  /** Once, for the first container: the generic VM becomes this sandbox. */
-  start(spec: Spec): Promise<Agent> {
-    this.#started ??= this.#becomeSandbox(spec);
+  /**
+   * Once, for the first container: the generic VM becomes this sandbox.
+   * @param shmBytes size of its /dev/shm; undefined: the default
+   */
+  start(spec: Spec, shmBytes: number | undefined): Promise<Agent> {
+    this.#started ??= this.#becomeSandbox(spec, shmBytes);
     return this.#started;
   }
 
@@ -79,7 +83,7 @@ export class SandboxVm {
     this.#end("stopped");
   }
 
-  async #becomeSandbox(spec: Spec): Promise<Agent> {
+  async #becomeSandbox(spec: Spec, shmBytes: number | undefined): Promise<Agent> {
     const { phases, talk } = this.#deps;
     const machine = await this.#machine;
     const agent = talk(await machine.connected);
@@ -92,7 +96,7 @@ export class SandboxVm {
         agent.request(AgentService.CreateSandbox, {
           hostname: (spec.hostname ?? "").slice(0, 64),
           sandboxId: this.#id,
-          storages: [{ ...machine.guestMount, mountPoint: `${GUEST_SHARED_DIR}/` }],
+          storages: [{ ...machine.guestMount, mountPoint: `${GUEST_SHARED_DIR}/` }, shmStorage(shmBytes)],
         }),
       ]),
     );

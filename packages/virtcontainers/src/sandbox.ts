@@ -124,14 +124,16 @@ export class Sandbox {
   async #make(container: Container, request: NewContainer): Promise<void> {
     const { id, spec } = container;
     this.saveContainer(container);
-    const sent = shareContainer(this.#trees, container, request);
-    checkGuestSpec(sent).forEach(this.#warn(id));
-    const agent = await this.#vm.start(spec);
+    const memoryMiB = this.#deps.config.hypervisor.default_memory;
+    const shared = shareContainer(this.#trees, container, request, memoryMiB);
+    checkGuestSpec(shared.spec).forEach(this.#warn(id));
+    const agent = await this.#vm.start(spec, shared.shmBytes);
     const create = () =>
       agent.request(AgentService.CreateContainer, {
         containerId: id,
         execId: id,
-        OCI: specToGrpc(sent),
+        OCI: specToGrpc(shared.spec),
+        storages: shared.storages,
         sandboxPidns: sandboxPidns(spec),
       });
     await this.#deps.phases.measure("container", create);

@@ -1,5 +1,5 @@
 import type { Process, Spec } from "@kata-containers/oci";
-import { isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
+import { Fd, isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import { isSignalHandled } from "../process/signal-handled.ts";
@@ -40,6 +40,8 @@ export class Container {
     this.#processes.set(init.execId, init);
     void init.exited.then(() => {
       this.#state = next(id, this.#state, "exit");
+      // Its end ends a pid namespace of its own, and with it everything in there; in a shared one that is left to us.
+      void this.#killRest();
     });
   }
 
@@ -129,6 +131,15 @@ export class Container {
     this.init.signal(SIG.SIGKILL);
     for (const process of this.#processes.values()) process.signal(SIG.SIGKILL);
     await Promise.all([...this.#processes.values()].map((process) => process.exited));
+    await this.#killRest();
+  }
+
+  /** Kills what is left in its control groups, until nothing is. */
+  async #killRest(): Promise<void> {
+    if (!joinsPid(this.#spec)) return;
+    for (let pids = this.#created.pids(); pids.length > 0; pids = this.#created.pids()) {
+      await Promise.all(pids.map((pid) => killAndWait(pid, () => this.#created.pids().includes(pid))));
+    }
   }
 
   /** Gives back what it held. Only after {@link kill}. */
@@ -142,6 +153,22 @@ function signalPid(pid: number, signal: number): void {
     ops.kill(pid, signal);
   } catch (error) {
     // It has ended meanwhile.
+    if (!isSysError(error, "ESRCH")) throw error;
+  }
+}
+
+function joinsPid(spec: Spec): boolean {
+  return (spec.linux?.namespaces ?? []).some(({ type, path }) => type === "pid" && path !== undefined);
+}
+
+/** @param isStill whether the pid is still that of the process that was meant, asked once nobody else can get it */
+async function killAndWait(pid: number, isStill: () => boolean): Promise<void> {
+  try {
+    using pidfd = new Fd(ops.pidfdOpen(pid));
+    if (!isStill()) return;
+    ops.pidfdSendSignal(pidfd.number, SIG.SIGKILL);
+    await ops.pidfdEnded(pidfd.number);
+  } catch (error) {
     if (!isSysError(error, "ESRCH")) throw error;
   }
 }

@@ -23,6 +23,11 @@ test("a container gets pid and mount namespaces of its own and the sandbox's ipc
   ]);
 });
 
+test("a container that shares the sandbox's pid namespace joins it", () => {
+  const { linux } = guestSpec(spec, shared, "/proc/1/fd/7");
+  expect(linux?.namespaces?.[0]).toEqual({ type: "pid", path: "/proc/1/fd/7" });
+});
+
 test("the host's hooks and the hostname, which is the sandbox's, do not come along", () => {
   const guest = guestSpec({ ...spec, hostname: "h", hooks: { prestart: [{ path: "/bin/evil" }] } }, shared);
   expect(guest).not.toHaveProperty("hooks");

@@ -18,9 +18,9 @@ export const containerMethods = (sandbox: Sandbox) => ({
     const id = checkContainerId(request.containerId);
     const execId = checkExecId(request.execId === "" ? id : request.execId);
     if (request.OCI === undefined) throw new KataError("InvalidArgument", "OCI: missing");
-    if (request.sandboxPidns) throw new KataError("Unimplemented", "sandbox_pidns: not supported yet");
     if (request.devices.length > 0) throw new KataError("Unimplemented", "devices: not supported yet");
-    await sandbox.createContainer(id, execId, grpcToSpec(request.OCI), request.storages);
+    const { storages, sandboxPidns: sharePid } = request;
+    await sandbox.createContainer({ id, execId, spec: grpcToSpec(request.OCI), storages, sharePid });
     return {};
   },
 

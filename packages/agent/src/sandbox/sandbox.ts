@@ -9,6 +9,7 @@ import type { ChildWaiter } from "../process/reaper.ts";
 import { Storages } from "../storage/storage.ts";
 import { setGuestSysctls } from "./guest-sysctls.ts";
 import { makeSharedNamespaces, releaseSharedNamespaces, type SharedNamespaces } from "./namespaces.ts";
+import { PidNamespace } from "./pid-namespace.ts";
 import { writeResolvConf } from "./resolv-conf.ts";
 
 /** What the sandbox is made from: the guest's own things. */
@@ -21,7 +22,22 @@ export interface SandboxParts {
 /** What CreateSandbox has made; it ends with DestroySandbox. */
 interface Running {
   readonly namespaces: SharedNamespaces;
+  readonly pid: PidNamespace;
   readonly undo: Undo;
+}
+
+/** A pod's volumes: they outlive the containers that use them, for these are made anew when they fail. */
+const SANDBOX_STORAGES: readonly string[] = ["ephemeral", "local"];
+
+/** What CreateContainer asks for. */
+export interface ContainerOrder {
+  readonly id: string;
+  /** The name by which requests call its init process. */
+  readonly execId: string;
+  readonly spec: Spec;
+  readonly storages: readonly Storage[];
+  /** It joins the sandbox's pid namespace; the first container makes it. */
+  readonly sharePid: boolean;
 }
 
 /** The guest's one sandbox: absent until CreateSandbox, then the owner of containers and storages. */
@@ -38,20 +54,22 @@ export class Sandbox {
     this.#storages = new Storages(parts.modules);
   }
 
-  /** @throws KataError AlreadyExists the second time, Unimplemented for a shared pid namespace */
+  /**
+   * `sandbox_pidns` asks for nothing here: the first container's pid namespace is the sandbox's, for those that ask to join.
+   * @throws KataError AlreadyExists the second time
+   */
   async create(request: CreateSandboxRequest): Promise<void> {
     if (this.#running !== undefined)
       throw new KataError("AlreadyExists", "the sandbox has been created already");
-    if (request.sandboxPidns)
-      throw new KataError("Unimplemented", "sandbox_pidns: containers cannot share a pid namespace yet");
     await using undo = new Undo();
     for (const { name, parameters } of request.kernelModules) this.#parts.modules.require(name, parameters);
     const namespaces = makeSharedNamespaces(request.hostname);
     undo.defer(() => releaseSharedNamespaces(namespaces));
+    const pid = undo.use(new PidNamespace());
     undo.defer(() => this.#storages.releaseAll());
     for (const storage of request.storages) this.#storages.attach(storage);
     writeResolvConf(request.dns);
-    this.#running = { namespaces, undo: undo.move() };
+    this.#running = { namespaces, pid, undo: undo.move() };
   }
 
   /** Ends every container and gives everything back. Nothing when there is no sandbox. */
@@ -67,12 +85,15 @@ export class Sandbox {
    * Creates a container, its init process waiting.
    * @throws KataError FailedPrecondition without a sandbox, AlreadyExists for an id in use
    */
-  async createContainer(id: string, execId: string, spec: Spec, storages: readonly Storage[]): Promise<void> {
-    if (this.#running === undefined)
+  async createContainer(order: ContainerOrder): Promise<void> {
+    const { id, execId, spec, storages } = order;
+    const running = this.#running;
+    if (running === undefined)
       throw new KataError("FailedPrecondition", "there is no sandbox: call CreateSandbox first");
     if (this.#containers.has(id) || this.#creating.has(id))
       throw new KataError("AlreadyExists", `container ${id}`);
-    const guest = guestSpec(spec, this.#running.namespaces);
+    const pidNamespace = order.sharePid ? running.pid.path : undefined;
+    const guest = guestSpec(spec, running.namespaces, pidNamespace);
     setGuestSysctls(splitSysctls(spec.linux?.sysctl ?? {}).guest);
     this.#creating.add(id);
     try {
@@ -80,11 +101,14 @@ export class Sandbox {
       const used: string[] = [];
       for (const storage of storages) {
         const mountPoint = this.#storages.attach(storage);
+        if (SANDBOX_STORAGES.includes(storage.driver)) continue;
         used.push(mountPoint);
         undo.defer(() => this.#storages.release(mountPoint));
       }
       const { launcher, waiter } = this.#parts;
-      this.#containers.set(id, await Container.create(id, execId, guest, used, launcher, waiter));
+      const container = await Container.create(id, execId, guest, used, launcher, waiter);
+      this.#containers.set(id, container);
+      running.pid.hold(container.init.pid);
       undo.commit();
     } finally {
       this.#creating.delete(id);

@@ -35,7 +35,7 @@ const spec: Spec = {
     },
   },
 };
-const places = { rootfs: "/guest/rootfs", volumes: new Map([[1, "/guest/hosts"]]), shmBytes: 4096 };
+const places = { rootfs: "/guest/rootfs", volumes: new Map([[1, "/guest/hosts"]]) };
 
 test("what only the host can do is not sent to the guest", () => {
   const guest = guestSpec(spec, places);
@@ -54,10 +54,13 @@ test("paths become the guest's", () => {
   expect(guest.mounts?.[3]?.source).toBe("/proc/sys");
 });
 
-test("/dev/shm of the host becomes a tmpfs of its size", () => {
-  const shm = guestSpec(spec, places).mounts?.[2];
-  expect(shm?.type).toBe("tmpfs");
-  expect(shm?.options).toContain("size=4096");
+test("/dev/shm of the host becomes the sandbox's own", () => {
+  expect(guestSpec(spec, places).mounts?.[2]).toEqual({
+    destination: "/dev/shm",
+    type: "bind",
+    source: "/run/kata-containers/sandbox/shm",
+    options: ["bind", "rw"],
+  });
 });
 
 test("the caller opens what is shared or measured, and nothing of the guest's own", () => {

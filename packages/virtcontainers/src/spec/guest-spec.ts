@@ -1,5 +1,6 @@
 import type { Linux, Mount, Resources, Spec } from "@kata-containers/oci";
-import { mountPlace } from "./shared-mounts.ts";
+import { GUEST_SHM } from "../paths.ts";
+import { isReadOnly, mountPlace } from "./shared-mounts.ts";
 
 /** What the guest needs to know of the host's side. */
 export type GuestPlaces = {
@@ -7,12 +8,7 @@ export type GuestPlaces = {
   readonly rootfs: string;
   /** Sources of shared mounts as the guest sees them, by index into the spec's mounts. */
   readonly volumes: ReadonlyMap<number, string>;
-  /** Size of the host's /dev/shm when the spec binds it, bytes. */
-  readonly shmBytes: number | undefined;
 };
-
-/** /dev/shm's size when nothing says otherwise: docker's and podman's default. */
-const DEFAULT_SHM_BYTES = 64 << 20;
 
 /**
  * The spec that the guest executes: config.json without what only the host can do. Pure.
@@ -62,12 +58,11 @@ function guestMount(mount: Mount, index: number, places: GuestPlaces): Mount {
   const source = places.volumes.get(index);
   if (source !== undefined) return { ...mount, source };
   if (mountPlace(mount) !== "shm") return mount;
-  const size = places.shmBytes ?? DEFAULT_SHM_BYTES;
   return {
     destination: mount.destination,
-    type: "tmpfs",
-    source: "shm",
-    options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${size}`],
+    type: "bind",
+    source: GUEST_SHM,
+    options: ["bind", isReadOnly(mount) ? "ro" : "rw"],
   };
 }
 

@@ -6,14 +6,20 @@ export type MountPlace =
   | "share"
   /** The guest makes it itself: a file system of its own kernel, or a bind of its own /proc, /sys or /dev. */
   | "guest"
-  /** /dev/shm of the host: a tmpfs of the same size in the guest, for the two kernels cannot share memory through it. */
-  | "shm";
+  /** /dev/shm of the host: the sandbox's own tmpfs in the guest, for the two kernels cannot share memory through it. */
+  | "shm"
+  /** A pod's emptyDir: one in memory is a tmpfs of the guest, another one is shared. */
+  | "emptyDir";
+
+/** kubelet's directory of emptyDir volumes: /var/lib/kubelet/pods/<uid>/volumes/kubernetes.io~empty-dir/<name>. */
+const EMPTY_DIR = "/kubernetes.io~empty-dir/";
 
 /** Where a mount of config.json is made (upstream's rules: virtcontainers' `shareFiles` and kata-agent's mounts). */
 export function mountPlace(mount: Mount): MountPlace {
   if (!isBind(mount)) return "guest";
   if (mount.destination === "/dev/shm") return "shm";
   const source = mount.source ?? "";
+  if (source.includes(EMPTY_DIR)) return "emptyDir";
   return isBelow(source, "/proc") || isBelow(source, "/sys") || isBelow(source, "/dev") ? "guest" : "share";
 }
 

@@ -66,7 +66,11 @@ export class FakeMachine implements Machine {
   }
 }
 
-const config = { runtime: { stop_timeout: 1 }, agent: { request_timeout: 1 } } as unknown as KataConfig;
+const config = {
+  runtime: { stop_timeout: 1 },
+  agent: { request_timeout: 1 },
+  hypervisor: { default_memory: 256 },
+} as unknown as KataConfig;
 let opened = 0;
 
 /** Ops that answer as if on a host. */
