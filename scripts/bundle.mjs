@@ -33,7 +33,10 @@ const PROGRAMS = {
   "kata-shim": "packages/shim/src/kata-shim/kata-shim.main.ts",
   runk: "packages/tools/src/runk/runk.main.ts",
   "kata-agent": "packages/agent/src/kata-agent.main.ts",
+  "kata-host": "packages/cli/src/kata-host.main.ts",
 };
+/** Programs that only ours run, by argv[0]: they have no name on disk. */
+const NAMELESS = new Set(["kata-host"]);
 /** Other names a program is run by: the kernel starts the guest's first process as /init. */
 const ALIASES = { "kata-agent": ["init"] };
 const TESTS = {
@@ -127,6 +130,7 @@ function install(directory, bundles) {
   const fresh = join(target, ".fresh");
   writeFileSync(fresh, packed(bundles), { mode: 0o755 });
   for (const { name } of bundles) {
+    if (NAMELESS.has(name)) continue;
     const link = join(target, `.${name}`);
     rmSync(link, { force: true });
     linkSync(fresh, link);

@@ -1,4 +1,5 @@
 import { runMain } from "@kata-containers/sys";
+import { commands } from "./commands.ts";
 import { main } from "./main.ts";
 
-runMain(main);
+runMain((argv) => main(argv, commands));

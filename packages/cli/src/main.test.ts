@@ -1,5 +1,6 @@
 import { setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { commands } from "./commands.ts";
 import { main } from "./main.ts";
 import { fakeFiles, useOps } from "./testing/fake-ops.ts";
 
@@ -33,26 +34,26 @@ const textOn = (fd: number) =>
 
 describe("kata-runtime", () => {
   it("prints its version without reading anything", async () => {
-    expect(await main(["kata-runtime", "--version"])).toBe(0);
+    expect(await main(["kata-runtime", "--version"], commands)).toBe(0);
     expect(textOn(1)).toMatch(/^kata-runtime {2}: .*\n {3}commit {3}: .*\n {3}OCI specs: .*\n$/);
     expect(written).toHaveLength(1);
   });
 
   it("prints help when nothing is asked", async () => {
-    expect(await main(["kata-runtime"])).toBe(0);
+    expect(await main(["kata-runtime"], commands)).toBe(0);
     expect(textOn(1)).toContain("Usage: kata-runtime");
-    expect(await main(["kata-runtime", "kill", "--help"])).toBe(0);
+    expect(await main(["kata-runtime", "kill", "--help"], commands)).toBe(0);
     expect(textOn(1)).toContain("Usage: kata-runtime kill");
   });
 
   it("tells an error in one line on standard error, and exits with 1", async () => {
-    expect(await main(["kata-runtime", "bogus"])).toBe(1);
+    expect(await main(["kata-runtime", "bogus"], commands)).toBe(1);
     expect(textOn(2)).toBe('kata-runtime: Invalid command "bogus" (see kata-runtime --help)\n');
   });
 
   it("tells an error in a JSON log too, with the fields that containerd reads", async () => {
     const globals = ["--root", "/r", "--log", "/log.json", "--log-format", "json"];
-    expect(await main(["kata-runtime", ...globals, "state", "x"])).toBe(1);
+    expect(await main(["kata-runtime", ...globals, "state", "x"], commands)).toBe(1);
     expect(JSON.parse(textOn(50))).toMatchObject({
       level: "error",
       msg: 'container "x" does not exist',
@@ -61,15 +62,15 @@ describe("kata-runtime", () => {
   });
 
   it("lists nothing when there is no state", async () => {
-    expect(await main(["kata-runtime", "list"])).toBe(0);
+    expect(await main(["kata-runtime", "list"], commands)).toBe(0);
     expect(textOn(1)).toBe("ID          PID         STATUS      BUNDLE      CREATED     OWNER\n");
     written = [];
-    expect(await main(["kata-runtime", "list", "-f", "json"])).toBe(0);
+    expect(await main(["kata-runtime", "list", "-f", "json"], commands)).toBe(0);
     expect(textOn(1)).toBe("null\n");
   });
 
   it("finds nothing wrong with deleting by force what is not there", async () => {
-    expect(await main(["kata-runtime", "delete", "--force", "x"])).toBe(0);
-    expect(await main(["kata-runtime", "delete", "x"])).toBe(1);
+    expect(await main(["kata-runtime", "delete", "--force", "x"], commands)).toBe(0);
+    expect(await main(["kata-runtime", "delete", "x"], commands)).toBe(1);
   });
 });

@@ -1,5 +1,5 @@
 import { isSysError, KataError } from "@kata-containers/sys";
-import { commands } from "./commands.ts";
+import type { AnyCommand } from "./command.ts";
 import { globalOptions, readGlobals } from "./globals.ts";
 import { renderHelp } from "./help.ts";
 import { parseLeadingOptions } from "./parse-arguments.ts";
@@ -10,9 +10,10 @@ import { renderVersion } from "./version.ts";
 /**
  * kata-runtime.
  * @param argv [0] is the program's name
+ * @param commands the command table
  * @returns the exit status: 1 for every error; `run` and `exec` have more
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], commands: readonly AnyCommand[]): Promise<number> {
   let errorLog: ErrorLog = { log: undefined, logFormat: "text" };
   try {
     const words = argv.slice(1);

@@ -1,19 +1,14 @@
-import { loadConfig } from "@kata-containers/config";
 import { defineCommand } from "../define-command.ts";
-import { describeEnvironment } from "../env/environment.ts";
-import { renderToml } from "../env/render-toml.ts";
-import { printText } from "../print.ts";
+import { inHostProgram } from "./in-host-program.ts";
 
-export const env = defineCommand({
+/** Its row of the command table; env/env-command.ts does it. */
+export const envRow = {
   name: "env",
   aliases: ["kata-env"],
   summary: "print versions, the configuration in effect and facts of the host",
   description: "Prints TOML, by upstream's names. What could not be found out is <<unknown>>.",
   args: [],
   options: { json: { help: "print JSON" } },
-  async run({ options, globals }) {
-    const environment = await describeEnvironment(loadConfig(globals.config));
-    printText(options.json ? `${JSON.stringify(environment, undefined, 2)}\n` : renderToml(environment));
-    return 0;
-  },
-});
+} as const;
+
+export const env = defineCommand({ ...envRow, run: inHostProgram });
