@@ -48,6 +48,30 @@ const TESTS = {
 
 const PAGE = 4096;
 
+/** The commit the tree is at, with "-dirty" when files differ from it; "unknown" without git or a repository of our own. */
+function commit() {
+  // Sources unpacked inside another repository must not bear that one's commit. A git worktree's .git is a file.
+  if (!existsSync(join(root, ".git"))) return "unknown";
+  try {
+    const git = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"];
+    return execFileSync("git", git, {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+/** What packages/cli/src/version.ts declares. */
+const VERSION_CONSTANTS = {
+  KATA_VERSION: JSON.stringify(
+    JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")).version,
+  ),
+  KATA_COMMIT: JSON.stringify(commit()),
+};
+
 /** @typedef {{name: string, code: Buffer, map: Buffer}} Bundle */
 
 /**
@@ -73,6 +97,7 @@ async function bundle(name, main) {
     target: "es2023",
     supported: { using: false },
     charset: "utf8",
+    define: VERSION_CONSTANTS,
     treeShaking: true,
     legalComments: "none",
     sourcemap: "external",
