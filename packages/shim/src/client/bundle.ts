@@ -35,7 +35,15 @@ export interface BindMount {
  */
 export function readBundle(path: string): Bundle {
   requireDirectory(path, "bundle");
-  const { bytes, spec } = readSpec(path);
+  return bundleOf(path, readConfigJson(`${path}/config.json`));
+}
+
+/**
+ * The bundle at a directory, whose config.json is given instead of read there; checked as `readBundle` does.
+ * @throws KataError InvalidArgument or NotFound
+ */
+export function bundleOf(path: string, configJson: Uint8Array): Bundle {
+  const spec = parseSpec(configJson, `${path}/config.json`);
   if (spec.process === undefined) throw invalid(`${path}/config.json: process: is missing`);
   if (spec.root === undefined) throw invalid(`${path}/config.json: root: is missing`);
   checkHooks(spec, path);
@@ -45,7 +53,7 @@ export function readBundle(path: string): Bundle {
     const mount = spec.mounts?.[index];
     return mount === undefined ? [] : [readBindMount(mount, index, path)];
   });
-  return { path, spec, process: spec.process, configJson: bytes, rootfs, volumes };
+  return { path, spec, process: spec.process, configJson, rootfs, volumes };
 }
 
 /** The two kinds that run in the container's own namespaces, which are the guest's: its programs are not there. */
@@ -59,11 +67,9 @@ function checkHooks({ hooks }: Spec, bundle: string): void {
   }
 }
 
-function readSpec(bundle: string): { bytes: Uint8Array; spec: Spec } {
-  const file = `${bundle}/config.json`;
+function readConfigJson(file: string): Uint8Array {
   try {
-    const bytes = ops.readFile(file, MAX_TEXT_BYTES);
-    return { bytes, spec: parseSpec(bytes, file) };
+    return ops.readFile(file, MAX_TEXT_BYTES);
   } catch (error) {
     // runc's words, which callers of an OCI runtime know.
     if (isSysError(error, "ENOENT")) {

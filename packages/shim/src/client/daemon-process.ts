@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { Fd, isSysError, KataError, mkdirp, ops, SIG } from "@kata-containers/sys";
+import { Fd, isSysError, KataError, mkdirp, ops, SIG, type SpawnFd } from "@kata-containers/sys";
 import { RUNTIME_DIR, savedConfigPath } from "@kata-containers/virtcontainers";
 
 export interface DaemonOrder {
@@ -7,18 +7,23 @@ export interface DaemonOrder {
   readonly id: string;
   readonly root: string;
   readonly debug: boolean;
-  readonly networkNamespace: Fd;
+  /** undefined: the daemon makes one. */
+  readonly networkNamespace: Fd | undefined;
   /** The listening socket. */
   readonly listener: Fd;
   /** How long it waits for the first call, when that is more than some seconds: the caller runs hooks before. */
   readonly orphanSeconds?: number;
+  /** For a sandbox that is not on disk: whoever holds the other end owns it, and has sent record and configuration. */
+  readonly owner?: Fd;
 }
 
 /** A sandbox's daemon that was started and may not be ready yet. */
 export interface DaemonProcess {
   /** Rejects when the daemon ends, or says that it cannot start, before it serves. Resolves when it serves. */
   readonly ready: Promise<void>;
-  /** Kills it and waits for its end. What it started dies with it. */
+  /** Resolves when it has ended. */
+  ended(): Promise<void>;
+  /** Kills it, if it still runs, and waits for its end. What it started dies with it. */
   kill(): Promise<void>;
 }
 
@@ -26,6 +31,7 @@ export interface DaemonProcess {
 const READY = 3;
 const NETNS = 4;
 const LISTENER = 5;
+const OWNER = 6;
 
 /**
  * Starts the sandbox's daemon, detached: a session of its own, nobody's child, no descriptor but those listed here.
@@ -38,30 +44,53 @@ export function spawnDaemon(order: DaemonOrder): DaemonProcess {
   const ready = new Fd(readEnd);
   using told = new Fd(writeEnd);
   try {
-    const { pidfd } = ops.spawn({
+    const spawned = ops.spawn({
       path: order.config.runtime.shim_path,
       argv: argumentsOf(order),
       env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
       cwd: "/",
       fds: [
         { from: told.number, to: READY },
-        { from: order.networkNamespace.number, to: NETNS },
         { from: order.listener.number, to: LISTENER },
+        ...moreFds(order),
       ],
       setsid: true,
       doubleFork: true,
     });
-    return { ready: readReady(ready), kill: () => killAndWait(pidfd) };
+    const pidfd = new Fd(spawned.pidfd);
+    return {
+      ready: readReady(ready),
+      ended: () => ops.pidfdEnded(pidfd.number),
+      kill: () => killAndWait(pidfd),
+    };
   } catch (error) {
     ready.close();
     throw KataError.from(error, "cannot start the sandbox's daemon");
   }
 }
 
-function argumentsOf({ config, id, root, debug, orphanSeconds }: DaemonOrder): string[] {
+function moreFds({ networkNamespace, owner, debug }: DaemonOrder): SpawnFd[] {
+  const fds: SpawnFd[] = [];
+  if (networkNamespace !== undefined) fds.push({ from: networkNamespace.number, to: NETNS });
+  if (owner !== undefined) fds.push({ from: owner.number, to: OWNER });
+  // It has no file to log to then.
+  if (owner !== undefined && debug) fds.push({ from: 2, to: 2 });
+  return fds;
+}
+
+function argumentsOf({
+  config,
+  id,
+  root,
+  debug,
+  networkNamespace,
+  owner,
+  orphanSeconds,
+}: DaemonOrder): string[] {
   const argv = ["containerd-shim-kata-v2", "--daemon", "--id", id, "--root", root];
   argv.push("--config", savedConfigPath(root, id));
-  argv.push("--netns-fd", String(NETNS));
+  if (networkNamespace !== undefined) argv.push("--netns-fd", String(NETNS));
+  if (owner !== undefined) argv.push("--owner-fd", String(OWNER));
   if (orphanSeconds !== undefined) argv.push("--orphan-seconds", String(orphanSeconds));
   if (debug || config.runtime.enable_debug) argv.push("--debug");
   return argv;
@@ -83,14 +112,16 @@ async function readReady(pipe: Fd): Promise<void> {
   }
 }
 
-async function killAndWait(pidfd: number): Promise<void> {
-  using fd = new Fd(pidfd);
+/** Without effect the second time. */
+async function killAndWait(pidfd: Fd): Promise<void> {
+  using _ = pidfd;
   try {
-    ops.pidfdSendSignal(fd.number, SIG.SIGKILL);
+    ops.pidfdSendSignal(pidfd.number, SIG.SIGKILL);
   } catch (error) {
+    if (isSysError(error, "EBADF")) return;
     if (!isSysError(error, "ESRCH")) throw error;
   }
-  await ops.pidfdEnded(fd.number);
+  await ops.pidfdEnded(pidfd.number);
 }
 
 /** Only root may connect; the record is ours, so whatever is at the path was left by a sandbox that is gone. */

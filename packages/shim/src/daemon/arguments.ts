@@ -9,6 +9,8 @@ export type DaemonArguments = {
   readonly config: string;
   /** Descriptor of the network namespace to join. */
   readonly netnsFd: number | undefined;
+  /** Descriptor of the owner's socket, for a sandbox that is not on disk (owner.ts). */
+  readonly ownerFd: number | undefined;
   readonly debug: boolean;
   /** How long the VM is kept while nobody has called: the creator may have died, or runs hooks. */
   readonly orphanSeconds: number;
@@ -16,10 +18,10 @@ export type DaemonArguments = {
 
 const ORPHAN_SECONDS = 30;
 
-const VALUES = ["--id", "--root", "--config", "--netns-fd", "--orphan-seconds"] as const;
+const VALUES = ["--id", "--root", "--config", "--netns-fd", "--owner-fd", "--orphan-seconds"] as const;
 
 /**
- * Reads `--daemon --id ID --root ROOT --config FILE [--netns-fd N] [--orphan-seconds N] [--debug]`. containerd's own verbs are not there yet.
+ * Reads `--daemon --id ID --root ROOT --config FILE [--netns-fd N] [--owner-fd N] [--orphan-seconds N] [--debug]`. containerd's own verbs are not there yet.
  * @throws KataError InvalidArgument, Unimplemented
  */
 export function parseDaemonArguments(args: readonly string[]): DaemonArguments {
@@ -46,12 +48,14 @@ export function parseDaemonArguments(args: readonly string[]): DaemonArguments {
     values.set(arg, value);
   }
   const netns = values.get("--netns-fd");
+  const owner = values.get("--owner-fd");
   const orphan = values.get("--orphan-seconds");
   return {
     id: required(values, "--id"),
     root: required(values, "--root"),
     config: required(values, "--config"),
     netnsFd: netns === undefined ? undefined : number("--netns-fd", netns),
+    ownerFd: owner === undefined ? undefined : number("--owner-fd", owner),
     debug,
     orphanSeconds: orphan === undefined ? ORPHAN_SECONDS : number("--orphan-seconds", orphan),
   };

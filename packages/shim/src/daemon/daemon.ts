@@ -18,6 +18,7 @@ import {
 import type { DaemonArguments } from "./arguments.ts";
 import { leaveHostView } from "./host-view.ts";
 import { Lifetime } from "./lifetime.ts";
+import { type Owner, openOwner } from "./owner.ts";
 import { serveDaemon } from "./serve.ts";
 import { DaemonService } from "./service.ts";
 
@@ -35,10 +36,12 @@ const LAST_ANSWER_MS = 5;
 export async function runDaemon(args: DaemonArguments): Promise<number> {
   const phases = new Phases();
   using ready = new Fd(READY_FD);
-  const store = createFileStore(args.root);
+  let store = createFileStore(args.root);
   let started: Started;
   try {
-    started = start(args, store, phases);
+    const owner = args.ownerFd === undefined ? undefined : openOwner(args.ownerFd);
+    if (owner !== undefined) store = owner.store;
+    started = start(args, store, phases, owner);
     say(ready, { socket: started.record.socket });
   } catch (error) {
     say(ready, { error: KataError.from(error).message });
@@ -56,11 +59,12 @@ type Started = {
   readonly service: DaemonService;
   readonly lifetime: Lifetime;
   readonly log: Logger;
+  readonly owner: Owner | undefined;
 };
 
-function start(args: DaemonArguments, store: Store, phases: Phases): Started {
+function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner | undefined): Started {
   const record = store.update(args.id, nameOwnResources);
-  const config = loadSavedConfig(args.config);
+  const config = owner?.config ?? loadSavedConfig(args.config);
   const log = openLog(args, args.debug || wantsDebug(config));
   const confinement = leaveHostView(config, record, args.netnsFd);
   const sandbox = createSandbox(args.id, args.root, { config, confinement, phases, log, store });
@@ -75,11 +79,11 @@ function start(args: DaemonArguments, store: Store, phases: Phases): Started {
     await undo(store, args.id);
     lifetime.end();
   });
-  return { record, sandbox, service, lifetime, log };
+  return { record, sandbox, service, lifetime, log, owner };
 }
 
 async function live(started: Started, store: Store, orphanSeconds: number): Promise<void> {
-  const { sandbox, service, lifetime, log } = started;
+  const { sandbox, service, lifetime, log, owner } = started;
   const server = serveDaemon(LISTENER_FD, service, lifetime, log);
   sandbox.vmEnded.then((why) => {
     log.info("VM ended", { why });
@@ -94,12 +98,14 @@ async function live(started: Started, store: Store, orphanSeconds: number): Prom
     },
     () => {},
   );
-  lifetime.endUnlessCalled(orphanSeconds * 1000);
+  // An owner that dies is as good as one that lets go.
+  if (owner === undefined) lifetime.endUnlessCalled(orphanSeconds * 1000);
+  else owner.gone.then(() => lifetime.end());
   await lifetime.over;
   await sandbox.stop();
   await sleep(LAST_ANSWER_MS);
   server.close();
-  if (sandbox.containers().length === 0) await undo(store, sandbox.id).catch(() => {});
+  if (owner !== undefined || sandbox.containers().length === 0) await undo(store, sandbox.id).catch(() => {});
 }
 
 /** Before anything is made: who we are, and the cgroups that everything will be born in. */
@@ -133,7 +139,9 @@ function wantsDebug({ hypervisor, agent, runtime }: KataConfig): boolean {
 
 function openLog(args: DaemonArguments, debug: boolean): Logger {
   const path = `${stateDir(args.root, args.id)}/daemon.log`;
-  const fd = ops.open(path, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o600);
+  // An owner's standard error, or /dev/null in its place, is where its daemons write.
+  const fd =
+    args.ownerFd === undefined ? ops.open(path, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o600) : 2;
   const level = debug ? "debug" : "warning";
   return new Logger({ fd, level, name: "containerd-shim-kata-v2", source: "shim", sandbox: args.id });
 }

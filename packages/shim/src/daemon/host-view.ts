@@ -59,7 +59,8 @@ function ownBinds(config: KataConfig, root: string): Bind[] {
     { source: "/proc", target: "/proc", readOnly: false, what: "proc" },
     { source: "/sys/fs/cgroup", target: "/sys/fs/cgroup", readOnly: false, recursive: true, what: "cgroups" },
     { source: RUNTIME_DIR, target: RUNTIME_DIR, readOnly: false, what: "runtime directory" },
-    { source: root, target: root, readOnly: false, what: "state root" },
+    // Not there when the record is its owner's alone.
+    { source: root, target: root, readOnly: false, optional: true, what: "state root" },
     // kvm: to find out whether it runs a guest.
     ...devices(["null", "urandom", "kvm", "vhost-vsock"]),
     ...libraryBinds(),
