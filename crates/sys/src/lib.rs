@@ -16,6 +16,7 @@ mod netlink;
 mod process;
 mod reactor;
 mod socket;
+mod spare;
 mod spawn;
 mod stream;
 pub mod table;

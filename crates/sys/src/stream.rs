@@ -5,6 +5,7 @@
 
 use crate::error::{Context, OpError, Res, check, last_errno};
 use crate::reactor::{self, Direction, Hold, Kind, State, hold, polled};
+use crate::spare;
 use crate::table::{ops, wire};
 use crate::value::Bytes;
 use rustix::io::Errno;
@@ -64,6 +65,9 @@ pub(crate) fn read_some(
         // Ready for one read, unless another reader of the same description is quicker.
         polled(fd, libc::POLLIN)?;
     }
+    if buffer.capacity() == 0 {
+        *buffer = spare::take(max);
+    }
     buffer.reserve_exact(max);
     let at = buffer
         .spare_capacity_mut()
@@ -93,7 +97,7 @@ pub(crate) fn read_some(
             return read_some(fd, state, buffer, max);
         }
         if buffer.is_empty() {
-            *buffer = Vec::new(); // who waits holds no memory
+            spare::give(std::mem::take(buffer)); // who waits holds no memory
         }
         return Err(errno);
     }
@@ -213,16 +217,8 @@ fn read(fd: i32, max: u32) -> Res<impl Future<Output = Res<Bytes>> + Send> {
         })
         .await
         .call("read")?;
-        Ok(Bytes(trimmed(buffer)))
+        Ok(Bytes(spare::trimmed(buffer)))
     })
-}
-
-/// Gives back the room that a short read has not filled.
-fn trimmed(mut buffer: Vec<u8>) -> Vec<u8> {
-    if buffer.len() < buffer.capacity() / 2 {
-        buffer.shrink_to_fit();
-    }
-    buffer
 }
 
 fn write(fd: i32, bytes: Bytes) -> Res<impl Future<Output = Res<()>> + Send> {
@@ -255,7 +251,7 @@ fn keep(buffer: Vec<u8>) -> Block {
         return Block { block: 0, len };
     }
     let block = NEXT_BLOCK.fetch_add(1, Ordering::Relaxed);
-    blocks().insert(block, trimmed(buffer));
+    blocks().insert(block, spare::trimmed(buffer));
     Block { block, len }
 }
 
@@ -283,7 +279,7 @@ fn read_block_exact(fd: i32, len: u32) -> Res<impl Future<Output = Res<Block>> +
     let hold = hold(fd)?;
     Ok(async move {
         let len = len as usize;
-        let mut buffer = Vec::with_capacity(len);
+        let mut buffer = spare::take(len);
         while buffer.len() < len {
             let left = len - buffer.len();
             let count = hold
@@ -303,14 +299,18 @@ fn read_block_exact(fd: i32, len: u32) -> Res<impl Future<Output = Res<Block>> +
 fn write_block(fd: i32, head: Bytes, block: u32) -> Res<impl Future<Output = Res<()>> + Send> {
     let body = taken(block)?;
     let hold = hold(fd)?;
-    Ok(async move { write_all(&hold, &head.0, &body).await.call("write") })
+    Ok(async move {
+        let written = write_all(&hold, &head.0, &body).await.call("write");
+        spare::give(body);
+        written
+    })
 }
 
 fn free_block(block: u32) -> Res<()> {
     if block == 0 {
         Ok(())
     } else {
-        taken(block).map(drop)
+        taken(block).map(spare::give)
     }
 }
 

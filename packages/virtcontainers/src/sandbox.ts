@@ -73,6 +73,11 @@ export class Sandbox {
     return this.#vm.ended;
   }
 
+  /** Whether its VM was told to stop. */
+  get stopping(): boolean {
+    return this.#vm.stopping;
+  }
+
   container(id: string): Container {
     const container = this.#containers.get(id);
     if (container === undefined) throw new KataError("NotFound", `container "${id}" does not exist`);

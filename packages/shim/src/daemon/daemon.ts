@@ -75,9 +75,15 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
     shimMs: vm_start_timeout * 1000,
     processMs: (vm_start_timeout + stop_timeout + dial_timeout + request_timeout) * 1000,
   };
-  const service = new DaemonService(sandbox, phases, log, times, async () => {
-    await undo(store, args.id);
-    lifetime.end();
+  let left = false;
+  const service = new DaemonService(sandbox, phases, log, times, {
+    leave() {
+      left = leftCgroup(log);
+    },
+    async undo() {
+      await undo(store, args.id, left);
+      lifetime.end();
+    },
   });
   return { record, sandbox, service, lifetime, log, owner };
 }
@@ -123,11 +129,24 @@ function nameOwnResources(record: SandboxRecord): SandboxRecord {
   };
 }
 
-/** Removes what the sandbox has on the host and its record; this process is left to itself. */
-async function undo(store: Store, id: string): Promise<void> {
+/** @returns whether it did; if not, `undo` tries again, and its failure is told */
+function leftCgroup(log: Logger): boolean {
+  try {
+    leaveCgroup();
+    return true;
+  } catch (error) {
+    log.warn("cannot leave the cgroup yet", { reason: KataError.from(error).message });
+    return false;
+  }
+}
+
+/**
+ * Removes what the sandbox has on the host and its record; this process is left to itself.
+ * @param left whether this process has left its cgroup already: one with a process in it cannot be removed
+ */
+async function undo(store: Store, id: string, left = false): Promise<void> {
   const record = store.load(id);
-  // A cgroup with a process in it cannot be removed.
-  leaveCgroup();
+  if (!left) leaveCgroup();
   await undoFromRecord(record, ops.getpid());
   store.remove(id);
 }

@@ -43,26 +43,27 @@ export type CallContext = {
 };
 
 /** The Daemon service of proto/daemon.proto over one sandbox. */
+/** What the sandbox has on the host, as far as its deletion goes. */
+export interface HostPlace {
+  /** The daemon leaves its cgroup, which waits for an RCU grace period: called while the VM ends, so that both waits are one. */
+  leave(): void;
+  /** Removes everything, after the last container and before the answer. */
+  undo(): Promise<void>;
+}
+
 export class DaemonService {
   readonly #sandbox: Sandbox;
   readonly #phases: Phases;
   readonly #log: Logger;
   readonly #attachments: Attachments;
-  readonly #onDeleted: () => Promise<void>;
+  readonly #host: HostPlace;
 
-  /** @param onDeleted removes what the sandbox has on the host, after its last container and before the answer */
-  constructor(
-    sandbox: Sandbox,
-    phases: Phases,
-    log: Logger,
-    times: MeetingTimes,
-    onDeleted: () => Promise<void>,
-  ) {
+  constructor(sandbox: Sandbox, phases: Phases, log: Logger, times: MeetingTimes, host: HostPlace) {
     this.#sandbox = sandbox;
     this.#phases = phases;
     this.#log = log;
     this.#attachments = new Attachments(times);
-    this.#onDeleted = onDeleted;
+    this.#host = host;
   }
 
   async create(request: CreateRequest, { fds, cancelled }: CallContext): Promise<CreateResponse> {
@@ -175,8 +176,10 @@ export class DaemonService {
   }
 
   async delete(request: DeleteRequest): Promise<Record<string, never>> {
-    await this.#sandbox.removeContainer(request.id, request.force);
-    if (this.#sandbox.containers().length === 0) await this.#onDeleted();
+    const removed = this.#sandbox.removeContainer(request.id, request.force);
+    if (this.#sandbox.stopping) this.#host.leave();
+    await removed;
+    if (this.#sandbox.containers().length === 0) await this.#host.undo();
     return {};
   }
 

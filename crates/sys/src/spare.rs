@@ -1,0 +1,76 @@
+//! Buffers for bulk data that are used again. A fresh one of a megabyte costs 256 page faults, which under software
+//! emulation is more than the copy into it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Smaller ones come from the heap, without faults.
+const SMALLEST: usize = 128 << 10;
+/// Larger ones are rare: they go back to the system.
+const LARGEST: usize = 2 << 20;
+/// One that is written while the next is filled.
+const KEPT: usize = 2;
+
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+fn spare() -> MutexGuard<'static, Vec<Vec<u8>>> {
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An empty buffer with room for `len` bytes, and for no more than twice as many: else what fills it would be trimmed.
+pub(crate) fn take(len: usize) -> Vec<u8> {
+    if len >= SMALLEST {
+        let mut kept = spare();
+        let fits = |buffer: &Vec<u8>| (len..=2 * len).contains(&buffer.capacity());
+        if let Some(at) = kept.iter().position(fits) {
+            return kept.swap_remove(at);
+        }
+    }
+    Vec::with_capacity(len)
+}
+
+/// Gives a buffer back.
+pub(crate) fn give(mut buffer: Vec<u8>) {
+    if !(SMALLEST..=LARGEST).contains(&buffer.capacity()) {
+        return;
+    }
+    buffer.clear();
+    let mut kept = spare();
+    if kept.len() < KEPT {
+        kept.push(buffer);
+    }
+}
+
+/// The bytes without the room that a short read has not filled; that room is given back.
+pub(crate) fn trimmed(buffer: Vec<u8>) -> Vec<u8> {
+    if buffer.len() >= buffer.capacity() / 2 {
+        return buffer;
+    }
+    let exact = buffer.as_slice().to_vec();
+    give(buffer);
+    exact
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_buffer_is_used_again_empty_and_a_short_read_keeps_its_bytes_only() {
+        let mut first = take(LARGEST);
+        first.extend_from_slice(b"old");
+        let place = first.as_ptr();
+        let short = trimmed(first);
+        assert_eq!((short.as_slice(), short.capacity()), (&b"old"[..], 3));
+        assert_ne!(take(SMALLEST).as_ptr(), place);
+        let second = take(LARGEST);
+        assert_eq!((second.as_ptr(), second.len()), (place, 0));
+        give(second);
+        give(Vec::with_capacity(LARGEST + 1));
+        give(Vec::with_capacity(SMALLEST - 1));
+        assert_eq!(spare().len(), 1);
+        for _ in 0..KEPT {
+            give(Vec::with_capacity(LARGEST));
+        }
+        assert_eq!(spare().len(), KEPT);
+    }
+}
