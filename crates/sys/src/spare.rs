@@ -61,7 +61,8 @@ mod tests {
         let place = first.as_ptr();
         let short = trimmed(first);
         assert_eq!((short.as_slice(), short.capacity()), (&b"old"[..], 3));
-        assert_ne!(take(SMALLEST).as_ptr(), place);
+        let too_small_for_that = take(SMALLEST);
+        assert_ne!(too_small_for_that.as_ptr(), place);
         let second = take(LARGEST);
         assert_eq!((second.as_ptr(), second.len()), (place, 0));
         give(second);
