@@ -1,3 +1,4 @@
+export { refuseAnnotations } from "./annotations.ts";
 export { type Key, splitWords, type ValueOf } from "./key.ts";
 export { checkFiles, defaultPaths, findConfig, loadConfig, readConfig } from "./load.ts";
 export type { Reading } from "./merge.ts";

@@ -1,4 +1,4 @@
-import { checkFiles, loadConfig } from "@kata-containers/config";
+import { checkFiles, loadConfig, refuseAnnotations } from "@kata-containers/config";
 import {
   type Bundle,
   claimRecord,
@@ -33,6 +33,7 @@ export async function startSandbox(order: SandboxOrder): Promise<OpenSandbox> {
   const { id, globals, bundle, hookSeconds, undo } = order;
   const config = loadConfig(globals.config);
   checkFiles(config);
+  refuseAnnotations(bundle.spec.annotations);
   const networkNamespace = undo.use(openNetworkNamespace(bundle.spec));
   const socket = claimRecord({ id, root: globals.root, bundle, config, undo });
   using listener = listenForDaemon(socket);
