@@ -18,6 +18,7 @@ export function agentHandlers(sandbox: Sandbox): Handlers {
     .unary(Health.Version, ofHealth.Version)
     .unary(AgentService.CreateSandbox, ofSandbox.CreateSandbox)
     .unary(AgentService.DestroySandbox, ofSandbox.DestroySandbox)
+    .unary(AgentService.CopyFile, ofSandbox.CopyFile)
     .unary(AgentService.ReseedRandomDev, ofSandbox.ReseedRandomDev)
     .unary(AgentService.SetGuestDateTime, ofSandbox.SetGuestDateTime)
     .unary(AgentService.GetGuestDetails, ofSandbox.GetGuestDetails)

@@ -1,10 +1,12 @@
 import type {
+  CopyFileRequest,
   CreateSandboxRequest,
   GuestDetailsRequest,
   ReseedRandomDevRequest,
   SetGuestDateTimeRequest,
 } from "@kata-containers/protocols";
 import { exists, KataError, ops, readText } from "@kata-containers/sys";
+import { copyFile } from "../sandbox/copy-file.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { STORAGE_DRIVERS } from "../storage/storage.ts";
 import { AGENT_VERSION } from "../version.ts";
@@ -27,6 +29,11 @@ export const sandboxMethods = (sandbox: Sandbox) => ({
   DestroySandbox: async () => {
     await sandbox.destroy();
     ops.sync();
+    return {};
+  },
+
+  CopyFile: async (request: CopyFileRequest) => {
+    copyFile(request);
     return {};
   },
 

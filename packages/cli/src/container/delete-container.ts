@@ -29,8 +29,9 @@ const LEAVE_MS = 5_000;
 export async function deleteContainer(globals: Globals, id: string, force: boolean): Promise<void> {
   using found = await findOrRemove(globals, id, force);
   if (found === undefined) return;
-  if (found.daemon === undefined || !(await askDaemon(found, id, force))) {
-    await deleteLeftovers(found, force);
+  const answer = await askDaemon(found, id, force);
+  if (answer !== "deleted") {
+    await deleteLeftovers(found, force, answer);
   } else if (found.record.id === id) {
     // The daemon has removed the record; after that the id may be somebody else's.
     await daemonLeaves(found.record);
@@ -63,27 +64,34 @@ async function findOrRemove(
   }
 }
 
-/** @returns false when the daemon is gone before it answers */
+/** What came of asking the daemon; "unknown": it lives, and has never heard of the container. */
+type Answer = "deleted" | "unknown" | "none";
+
 async function askDaemon(
   { daemon, record, container }: FoundContainer,
   id: string,
   force: boolean,
-): Promise<boolean> {
+): Promise<Answer> {
+  if (daemon === undefined) return "none";
   try {
-    await daemon?.call(Daemon.Delete, { id: container.id, force }, { timeoutMs: DELETE_MS });
-    return true;
+    await daemon.call(Daemon.Delete, { id: container.id, force }, { timeoutMs: DELETE_MS });
+    return "deleted";
   } catch (error) {
     if (!(error instanceof KataError)) throw error;
     // A daemon that does not know it has lost it, one that hangs or died cannot say; the record is left.
     const cannotSay = ["Unavailable", "NotFound", "DeadlineExceeded"].includes(error.code);
-    if (cannotSay && (force || !daemonAlive(record))) return false;
+    if (cannotSay && (force || !daemonAlive(record))) return error.code === "NotFound" ? "unknown" : "none";
     if (error.code === "NotFound") throw new KataError("NotFound", `container "${id}" does not exist`);
     throw error;
   }
 }
 
 /** By the record alone: the daemon is gone, or with force killed, for it does not answer. */
-async function deleteLeftovers({ store, record, container }: FoundContainer, force: boolean): Promise<void> {
+async function deleteLeftovers(
+  { store, record, container }: FoundContainer,
+  force: boolean,
+  answer: Answer,
+): Promise<void> {
   if (!force && daemonAlive(record)) {
     throw new KataError(
       "Unavailable",
@@ -91,7 +99,8 @@ async function deleteLeftovers({ store, record, container }: FoundContainer, for
     );
   }
   if (container.id !== record.id) {
-    if (daemonAlive(record)) await undoFromRecord(record);
+    // A create that was killed before it called the daemon is no reason to end the pod.
+    if (answer !== "unknown" && daemonAlive(record)) await undoFromRecord(record);
     store.update(record.id, (current) => withoutContainer(current, container.id));
     store.remove(container.id);
     return;
