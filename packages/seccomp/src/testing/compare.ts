@@ -3,8 +3,9 @@ import { expect } from "vitest";
 import { compileSeccomp } from "../index.ts";
 import { parseMultiplexers } from "../multiplexed.ts";
 import { type Call, checkFilter, runFilter } from "./bpf-interpreter.ts";
-import { expectedVerdict } from "./expected-verdict.ts";
+
 import { type ArchName, type Libseccomp, TOKENS } from "./libseccomp.ts";
+import { possibleVerdicts } from "./possible-verdicts.ts";
 import { randomCalls } from "./random-calls.ts";
 
 const X32_BIT = 0x40000000;
@@ -47,7 +48,7 @@ function describe({ number, arch, args }: Call): string {
   return `call ${number} of ${arch.toString(16)} (${args.map((arg) => `0x${arg.toString(16)}`).join(", ")})`;
 }
 
-/** Fails unless our filter says of `count` calls of x86_64 and x32 what the specification asks; rules must have one action. */
+/** Fails unless our filter says of `count` calls of x86_64 and x32 what the specification asks: where rules of several actions hold, what one of them says. */
 export function compareWithSpecification(
   oracle: Libseccomp,
   seccomp: Seccomp,
@@ -69,10 +70,11 @@ export function compareWithSpecification(
       continue;
     }
     const verdict = runFilter(program, { ...call, arch: TOKENS.SCMP_ARCH_X86_64 });
-    const expected = expectedVerdict(seccomp, name, call.args, bits);
-    if (verdict !== expected) {
+    const possible = possibleVerdicts(seccomp, name, call.args, bits);
+    if (!possible.has(verdict)) {
+      const expected = [...possible].map((each) => each.toString(16)).join(" or ");
       expect.fail(
-        `seed ${seed}: ${name}: ${describe(call)}: ${verdict.toString(16)}, not ${expected.toString(16)}\n${json(seccomp)}`,
+        `seed ${seed}: ${name}: ${describe(call)}: ${verdict.toString(16)}, not ${expected}\n${json(seccomp)}`,
       );
     }
   }

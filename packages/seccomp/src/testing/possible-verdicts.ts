@@ -2,19 +2,23 @@ import type { Seccomp, SeccompArg, SeccompSyscall } from "@kata-containers/oci";
 import { verdictOf } from "./libseccomp.ts";
 
 /**
- * What the specification asks of a call, said anew without words, trees or programs. For profiles whose rules all have
- * one action: with several, the order of rules would decide.
+ * What the specification asks of a call, said anew without words, trees or programs: the verdict of any rule whose
+ * conditions hold (which of several, the order of rules decides), or the default. One, where all rules have one action.
  */
-export function expectedVerdict(
+export function possibleVerdicts(
   seccomp: Seccomp,
   name: string,
   args: readonly bigint[],
   bits: 32 | 64,
-): number {
-  const rule = seccomp.syscalls?.find((entry) => entry.names.includes(name) && holds(entry, args, bits));
-  return rule === undefined
-    ? verdictOf(seccomp.defaultAction, seccomp.defaultErrnoRet)
-    : verdictOf(rule.action, rule.errnoRet);
+): ReadonlySet<number> {
+  const rules = (seccomp.syscalls ?? []).filter(
+    (entry) => entry.names.includes(name) && holds(entry, args, bits),
+  );
+  return new Set(
+    rules.length === 0
+      ? [verdictOf(seccomp.defaultAction, seccomp.defaultErrnoRet)]
+      : rules.map((rule) => verdictOf(rule.action, rule.errnoRet)),
+  );
 }
 
 function holds({ args: conditions = [] }: SeccompSyscall, args: readonly bigint[], bits: 32 | 64): boolean {
