@@ -1,7 +1,9 @@
 // The kernel modules of the image: which files, in which order. Dependencies are read from each module's
 // own .modinfo section ("depends="), because a package that was never installed has no modules.dep.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
 /** "virtio-rng" and "virtio_rng" are one module; the kernel says "_". */
@@ -39,6 +41,25 @@ function builtin(directory) {
 }
 
 /**
+ * A module without what costs the guest time at its load and what nobody asks for there: type information (.BTF, for
+ * tracing programs) and the signature, which would be checked over every byte. Who could change a module in the image could
+ * change the kernel beside it as well.
+ */
+function stripped(path) {
+  const work = mkdtempSync(join(tmpdir(), "kata-module-"));
+  try {
+    const copy = join(work, basename(path));
+    copyFileSync(path, copy);
+    execFileSync("strip", ["--strip-debug", "--remove-section=.BTF", copy], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    return readFileSync(copy);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/**
  * The closure of `wanted` over dependencies, in load order (a module stands behind what it needs).
  * Returns [{name, needs, file: Buffer}].
  */
@@ -50,7 +71,7 @@ export function resolveModules(directory, wanted) {
     if (resolved.has(name) || included.has(name)) return;
     const path = paths.get(name);
     if (path === undefined) throw new Error(`kernel module ${name} is not in ${directory}`);
-    const file = readFileSync(path);
+    const file = stripped(path);
     const depends = modinfo(file).find((line) => line.startsWith("depends=")) ?? "depends=";
     const needs = depends.slice("depends=".length).split(",").filter(Boolean).map(canonical);
     needs.forEach(visit);
