@@ -88,9 +88,9 @@ function argumentsOf({
   orphanSeconds,
 }: DaemonOrder): string[] {
   const argv = ["containerd-shim-kata-v2", "--daemon", "--id", id, "--root", root];
-  argv.push("--config", savedConfigPath(root, id));
   if (networkNamespace !== undefined) argv.push("--netns-fd", String(NETNS));
-  if (owner !== undefined) argv.push("--owner-fd", String(OWNER));
+  if (owner === undefined) argv.push("--config", savedConfigPath(root, id));
+  else argv.push("--owner-fd", String(OWNER));
   if (orphanSeconds !== undefined) argv.push("--orphan-seconds", String(orphanSeconds));
   if (debug || config.runtime.enable_debug) argv.push("--debug");
   return argv;

@@ -5,7 +5,7 @@ export type DaemonArguments = {
   readonly id: string;
   /** Directory of records. */
   readonly root: string;
-  /** The configuration that the sandbox was made with, as JSON in its state directory. */
+  /** The configuration that the sandbox was made with, as JSON in its state directory; "" when its owner sends it. */
   readonly config: string;
   /** Descriptor of the network namespace to join. */
   readonly netnsFd: number | undefined;
@@ -21,7 +21,7 @@ const ORPHAN_SECONDS = 30;
 const VALUES = ["--id", "--root", "--config", "--netns-fd", "--owner-fd", "--orphan-seconds"] as const;
 
 /**
- * Reads `--daemon --id ID --root ROOT --config FILE [--netns-fd N] [--owner-fd N] [--orphan-seconds N] [--debug]`. containerd's own verbs are not there yet.
+ * Reads `--daemon --id ID --root ROOT (--config FILE | --owner-fd N) [--netns-fd N] [--orphan-seconds N] [--debug]`. containerd's own verbs are not there yet.
  * @throws KataError InvalidArgument, Unimplemented
  */
 export function parseDaemonArguments(args: readonly string[]): DaemonArguments {
@@ -53,7 +53,7 @@ export function parseDaemonArguments(args: readonly string[]): DaemonArguments {
   return {
     id: required(values, "--id"),
     root: required(values, "--root"),
-    config: required(values, "--config"),
+    config: owner === undefined ? required(values, "--config") : "",
     netnsFd: netns === undefined ? undefined : number("--netns-fd", netns),
     ownerFd: owner === undefined ? undefined : number("--owner-fd", owner),
     debug,
