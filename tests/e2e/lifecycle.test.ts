@@ -22,9 +22,6 @@ describe("a container's life", () => {
 
   it("refuses what does not fit its state, with runc's words", async () => {
     const id = await runtime.create();
-    const early = await runtime.kata(["exec", id, "true"]);
-    expect(early.status).toBe(1);
-    expect(early.stderr).toContain("cannot exec in a container that is not running");
     await runtime.ok(["start", id]);
     const again = await runtime.kata(["start", id]);
     expect(again.status).toBe(1);
@@ -37,6 +34,9 @@ describe("a container's life", () => {
     const killed = await runtime.kata(["kill", id, "TERM"]);
     expect(killed.status).toBe(1);
     expect(killed.stderr).toContain("container not running");
+    const late = await runtime.kata(["exec", id, "true"]);
+    expect(late.status).toBe(1);
+    expect(late.stderr).toContain("cannot exec in a stopped container");
     const started = await runtime.kata(["start", id]);
     expect(started.status).toBe(1);
     expect(started.stderr).toContain("cannot start a container that has stopped");

@@ -12,6 +12,7 @@ let suites = 0;
 export class Runtime {
   readonly scratch = new Scratch();
   readonly root: string = this.scratch.join("state");
+  readonly log: string = this.scratch.join("runtime.log");
   readonly #ids: string[] = [];
   readonly #children: ChildProcess[] = [];
   configuration = configurationFile;
@@ -33,7 +34,8 @@ export class Runtime {
   }
 
   globals(): string[] {
-    return ["--root", this.root, "--config", this.configuration];
+    // With a log, warnings (a host without KVM) are in it, and standard error is empty unless something fails.
+    return ["--root", this.root, "--log", this.log, "--config", this.configuration];
   }
 
   /** kata-runtime with these arguments, to its end. */

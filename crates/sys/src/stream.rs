@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::IoSlice;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -47,6 +47,8 @@ ops! {
     later readable(fd: i32) -> ();
     /// A non-blocking eventfd(2) at 0.
     sync eventfd() -> i32;
+    /// A non-blocking inotify(7) descriptor that watches one path for the events of the mask (IN_*).
+    sync inotify(path: String, mask: u32) -> i32;
 }
 
 /// POSIX: a write of at most this many bytes to a pipe that polls writable does not block.
@@ -361,6 +363,14 @@ fn readable(fd: i32) -> Res<impl Future<Output = Res<()>> + Send> {
             .await
             .call("poll")
     })
+}
+
+fn inotify(path: String, mask: u32) -> Res<i32> {
+    use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+    let fd = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).call("inotify_init1")?;
+    add_watch(&fd, path.as_str(), WatchFlags::from_bits_retain(mask))
+        .on("inotify_add_watch", &path)?;
+    Ok(fd.into_raw_fd())
 }
 
 fn eventfd() -> Res<i32> {

@@ -3,13 +3,18 @@ import { check } from "./commands/check.ts";
 import { create } from "./commands/create.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { env } from "./commands/env.ts";
+import { events } from "./commands/events.ts";
 import { exec } from "./commands/exec.ts";
 import { kill } from "./commands/kill.ts";
 import { list } from "./commands/list.ts";
 import { metrics } from "./commands/metrics.ts";
+import { pause } from "./commands/pause.ts";
+import { ps } from "./commands/ps.ts";
+import { resume } from "./commands/resume.ts";
 import { run } from "./commands/run.ts";
 import { start } from "./commands/start.ts";
 import { state } from "./commands/state.ts";
+import { update } from "./commands/update.ts";
 
 /** The command table: parser, `--help`, completion and man page all come from it. */
 export const commands: readonly AnyCommand[] = [
@@ -21,6 +26,11 @@ export const commands: readonly AnyCommand[] = [
   deleteCommand,
   exec,
   list,
+  ps,
+  pause,
+  resume,
+  update,
+  events,
   metrics,
   check,
   env,

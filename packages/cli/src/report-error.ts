@@ -19,9 +19,22 @@ export function reportWarning(log: ErrorLog, message: string): void {
   report(log, "warn", message);
 }
 
-function report({ log, logFormat }: ErrorLog, level: "error" | "warn", message: string): void {
-  const line = message.replaceAll(/\s*\n\s*/g, " ");
+/**
+ * Passes on what the daemon warned of: into the log, or to standard error when there is none. Callers with a log take
+ * standard error for a failure's.
+ */
+export function passOnWarning(errorLog: ErrorLog, message: string): void {
+  if (errorLog.log === undefined) writeStderr(`kata-runtime: warning: ${oneLine(message)}\n`);
+  else appendLog(errorLog, "warn", oneLine(message));
+}
+
+function report(errorLog: ErrorLog, level: "error" | "warn", message: string): void {
+  const line = oneLine(message);
   writeStderr(`kata-runtime: ${level === "warn" ? "warning: " : ""}${line}\n`);
+  appendLog(errorLog, level, line);
+}
+
+function appendLog({ log, logFormat }: ErrorLog, level: "error" | "warn", line: string): void {
   if (log === undefined) return;
   try {
     using file = new Fd(ops.open(log, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o640));
@@ -30,6 +43,10 @@ function report({ log, logFormat }: ErrorLog, level: "error" | "warn", message: 
   } catch (error) {
     writeStderr(`kata-runtime: cannot write the log: ${error instanceof Error ? error.message : error}\n`);
   }
+}
+
+function oneLine(message: string): string {
+  return message.replaceAll(/\s*\n\s*/g, " ");
 }
 
 function writeStderr(text: string): void {

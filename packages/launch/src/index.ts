@@ -1,4 +1,5 @@
 export type { CgroupPlace } from "./cgroup/cgroup-places.ts";
+export { type LimitFile, limitFiles } from "./cgroup/limit-files.ts";
 export { type Compiled, type ContainerOptions, compileContainer } from "./compile-container.ts";
 export { compileExec, type ExecOptions } from "./compile-exec.ts";
 export { describeStep } from "./describe-step.ts";

@@ -1,8 +1,8 @@
 import { KataError } from "@kata-containers/sys";
 import { child, type Place, refuse } from "./check.ts";
 import { restoreSeccompArgs } from "./seccomp-args.ts";
-import type { Process, Rlimit, Spec } from "./spec.ts";
-import { processMembers, specMembers } from "./spec-members.ts";
+import type { Process, Resources, Rlimit, Spec } from "./spec.ts";
+import { processMembers, resourcesMembers, specMembers } from "./spec-members.ts";
 
 /**
  * Reads a config.json: parsed, of the right shape, and free of what no runtime could do.
@@ -32,6 +32,18 @@ export function parseProcess(source: string | Uint8Array, what = "process.json")
   const process = parseJson(textOf(source), place);
   if (!processMembers.test(process, place)) return refuse(place, "is not a process");
   return checkProcess(process, place);
+}
+
+/**
+ * Reads linux.resources alone (`update --resources`), as parseSpec does.
+ *
+ * @throws KataError InvalidArgument: `resources.json: memory.limit: must be an integer`.
+ */
+export function parseResources(source: string | Uint8Array, what = "resources.json"): Resources {
+  const place: Place = { parent: undefined, key: what };
+  const resources = parseJson(textOf(source), place);
+  if (!resourcesMembers.test(resources, place)) return refuse(place, "is not a set of resources");
+  return resources;
 }
 
 function textOf(source: string | Uint8Array): string {

@@ -122,7 +122,7 @@ const weights = optional(
 );
 const throttles = optional(list(object({ major: int, minor: int, rate: int })));
 
-const resources = object<Resources>({
+export const resourcesMembers: Check<Resources> = object<Resources>({
   devices: optional(
     list(
       object<DeviceRule>({
@@ -222,7 +222,7 @@ const linux = object<Linux>({
   uidMappings: mappings,
   gidMappings: mappings,
   sysctl: optional(mapOf(text)),
-  resources: optional(resources),
+  resources: optional(resourcesMembers),
   cgroupsPath: optionalText,
   namespaces: optional(list(object<Namespace>({ type: oneOf(NAMESPACE_TYPES), path: optionalText }))),
   devices: optional(

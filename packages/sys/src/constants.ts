@@ -178,6 +178,9 @@ export const SHUT = { RD: 0, WR: 1, RDWR: 2 } as const;
 /** vsock(7) context ids. */
 export const VSOCK = { CID_ANY: 0xffffffff, CID_LOCAL: 1, CID_HOST: 2 } as const;
 
+/** inotify(7): events. */
+export const IN = { MODIFY: 2 } as const;
+
 /** netlink(7) protocols. */
 export const NETLINK = { ROUTE: 0, KOBJECT_UEVENT: 15 } as const;
 

@@ -20,6 +20,8 @@ export interface LoggerOptions {
   readonly subsystem?: string;
   readonly sandbox?: string;
   readonly container?: string;
+  /** Also told of each warning's message, whatever the level: for callers who do not see the log. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /**
@@ -51,6 +53,7 @@ export class Logger {
   }
 
   warn(message: string, fields?: LogFields): void {
+    this.#options.onWarning?.(message);
     this.#write("warning", message, fields);
   }
 
@@ -66,6 +69,7 @@ export class Logger {
       level: _,
       fd: __,
       format: ___,
+      onWarning: ____,
       ...own
     } = this.#options;
     if (fd < 0 || LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;

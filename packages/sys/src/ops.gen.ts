@@ -319,6 +319,8 @@ export interface Ops {
   readable(fd: number): Promise<void>;
   /** A non-blocking eventfd(2) at 0. */
   eventfd(): number;
+  /** A non-blocking inotify(7) descriptor that watches one path for the events of the mask (IN_*). */
+  inotify(path: string, mask: number): number;
 
   // socket
   /** Does not remove what is at the path: EADDRINUSE. mode: the socket file's from its first moment on (0o777 less the umask). */

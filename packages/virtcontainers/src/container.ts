@@ -21,6 +21,8 @@ export class Container {
   #abandon: () => void = () => {};
   readonly #createdMs: number;
   #status: ContainerStatus = "creating";
+  /** What a pause began in. */
+  #beforePause: ContainerStatus = "running";
 
   constructor(id: string, bundle: string, spec: Spec, createdMs: number) {
     this.id = id;
@@ -45,6 +47,18 @@ export class Container {
 
   become(status: ContainerStatus): void {
     this.#status = nextStatus(this.#status, status);
+  }
+
+  /** It may have ended meanwhile: then it stays stopped. */
+  pause(): void {
+    if (this.#status === "stopped") return;
+    this.#beforePause = this.#status;
+    this.become("paused");
+  }
+
+  /** Back to what it was before the pause. */
+  resume(): void {
+    if (this.#status !== "stopped") this.become(this.#beforePause);
   }
 
   /** Its first process. */

@@ -2,6 +2,7 @@ export * from "./confine/confinement.ts";
 export * from "./confine/libraries.ts";
 export * from "./confine/small-root.ts";
 export * from "./container.ts";
+export * from "./container-control.ts";
 export * from "./hypervisor/accelerator.ts";
 export * from "./hypervisor/hypervisor.ts";
 export * from "./paths.ts";

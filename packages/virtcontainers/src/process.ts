@@ -26,6 +26,8 @@ export const STATUS_VM_DIED = 137;
 export class GuestProcess {
   readonly ref: ProcessRef;
   readonly terminal: boolean;
+  /** Pid of the kata-shim that stands for it; 0: none does. */
+  hostPid = 0;
   /** Resolves, never rejects, when the process has ended and its output was written. */
   readonly ended: Promise<ProcessExit>;
   readonly #agent: Agent;

@@ -1,6 +1,7 @@
 import type { Spec } from "@kata-containers/oci";
 import { Fd, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { pauseContainer, resumeContainer, updateContainer } from "./container-control.ts";
 import type { ProcessExit } from "./process.ts";
 import { installOps, noStdio, settle, type World, world } from "./testing/sandbox-world.ts";
 
@@ -94,13 +95,43 @@ test("when the VM dies, every process has been killed and whoever waits is told"
 test("what does not fit the state is refused in runc's words", async () => {
   const all = world();
   await create(all);
-  await expect(all.sandbox.exec("c", "e", { cwd: "/" }, noStdio)).rejects.toThrow("not running");
   await all.sandbox.startContainer("c");
   await expect(all.sandbox.startContainer("c")).rejects.toThrow("cannot start an already running container");
   await expect(all.sandbox.removeContainer("c", false)).rejects.toThrow(
     "cannot delete container c that is not stopped: running",
   );
   await expect(create(all)).rejects.toThrow('"c" already exists');
+});
+
+test("a paused container takes an exec only when the pause is ignored, and resumes to what it was", async () => {
+  const all = world();
+  await create(all);
+  await expect(resumeContainer(all.sandbox, "c")).rejects.toThrow("container not paused");
+  await pauseContainer(all.sandbox, "c");
+  expect(all.store.load("c").containers[0]?.status).toBe("paused");
+  await expect(pauseContainer(all.sandbox, "c")).rejects.toThrow("container not running");
+  await expect(all.sandbox.startContainer("c")).rejects.toThrow(
+    "cannot start a container in the paused state",
+  );
+  await expect(all.sandbox.exec("c", "e", { cwd: "/" }, noStdio)).rejects.toThrow("in a paused container");
+  await all.sandbox.exec("c", "e", { cwd: "/" }, noStdio, true);
+  await resumeContainer(all.sandbox, "c");
+  expect(all.sandbox.container("c").status).toBe("created");
+});
+
+test("an update of what a VM cannot have asks the agent for nothing", async () => {
+  const all = world();
+  await create(all);
+  const before = all.agent.asked.length;
+  const resources = { memory: { limit: 1 << 20 }, cpu: { cpus: "0" } };
+  await expect(updateContainer(all.sandbox, "c", resources)).rejects.toThrow(
+    "cannot update cpu.cpus: the host's",
+  );
+  expect(all.agent.asked.length).toBe(before);
+  await updateContainer(all.sandbox, "c", { ...resources, cpu: { cpus: "", mems: "" } });
+  expect(all.agent.requests.get("UpdateContainer")).toMatchObject({
+    resources: { Memory: { Limit: 1048576n } },
+  });
 });
 
 test("a forced removal of the last container stops the VM and forgets it", async () => {

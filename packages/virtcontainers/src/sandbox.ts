@@ -6,6 +6,7 @@ import type { Agent } from "./agent-client/agent.ts";
 import { createAgent } from "./agent-client/ttrpc-agent.ts";
 import { Container } from "./container.ts";
 import { bootMachine, type Machine, type MachineDeps } from "./machine.ts";
+import { OomEvents } from "./oom-events.ts";
 import { sandboxHash } from "./paths.ts";
 import {
   type ContainerStatus,
@@ -21,7 +22,7 @@ import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./s
 import { ShareTrees } from "./share/trees.ts";
 import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
 import { dropSeccomp, guestProcess, sandboxPidns } from "./spec/guest-spec.ts";
-import { checkAllowed } from "./states.ts";
+import { checkAllowed, checkExec } from "./states.ts";
 
 export type SandboxDeps = SandboxVmDeps & Pick<MachineDeps, "config" | "log"> & { readonly trees: Trees };
 
@@ -59,6 +60,8 @@ export class Sandbox {
   readonly #deps: SandboxDeps;
   readonly #vm: SandboxVm;
   readonly #trees: Trees;
+  /** How often containers ran out of memory. */
+  readonly ooms = new OomEvents();
   readonly #containers = new Map<string, Container>();
 
   constructor(id: string, machine: Promise<Machine>, deps: SandboxDeps) {
@@ -76,6 +79,11 @@ export class Sandbox {
   /** Whether its VM was told to stop. */
   get stopping(): boolean {
     return this.#vm.stopping;
+  }
+
+  /** @throws KataError Unavailable without a running VM */
+  agent(): Agent {
+    return this.#vm.connectedAgent();
   }
 
   container(id: string): Container {
@@ -133,6 +141,7 @@ export class Sandbox {
     const shared = shareContainer(this.#trees, container, request, memoryMiB);
     checkGuestSpec(shared.spec).forEach(this.#warn(id));
     const agent = await this.#vm.start(spec, shared.shmBytes);
+    this.ooms.follow(agent, (name) => this.#containers.has(name), this.#deps.log);
     const create = () =>
       agent.request(AgentService.CreateContainer, {
         containerId: id,
@@ -149,6 +158,7 @@ export class Sandbox {
     process.attach();
     process.ended.then(() => this.#onContainerEnd(container));
     container.shimPid = await Promise.race([request.standIn(process), container.abandoned]);
+    process.hostPid = container.shimPid;
     this.saveContainer(container);
   }
 
@@ -175,10 +185,16 @@ export class Sandbox {
     this.saveContainer(container);
   }
 
-  /** Starts another process in a running container. */
-  async exec(id: string, execId: string, process: Process, stdio: ProcessStdio): Promise<GuestProcess> {
+  /** Starts another process in a container; in a paused one only with `ignorePaused`, and then when it is resumed. */
+  async exec(
+    id: string,
+    execId: string,
+    process: Process,
+    stdio: ProcessStdio,
+    ignorePaused = false,
+  ): Promise<GuestProcess> {
     const container = this.container(id);
-    checkAllowed("exec", id, container.status);
+    checkExec(id, container.status, ignorePaused);
     if (container.processes.has(execId)) {
       throw new KataError("AlreadyExists", `process "${execId}" of container "${id}" already exists`);
     }
@@ -188,7 +204,8 @@ export class Sandbox {
     container.processes.set(execId, started);
     try {
       const message = processToGrpc(guestProcess(process));
-      await agent.request(AgentService.ExecProcess, { containerId: id, execId, process: message });
+      const limit = container.status === "paused" ? Infinity : undefined;
+      await agent.request(AgentService.ExecProcess, { containerId: id, execId, process: message }, limit);
     } catch (error) {
       container.processes.delete(execId);
       throw error;
@@ -295,6 +312,7 @@ export class Sandbox {
     for (const process of container.processes.values()) process.end(STATUS_VM_DIED);
     for (const name of container.shared.toReversed()) this.#trees.detach(name);
     this.#containers.delete(container.id);
+    this.ooms.forget(container.id);
   }
 
   #onVmEnd(): void {

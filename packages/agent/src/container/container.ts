@@ -1,5 +1,8 @@
+import type { CgroupPlace } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import { Fd, isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
+import { freeze, thaw } from "../cgroup/freezer.ts";
+import { watchOom } from "../cgroup/oom-watch.ts";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import { isSignalHandled } from "../process/signal-handled.ts";
@@ -20,6 +23,9 @@ export class Container {
   /** Exec ids whose process is being started. */
   readonly #starting = new Set<string>();
   #state: ContainerState = "created";
+  /** The state that resume leads back to. */
+  #beforePause: ContainerState = "running";
+  #oomWatch: Disposable | undefined;
 
   private constructor(
     id: string,
@@ -67,9 +73,39 @@ export class Container {
     return this.#state;
   }
 
+  get cgroups(): readonly CgroupPlace[] {
+    return this.#created.cgroups;
+  }
+
+  /** The guest's pids of all its processes. */
+  pids(): number[] {
+    return this.#created.pids();
+  }
+
+  /** Calls `onOom` when the kernel kills one of its processes for want of memory. */
+  watchOom(onOom: () => void): void {
+    this.#oomWatch = watchOom(this.cgroups, onOom);
+  }
+
   start(): void {
     this.#state = next(this.id, this.#state, "start");
     this.#created.start();
+  }
+
+  /** Stops every process of it. @throws KataError FailedPrecondition, DeadlineExceeded */
+  async pause(): Promise<void> {
+    next(this.id, this.#state, "pause");
+    await freeze(this.id, this.cgroups);
+    // It may have ended meanwhile.
+    const before = this.#state;
+    this.#state = next(this.id, before, "pause");
+    this.#beforePause = before;
+  }
+
+  resume(): void {
+    next(this.id, this.#state, "resume");
+    thaw(this.cgroups);
+    this.#state = this.#beforePause;
   }
 
   async exec(execId: string, process: Process): Promise<void> {
@@ -106,9 +142,15 @@ export class Container {
     const process = this.process(execId);
     const dropped =
       process === this.init && signal === SIG.SIGTERM && !isSignalHandled(statusOf(process.pid), signal);
-    process.signal(dropped ? SIG.SIGKILL : signal);
-    if (execId !== "") return;
-    for (const pid of this.#created.pids()) if (pid !== process.pid) signalPid(pid, signal);
+    const sent = dropped ? SIG.SIGKILL : signal;
+    process.signal(sent);
+    if (execId === "") for (const pid of this.pids()) if (pid !== process.pid) signalPid(pid, signal);
+    this.#letDie(sent);
+  }
+
+  /** A process of v1's freezer is dead only when it runs again: SIGKILL ends a pause (as runc). */
+  #letDie(signal: number): void {
+    if (this.#state === "paused" && signal === SIG.SIGKILL) thaw(this.cgroups);
   }
 
   /** Waits for a process's end. */
@@ -130,6 +172,7 @@ export class Container {
   async kill(): Promise<void> {
     this.init.signal(SIG.SIGKILL);
     for (const process of this.#processes.values()) process.signal(SIG.SIGKILL);
+    this.#letDie(SIG.SIGKILL);
     await Promise.all([...this.#processes.values()].map((process) => process.exited));
     await this.#killRest();
   }
@@ -144,6 +187,7 @@ export class Container {
 
   /** Gives back what it held. Only after {@link kill}. */
   destroy(): void {
+    this.#oomWatch?.[Symbol.dispose]();
     this.#created.destroy();
   }
 }

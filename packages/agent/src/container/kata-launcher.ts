@@ -8,10 +8,10 @@ import {
 } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import { Fd, type Logger, ops, Undo } from "@kata-containers/sys";
+import { pidsOf, removeCgroup } from "../cgroup/cgroup.ts";
 import { KATA_LAUNCH, RUN } from "../paths.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
 import { Pipes, terminalStreams } from "../process/stdio.ts";
-import { pidsOf, removeCgroup } from "./cgroup.ts";
 import type { CreatedContainer, Launcher } from "./launcher.ts";
 import { sealedProgram } from "./sealed-program.ts";
 
@@ -64,6 +64,7 @@ export class KataLauncher implements Launcher {
         ops.writeSync(starter.number, Uint8Array.of(0));
         starter.close();
       },
+      cgroups: compiled.cgroups,
       pids: () => compiled.cgroups.slice(0, 1).flatMap(({ directory }) => pidsOf(directory)),
       destroy: () => {
         starter.close();

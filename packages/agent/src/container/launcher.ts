@@ -1,3 +1,4 @@
+import type { CgroupPlace } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import type { LaunchedProcess } from "../process/guest-process.ts";
 
@@ -5,7 +6,9 @@ import type { LaunchedProcess } from "../process/guest-process.ts";
 export interface CreatedContainer extends LaunchedProcess {
   /** Lets the init process go on to its program. */
   start(): void;
-  /** Every pid in the container's control group. */
+  /** Its control groups. */
+  readonly cgroups: readonly CgroupPlace[];
+  /** Every pid in the container's control group and those below it. */
   pids(): number[];
   /** Removes its control groups; every process of it must have ended. */
   destroy(): void;

@@ -5,10 +5,11 @@ export type ContainerState = "created" | "running" | "paused" | "stopped";
 /** What can be done to a container, or happens to it, and in which states; `to`: the state afterwards. */
 const TRANSITIONS = {
   start: { from: ["created"], to: "running" },
-  exec: { from: ["running"], to: undefined },
+  exec: { from: ["created", "running", "paused"], to: undefined },
   signal: { from: ["created", "running", "paused"], to: undefined },
-  pause: { from: ["running"], to: "paused" },
-  resume: { from: ["paused"], to: "running" },
+  pause: { from: ["created", "running"], to: "paused" },
+  // To the state in which it was paused: the container knows.
+  resume: { from: ["paused"], to: undefined },
   exit: { from: ["created", "running", "paused"], to: "stopped" },
 } as const satisfies Readonly<
   Record<string, { readonly from: readonly ContainerState[]; readonly to: ContainerState | undefined }>

@@ -4,6 +4,7 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import { containerMethods } from "./container-methods.ts";
 import { healthMethods } from "./health-methods.ts";
 import { metricsMethods } from "./metrics-methods.ts";
+import { resourceMethods } from "./resource-methods.ts";
 import { sandboxMethods } from "./sandbox-methods.ts";
 import { streamMethods, WRITE_STDIN_DATA } from "./stream-methods.ts";
 
@@ -11,6 +12,7 @@ import { streamMethods, WRITE_STDIN_DATA } from "./stream-methods.ts";
 export function agentHandlers(sandbox: Sandbox): Handlers {
   const ofSandbox = sandboxMethods(sandbox);
   const ofContainer = containerMethods(sandbox);
+  const ofResource = resourceMethods(sandbox);
   const ofStream = streamMethods(sandbox);
   const ofHealth = healthMethods();
   return new Handlers()
@@ -29,6 +31,12 @@ export function agentHandlers(sandbox: Sandbox): Handlers {
     .unary(AgentService.SignalProcess, ofContainer.SignalProcess)
     .unary(AgentService.WaitProcess, ofContainer.WaitProcess)
     .unary(AgentService.RemoveContainer, ofContainer.RemoveContainer)
+    .unary(AgentService.PauseContainer, ofResource.PauseContainer)
+    .unary(AgentService.ResumeContainer, ofResource.ResumeContainer)
+    .unary(AgentService.UpdateContainer, ofResource.UpdateContainer)
+    .unary(AgentService.StatsContainer, ofResource.StatsContainer)
+    .unary(AgentService.ListProcesses, ofResource.ListProcesses)
+    .unary(AgentService.GetOOMEvent, ofResource.GetOOMEvent)
     .unary(AgentService.ReadStdout, ofStream.ReadStdout)
     .unary(AgentService.ReadStderr, ofStream.ReadStderr)
     .bulkRequest(AgentService.WriteStdin, WRITE_STDIN_DATA, ofStream.WriteStdin)

@@ -2,6 +2,7 @@ import type { Spec } from "@kata-containers/oci";
 import type { CreateSandboxRequest, Storage } from "@kata-containers/protocols";
 import { deadline, KataError, Undo } from "@kata-containers/sys";
 import type { KernelModules } from "../boot/kernel-modules.ts";
+import { OomEvents } from "../cgroup/oom-events.ts";
 import { Container } from "../container/container.ts";
 import { guestSpec, splitSysctls } from "../container/guest-spec.ts";
 import type { Launcher } from "../container/launcher.ts";
@@ -47,6 +48,8 @@ export class Sandbox {
   /** Ids of containers that are being created. */
   readonly #creating = new Set<string>();
   readonly #storages: Storages;
+  /** Containers that ran out of memory. */
+  readonly ooms = new OomEvents();
   #running: Running | undefined;
 
   constructor(parts: SandboxParts) {
@@ -109,6 +112,7 @@ export class Sandbox {
       const container = await Container.create(id, execId, guest, used, launcher, waiter);
       this.#containers.set(id, container);
       running.pid.hold(container.init.pid);
+      container.watchOom(() => this.ooms.push(id));
       undo.commit();
     } finally {
       this.#creating.delete(id);
@@ -120,6 +124,13 @@ export class Sandbox {
     const container = this.#containers.get(id);
     if (container === undefined) throw new KataError("NotFound", `container ${id}`);
     return container;
+  }
+
+  /** One that has not stopped. @throws KataError NotFound, FailedPrecondition */
+  liveContainer(id: string): Container {
+    const container = this.container(id);
+    if (container.state !== "stopped") return container;
+    throw new KataError("FailedPrecondition", `container ${id} has stopped`);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { CgroupPlace } from "@kata-containers/launch";
 import type { ExitStatus, KataError } from "@kata-containers/sys";
 import type { CreatedContainer, Launcher } from "../container/launcher.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
@@ -26,6 +27,7 @@ export class FakeWaiter implements ChildWaiter {
 /** Starts nothing: hands out pids from 100 up and notes what was asked. */
 export class FakeLauncher implements Launcher {
   readonly log: string[] = [];
+  cgroups: readonly CgroupPlace[] = [];
   failNext: KataError | undefined;
   #pid = 100;
 
@@ -35,6 +37,7 @@ export class FakeLauncher implements Launcher {
     return {
       ...this.#process(),
       start: () => this.log.push(`start ${id}`),
+      cgroups: this.cgroups,
       pids: () => [],
       destroy: () => this.log.push(`destroy ${id}`),
     };

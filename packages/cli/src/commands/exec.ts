@@ -1,13 +1,13 @@
 import type { KataConfig } from "@kata-containers/config";
-import { type Process, parseProcess, parseSpec, type User } from "@kata-containers/oci";
+import type { Process } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
 import type { DaemonClient } from "@kata-containers/shim";
 import { FORWARDED, SignalInbox } from "@kata-containers/shim";
-import { KataError, MAX_TEXT_BYTES, ops, Undo } from "@kata-containers/sys";
+import { KataError, ops, Undo } from "@kata-containers/sys";
 import { hex, loadSavedConfig, savedConfigPath } from "@kata-containers/virtcontainers";
-import type { Values } from "../command.ts";
 import { attend } from "../container/attend.ts";
 import { sendStdio } from "../container/create-container.ts";
+import { containerProcess, processOptions, wantedProcess } from "../container/exec-process.ts";
 import { launchFailureStatus } from "../container/exit-status.ts";
 import { currentState, type FoundContainer, findContainer } from "../container/find-container.ts";
 import { writePidFile } from "../container/pid-file.ts";
@@ -15,23 +15,15 @@ import { type ShimProcess, spawnExecShim } from "../container/shim-process.ts";
 import { requestTimeoutMs } from "../container/start-container.ts";
 import { openStdio, type ProcessStdio } from "../container/stdio.ts";
 import { defineCommand } from "../define-command.ts";
-import { absolutePath } from "../paths.ts";
 import { reportError } from "../report-error.ts";
 import { containerId } from "./container-options.ts";
 
 const execOptions = {
-  process: {
-    short: "p",
-    value: "FILE",
-    help: "the process as JSON (OCI), instead of the options below and COMMAND",
-  },
+  ...processOptions,
   detach: { short: "d", help: "return when the process runs" },
   "pid-file": { value: "FILE", help: "write the pid of the process that stands for it (kata-shim) there" },
-  tty: { short: "t", help: "give the process a terminal" },
-  cwd: { value: "DIR", help: "its current directory" },
-  env: { short: "e", value: "NAME=VALUE", repeat: true, help: "add to its environment" },
-  user: { short: "u", value: "UID[:GID]", help: "its user and group, as numbers" },
   "console-socket": { value: "SOCKET", help: "unix socket that gets the terminal's master descriptor" },
+  "ignore-paused": { help: "also in a paused container: the process runs when it is resumed" },
 } as const;
 
 export const exec = defineCommand({
@@ -45,13 +37,8 @@ export const exec = defineCommand({
   async run({ options, args: [id = "", ...command], globals }) {
     using found = await findContainer(globals, id);
     const { status, pid } = await currentState(found);
-    if (found.daemon === undefined || status !== "running") {
-      throw new KataError(
-        "FailedPrecondition",
-        `cannot exec in a container that is not running (${id} is ${status})`,
-      );
-    }
-    const process = wantedProcess(options, command, found);
+    const daemon = checkStatus(found, status, options["ignore-paused"]);
+    const process = wantedProcess(options, command, () => containerProcess(found));
     const config = loadSavedConfig(savedConfigPath(found.record.root, found.record.id));
     using signals = new SignalInbox(FORWARDED);
     using stdio = await openStdio({
@@ -59,12 +46,14 @@ export const exec = defineCommand({
       detach: options.detach,
       consoleSocket: options["console-socket"],
     });
-    const start = { id, execId: hex(ops.random(8)), process, stdio, config, containerShim: pid };
+    const execId = hex(ops.random(8));
+    const paused = status === "paused";
+    const start = { id, execId, process, stdio, config, containerShim: pid, paused };
     try {
-      using shim = await startProcess(found.daemon, found.record.socket, start);
+      using shim = await startProcess(daemon, found.record.socket, start);
       if (options["pid-file"] !== undefined) writePidFile(options["pid-file"], shim.pid);
       if (options.detach) return 0;
-      return await attend({ ...start, daemon: found.daemon, shim, signals, terminal: stdio.terminal });
+      return await attend({ ...start, daemon, shim, signals, terminal: stdio.terminal });
     } catch (error) {
       if (!(error instanceof KataError)) throw error;
       reportError(globals, error.message);
@@ -81,6 +70,8 @@ interface ProcessStart {
   readonly config: KataConfig;
   /** Pid of the container's own kata-shim. */
   readonly containerShim: number;
+  /** The process will not run before the container is resumed. */
+  readonly paused: boolean;
 }
 
 async function startProcess(daemon: DaemonClient, socket: string, start: ProcessStart): Promise<ShimProcess> {
@@ -95,49 +86,19 @@ async function startProcess(daemon: DaemonClient, socket: string, start: Process
     processJson: ops.utf8Encode(JSON.stringify(start.process)),
     stdio: sendStdio(stdio, (fd) => (fd === undefined ? 0 : fds.push(fd))),
     attach: true,
+    ignorePaused: start.paused,
   };
-  await daemon.call(Daemon.Exec, request, { fds, timeoutMs: requestTimeoutMs(config) });
+  const limit = start.paused ? {} : { timeoutMs: requestTimeoutMs(config) };
+  await daemon.call(Daemon.Exec, request, { fds, ...limit });
   undo.commit();
   return shim;
 }
 
-/** From --process, else the container's own process changed by the options, as runc does. */
-function wantedProcess(
-  options: Values<typeof execOptions>,
-  command: readonly string[],
-  { container }: FoundContainer,
-): Process {
-  if (options.process !== undefined) {
-    const path = absolutePath(options.process);
-    const process = parseProcess(readBytes(path, "cannot read the process"), path);
-    return options.tty ? { ...process, terminal: true } : process;
-  }
-  if (command.length === 0)
-    throw new KataError("InvalidArgument", "exec: COMMAND is missing (or name a --process file)");
-  const file = `${container.bundle}/config.json`;
-  const own = parseSpec(readBytes(file, "cannot read the container's process"), file).process;
-  if (own === undefined) throw new KataError("InvalidArgument", `${file}: process: is missing`);
-  return {
-    ...own,
-    args: command,
-    terminal: options.tty,
-    env: [...(own.env ?? []), ...options.env],
-    cwd: options.cwd ?? own.cwd,
-    ...(options.user === undefined ? {} : { user: { ...own.user, ...readUser(options.user) } }),
-  };
-}
-
-function readUser(text: string): User {
-  const [uid, gid] = /^(\d+)(?::(\d+))?$/.exec(text)?.slice(1) ?? [];
-  if (uid === undefined)
-    throw new KataError("InvalidArgument", `exec: --user ${JSON.stringify(text)}: must be UID or UID:GID`);
-  return gid === undefined ? { uid: Number(uid) } : { uid: Number(uid), gid: Number(gid) };
-}
-
-function readBytes(path: string, what: string): Uint8Array {
-  try {
-    return ops.readFile(path, MAX_TEXT_BYTES);
-  } catch (error) {
-    throw KataError.from(error, what);
-  }
+/** @throws KataError FailedPrecondition with runc's words */
+function checkStatus({ daemon }: FoundContainer, status: string, ignorePaused: boolean): DaemonClient {
+  const refuse = (why: string) => new KataError("FailedPrecondition", why);
+  if (daemon === undefined || status === "stopped") throw refuse("cannot exec in a stopped container");
+  if (status === "paused" && !ignorePaused)
+    throw refuse("cannot exec in a paused container (use --ignore-paused to override)");
+  return daemon;
 }

@@ -16,7 +16,7 @@ import { KataError, signalName, Undo } from "@kata-containers/sys";
 import type { ContainerRecord } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { absolutePath } from "../paths.ts";
-import { reportWarning } from "../report-error.ts";
+import { passOnWarning, reportWarning } from "../report-error.ts";
 import { CreateHooks } from "./create-hooks.ts";
 import { joinSandbox } from "./join-sandbox.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
@@ -81,7 +81,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
 
   const request = createRequest(id, bundle, trees, stdio, createTimeoutMs(config));
   const created = hooks.run(shim).then(() => daemon.call(Daemon.Create, ...request));
-  const { phases } = await Promise.race([
+  const { phases, warnings } = await Promise.race([
     created,
     // The daemon's own words, when it cannot even start, are better than a broken connection.
     failureOf(sandbox.ready).then((failure) => Promise.reject(failure)),
@@ -92,6 +92,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   });
   stopwatch.lap("cli: wait for the daemon");
   stopwatch.tell(phases);
+  for (const warning of warnings) passOnWarning(order.globals, warning);
   if (order.pidFile !== undefined) writePidFile(order.pidFile, shim.pid);
   undo.commit();
   return {

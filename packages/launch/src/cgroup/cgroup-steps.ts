@@ -4,7 +4,8 @@ import type { Step } from "../plan.ts";
 import { invalid } from "../refuse.ts";
 import type { CgroupPlace } from "./cgroup-places.ts";
 import { deviceRules } from "./device-rules.ts";
-import { type Setting, settingsOfResources } from "./settings.ts";
+import { limitFile } from "./limit-files.ts";
+import { settingsOfResources } from "./settings.ts";
 
 const write = (path: string, text: string): Step => ({ op: "write", path, text });
 
@@ -22,7 +23,10 @@ export function cgroupSteps(
   const needed = new Set(settings.map(({ v1Controller, v2Controller }) => v2Controller ?? v1Controller));
   return [
     ...places.flatMap((place) => makeSteps(place, needed)),
-    ...settings.map((setting) => settingStep(setting, places)),
+    ...settings.map((setting) => {
+      const { path, text } = limitFile(setting, places);
+      return write(path, text);
+    }),
     ...unifiedSteps(resources, places),
     ...rules.map(({ file, rule }) => write(`${devices?.directory ?? ""}/${file}`, rule)),
     ...joinSteps(places),
@@ -49,20 +53,6 @@ function enableSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {
   return ancestors.flatMap((directory) =>
     enabled.map((name) => write(`${directory}/cgroup.subtree_control`, `+${name}`)),
   );
-}
-
-function settingStep(setting: Setting, places: readonly CgroupPlace[]): Step {
-  const v1 = places.find((place) => place.version === 1 && place.controllers.includes(setting.v1Controller));
-  if (v1 !== undefined) {
-    if (setting.v1 === undefined) return invalid(setting.where, "cannot be set with cgroup v1");
-    return write(`${v1.directory}/${setting.v1.file}`, setting.v1.text);
-  }
-  const controller = setting.v2Controller ?? setting.v1Controller;
-  const v2 = places.find((place) => place.version === 2 && place.controllers.includes(controller));
-  if (v2 === undefined)
-    return invalid(setting.where, `needs the cgroup controller ${controller}, which this system has not`);
-  if (setting.v2 === undefined) return invalid(setting.where, "cannot be set with cgroup v2");
-  return write(`${v2.directory}/${setting.v2.file}`, setting.v2.text);
 }
 
 function unifiedSteps(resources: Resources, places: readonly CgroupPlace[]): Step[] {

@@ -16,11 +16,13 @@ import {
   undoFromRecord,
 } from "@kata-containers/virtcontainers";
 import type { DaemonArguments } from "./arguments.ts";
+import { ControlService } from "./control-service.ts";
 import { leaveHostView } from "./host-view.ts";
 import { Lifetime } from "./lifetime.ts";
 import { type Owner, openOwner } from "./owner.ts";
 import { serveDaemon } from "./serve.ts";
 import { DaemonService } from "./service.ts";
+import { Warnings } from "./warnings.ts";
 
 /** Descriptors that kata-runtime passes (the other one is --netns-fd). */
 const READY_FD = 3;
@@ -65,7 +67,8 @@ type Started = {
 function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner | undefined): Started {
   const record = store.update(args.id, nameOwnResources);
   const config = owner?.config ?? loadSavedConfig(args.config);
-  const log = openLog(args, args.debug || wantsDebug(config));
+  const warnings = new Warnings();
+  const log = openLog(args, args.debug || wantsDebug(config), (line) => warnings.add(line));
   const confinement = leaveHostView(config, record, args.netnsFd);
   const sandbox = createSandbox(args.id, args.root, { config, confinement, phases, log, store });
   const lifetime = new Lifetime();
@@ -76,7 +79,7 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
     processMs: (vm_start_timeout + stop_timeout + dial_timeout + request_timeout) * 1000,
   };
   let left = false;
-  const service = new DaemonService(sandbox, phases, log, times, {
+  const service = new DaemonService(sandbox, phases, log, warnings, times, {
     leave() {
       left = leftCgroup(log);
     },
@@ -90,7 +93,7 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
 
 async function live(started: Started, store: Store, orphanSeconds: number): Promise<void> {
   const { sandbox, service, lifetime, log, owner } = started;
-  const server = serveDaemon(LISTENER_FD, service, lifetime, log);
+  const server = serveDaemon(LISTENER_FD, service, new ControlService(sandbox), lifetime, log);
   sandbox.vmEnded.then((why) => {
     log.info("VM ended", { why });
     lifetime.vmGone();
@@ -156,13 +159,14 @@ function wantsDebug({ hypervisor, agent, runtime }: KataConfig): boolean {
   return hypervisor.enable_debug || agent.enable_debug || runtime.enable_debug;
 }
 
-function openLog(args: DaemonArguments, debug: boolean): Logger {
+function openLog(args: DaemonArguments, debug: boolean, onWarning: (line: string) => void): Logger {
   const path = `${stateDir(args.root, args.id)}/daemon.log`;
   // An owner's standard error, or /dev/null in its place, is where its daemons write.
   const fd =
     args.ownerFd === undefined ? ops.open(path, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o600) : 2;
   const level = debug ? "debug" : "warning";
-  return new Logger({ fd, level, name: "containerd-shim-kata-v2", source: "shim", sandbox: args.id });
+  const name = "containerd-shim-kata-v2";
+  return new Logger({ fd, level, name, source: "shim", sandbox: args.id, onWarning });
 }
 
 function say(ready: Fd, message: { socket: string } | { error: string }): void {

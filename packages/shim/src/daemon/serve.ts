@@ -1,6 +1,7 @@
 import { Daemon, type Init, type Method } from "@kata-containers/protocols";
 import { Fd, type Logger } from "@kata-containers/sys";
 import { type Context, Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
+import type { ControlService } from "./control-service.ts";
 import type { Lifetime } from "./lifetime.ts";
 import type { CallContext, DaemonService } from "./service.ts";
 
@@ -8,6 +9,7 @@ import type { CallContext, DaemonService } from "./service.ts";
 export function serveDaemon(
   listener: number,
   service: DaemonService,
+  control: ControlService,
   lifetime: Lifetime,
   log: Logger,
 ): Server {
@@ -38,6 +40,12 @@ export function serveDaemon(
   answer(Daemon.Wait, (request) => service.wait(request));
   answer(Daemon.Kill, (request) => service.kill(request));
   answer(Daemon.State, (request) => service.state(request));
+  answer(Daemon.Pause, (request) => control.pause(request));
+  answer(Daemon.Resume, (request) => control.resume(request));
+  answer(Daemon.Update, (request) => control.update(request));
+  answer(Daemon.Ps, (request) => control.ps(request));
+  answer(Daemon.Stats, (request) => control.stats(request));
+  answer(Daemon.NextEvent, (request, context) => control.nextEvent(request, context.cancelled));
   answer(Daemon.ResizePty, (request) => service.resizePty(request));
   answer(Daemon.Metrics, (request) => service.metrics(request));
   answer(Daemon.Delete, (request) => service.delete(request));

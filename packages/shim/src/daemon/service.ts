@@ -31,6 +31,7 @@ import type {
 } from "@kata-containers/virtcontainers";
 import { Attachments, type MeetingTimes } from "./attachments.ts";
 import { daemonMetrics } from "./metrics.ts";
+import type { Warnings } from "./warnings.ts";
 
 /** What a call brings besides its message. */
 export type CallContext = {
@@ -55,18 +56,28 @@ export class DaemonService {
   readonly #sandbox: Sandbox;
   readonly #phases: Phases;
   readonly #log: Logger;
+  readonly #warnings: Warnings;
   readonly #attachments: Attachments;
   readonly #host: HostPlace;
 
-  constructor(sandbox: Sandbox, phases: Phases, log: Logger, times: MeetingTimes, host: HostPlace) {
+  constructor(
+    sandbox: Sandbox,
+    phases: Phases,
+    log: Logger,
+    warnings: Warnings,
+    times: MeetingTimes,
+    host: HostPlace,
+  ) {
     this.#sandbox = sandbox;
     this.#phases = phases;
     this.#log = log;
+    this.#warnings = warnings;
     this.#attachments = new Attachments(times);
     this.#host = host;
   }
 
   async create(request: CreateRequest, { fds, cancelled }: CallContext): Promise<CreateResponse> {
+    this.#warnings.begin();
     const spec = parseSpec(request.configJson, `${request.bundle}/config.json`);
     const container = await this.#created(cancelled, {
       id: request.id,
@@ -81,7 +92,8 @@ export class DaemonService {
       stdio: keepStdio(fds, request.stdio),
       standIn: (process) => (request.attach ? this.#attached(process, "") : Promise.resolve(0)),
     });
-    return { pid: container.shimPid || ops.getpid(), phases: this.#phaseList() };
+    const warnings = this.#warnings.take();
+    return { pid: container.shimPid || ops.getpid(), phases: this.#phaseList(), warnings };
   }
 
   /**
@@ -114,12 +126,16 @@ export class DaemonService {
     const { id, execId } = request;
     const description = parseProcess(request.processJson, "process");
     const stdio = keepStdio(fds, request.stdio);
-    const process = await this.#sandbox.exec(id, execId, description, stdio).catch((error) => {
-      // The caller waits for the end of its pipes, which nobody will write to.
-      closeStdio(stdio);
-      throw error;
-    });
-    return { pid: request.attach ? await this.#attachedOrKilled(process, execId) : ops.getpid() };
+    const process = await this.#sandbox
+      .exec(id, execId, description, stdio, request.ignorePaused)
+      .catch((error) => {
+        // The caller waits for the end of its pipes, which nobody will write to.
+        closeStdio(stdio);
+        throw error;
+      });
+    const pid = request.attach ? await this.#attachedOrKilled(process, execId) : ops.getpid();
+    process.hostPid = pid;
+    return { pid };
   }
 
   /** A process that nobody came to stand for has nobody who would end it. */

@@ -1,4 +1,4 @@
-import { Fd, O, ops, S, sleep } from "../index.ts";
+import { Fd, IN, O, ops, S, sleep } from "../index.ts";
 import {
   bytes,
   child,
@@ -255,6 +255,16 @@ test("pipes grow, eventfds are readable when they count", async () => {
   ops.writeSync(event.number, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]));
   await pending;
   equal(ops.readSync(event.number, 8)[0], 1);
+});
+
+test("inotify tells of a change, and names the path that is not there", async (dir) => {
+  await fails(() => ops.inotify(`${dir}/none`, IN.MODIFY), "ENOENT", "inotify_add_watch");
+  ops.writeFile(`${dir}/watched`, bytes("a"), O.CREAT, 0o600);
+  using watch = new Fd(ops.inotify(`${dir}/watched`, IN.MODIFY));
+  const pending = ops.readable(watch.number);
+  ops.writeFile(`${dir}/watched`, bytes("b"), 0, 0o600);
+  await pending;
+  equal(ops.readSync(watch.number, 4096).length, 16);
 });
 
 test("a bad descriptor rejects", async () => {

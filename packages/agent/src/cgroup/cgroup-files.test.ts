@@ -1,0 +1,132 @@
+import type { CgroupPlace } from "@kata-containers/launch";
+import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readStats } from "./stats.ts";
+import { updateLimits } from "./update-limits.ts";
+
+const at = (version: 1 | 2, directory: string, ...controllers: string[]): CgroupPlace => ({
+  version,
+  controllers,
+  mountpoint: "/cg",
+  path: "/c",
+  directory,
+});
+const V1 = [at(1, "/cpu", "cpu", "cpuacct"), at(1, "/mem", "memory"), at(1, "/pids", "pids")];
+const V2 = [at(2, "/c", "cpu", "memory", "pids", "io", "hugetlb")];
+
+let files: Map<string, string>;
+let writes: string[];
+
+beforeEach(() => {
+  files = new Map();
+  writes = [];
+  const fake: Partial<Ops> = {
+    readFile: (path) => {
+      const text = files.get(path);
+      if (text === undefined) throw new SysError("ENOENT", "open", path);
+      return new TextEncoder().encode(text);
+    },
+    writeFile: (path, bytes) => {
+      const text = new TextDecoder().decode(bytes);
+      if (text === "10") throw new SysError("EINVAL", "write", path);
+      writes.push(`${path} ${text}`);
+    },
+    readdir: () => [],
+    utf8Encode: (text) => new TextEncoder().encode(text),
+    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
+  };
+  setOps(fake as Ops);
+});
+afterEach(() => setOps(undefined));
+
+describe("an update", () => {
+  test("of v1 raises memory-and-swap before memory, and lowers it after", () => {
+    files.set("/mem/memory.memsw.limit_in_bytes", "150");
+    updateLimits({ memory: { limit: 200, swap: 300 } }, V1);
+    updateLimits({ memory: { limit: 100, swap: 120 } }, V1);
+    updateLimits({ memory: { limit: -1 } }, V1);
+    expect(writes.map((line) => line.replace("/mem/memory.", ""))).toEqual([
+      "memsw.limit_in_bytes 300",
+      "limit_in_bytes 200",
+      "limit_in_bytes 100",
+      "memsw.limit_in_bytes 120",
+      "memsw.limit_in_bytes -1",
+      "limit_in_bytes -1",
+    ]);
+  });
+
+  test("of v2 knows the memory limit that swap is counted from, and keeps the half of cpu.max that is not given", () => {
+    files.set("/c/memory.max", "100");
+    files.set("/c/cpu.max", "max 50000");
+    updateLimits({ memory: { swap: 150 }, cpu: { quota: 2000 } }, V2);
+    const expected = ["/c/memory.max 100", "/c/memory.swap.max 50", "/c/cpu.max 2000 50000"];
+    expect([...new Set(writes)]).toEqual(expected);
+  });
+
+  test("writes nothing when a limit makes no sense", () => {
+    files.set("/c/memory.max", "max");
+    expect(() => updateLimits({ memory: { swap: 150 } }, V2)).toThrow(
+      "unable to set swap limit without memory",
+    );
+    expect(() => updateLimits({ memory: { limit: 200, swap: 100 } }, V1)).toThrow(
+      "should be >= memory limit",
+    );
+    expect(() => updateLimits({ pids: { limit: 5 }, memory: { kernelTCP: 5 } }, V2)).toThrow("cgroup v2");
+    expect(writes).toEqual([]);
+  });
+
+  test("names the file and the value that the kernel refuses", () => {
+    expect(() => updateLimits({ pids: { limit: 10 } }, V2)).toThrow(/refuses pids\.max = 10: .*EINVAL/);
+  });
+});
+
+describe("figures", () => {
+  test("of v1 are read from each controller's directory", () => {
+    files.set("/cpu/cpuacct.usage", "1000\n");
+    files.set("/cpu/cpuacct.usage_percpu", "600 400 \n");
+    files.set("/cpu/cpuacct.stat", "user 3\nsystem 4\n");
+    files.set("/mem/memory.usage_in_bytes", "4096\n");
+    files.set("/mem/memory.limit_in_bytes", "9223372036854771712\n");
+    files.set("/mem/memory.stat", "cache 1\nrss 2\n");
+    files.set("/pids/pids.current", "2\n");
+    files.set("/pids/pids.max", "max\n");
+    expect(readStats(V1)).toMatchObject({
+      cpuStats: {
+        cpuUsage: {
+          totalUsage: 1000n,
+          percpuUsage: [600n, 400n],
+          usageInUsermode: 30_000_000n,
+          usageInKernelmode: 40_000_000n,
+        },
+      },
+      memoryStats: { cache: 1, usage: { usage: 4096n, limit: 9223372036854771712n } },
+      pidsStats: { current: 2, limit: 0n },
+    });
+  });
+
+  test("of v2 count swap together with memory, and io by device", () => {
+    files.set("/c/cpu.stat", "usage_usec 5\nuser_usec 3\nsystem_usec 2\nthrottled_usec 7\n");
+    files.set("/c/memory.current", "100\n");
+    files.set("/c/memory.max", "200\n");
+    files.set("/c/memory.swap.current", "10\n");
+    files.set("/c/memory.swap.max", "50\n");
+    files.set("/c/memory.stat", "file 9\n");
+    files.set("/c/io.stat", "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n");
+    expect(readStats(V2)).toMatchObject({
+      cpuStats: { cpuUsage: { totalUsage: 5000n }, throttlingData: { throttledTime: 7000n } },
+      memoryStats: { cache: 9, usage: { limit: 200n }, swapUsage: { usage: 110n, limit: 250n } },
+      blkioStats: {
+        ioServiceBytesRecursive: [
+          { major: 8, minor: 0, op: "Read", value: 1n },
+          { op: "Write" },
+          { op: "Discard" },
+        ],
+        ioServicedRecursive: [{ value: 3n }, { value: 4n }, { value: 0n }],
+      },
+    });
+  });
+
+  test("of a guest without any controller are none", () => {
+    expect(readStats([])).toEqual({});
+  });
+});

@@ -1,0 +1,64 @@
+import type { CgroupPlace } from "@kata-containers/launch";
+import { isSysError, ops, readText } from "@kata-containers/sys";
+
+/** The largest file of a control group that is read: memory.numa_stat of a large machine is some KiB. */
+const MAX_FILE = 1 << 20;
+
+/** The pids in a control group and in those below it; none when it is gone. */
+export function pidsOf(directory: string): number[] {
+  try {
+    const own = readText(`${directory}/cgroup.procs`, MAX_FILE).split("\n").filter(Boolean).map(Number);
+    return [...own, ...childrenOf(directory).flatMap(pidsOf)];
+  } catch (error) {
+    if (isSysError(error, "ENOENT", "ENODEV")) return [];
+    throw error;
+  }
+}
+
+/** Removes a control group and those that were made in it, innermost first. No process may be in them. */
+export function removeCgroup(directory: string): void {
+  try {
+    for (const child of childrenOf(directory)) removeCgroup(child);
+    ops.rmdir(directory);
+  } catch (error) {
+    if (!isSysError(error, "ENOENT")) throw error;
+  }
+}
+
+/** The container's directory in the hierarchy of a v1 controller; undefined when that is v2's, or nobody's. */
+export function v1Directory(places: readonly CgroupPlace[], controller: string): string | undefined {
+  return places.find((place) => place.version === 1 && place.controllers.includes(controller))?.directory;
+}
+
+/** The container's directory in the unified hierarchy. */
+export function v2Directory(places: readonly CgroupPlace[]): string | undefined {
+  return places.find((place) => place.version === 2)?.directory;
+}
+
+/** A file's text; "" when the kernel does not have it. */
+export function readFile(path: string): string {
+  try {
+    return readText(path, MAX_FILE);
+  } catch (error) {
+    // EOPNOTSUPP: a v2 file whose controller is off for this group.
+    if (isSysError(error, "ENOENT", "ENODEV", "EOPNOTSUPP")) return "";
+    throw error;
+  }
+}
+
+/** Lines of "name number": memory.stat, cpu.stat, *.events. */
+export function flatKeyed(text: string): Map<string, bigint> {
+  const entries = new Map<string, bigint>();
+  for (const line of text.split("\n")) {
+    const [, name, number] = /^(\S+) (\d+)$/.exec(line) ?? [];
+    if (name !== undefined && number !== undefined) entries.set(name, BigInt(number));
+  }
+  return entries;
+}
+
+function childrenOf(directory: string): string[] {
+  return ops
+    .readdir(directory)
+    .filter(({ type }) => type === "dir")
+    .map(({ name }) => `${directory}/${name}`);
+}

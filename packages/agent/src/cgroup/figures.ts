@@ -1,0 +1,19 @@
+import { ops } from "@kata-containers/sys";
+import { readFile } from "./cgroup.ts";
+
+/** 2^64 - 1: how "no limit" is said on the wire. */
+export const UNLIMITED = (1n << 64n) - 1n;
+
+/** A file that holds one number; "max", and a file that is not there, is `otherwise`. */
+export function figure(path: string, otherwise = 0n): bigint {
+  const text = readFile(path).trim();
+  return /^\d+$/.test(text) ? BigInt(text) : otherwise;
+}
+
+/** Page sizes ("2MB") for which a control group has a file hugetlb.SIZE.SUFFIX. */
+export function hugepageSizes(directory: string, suffix: string): string[] {
+  return ops.readdir(directory).flatMap(({ name }) => {
+    const size = /^hugetlb\.(\d+[KMGT]B)\.(\S+)$/.exec(name);
+    return size?.[1] !== undefined && size[2] === suffix ? [size[1]] : [];
+  });
+}

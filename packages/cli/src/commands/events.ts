@@ -1,0 +1,90 @@
+import { Daemon } from "@kata-containers/protocols";
+import { isSysError, KataError, ops } from "@kata-containers/sys";
+import { currentState, type FoundContainer, findContainer } from "../container/find-container.ts";
+import { askLive } from "../container/live-daemon.ts";
+import { oomEvent, statsEvent } from "../container/stats-event.ts";
+import { defineCommand } from "../define-command.ts";
+import { parseGoDuration } from "../go-duration.ts";
+import { type JsonValue, jsonText } from "../json-text.ts";
+import { containerId } from "./container-options.ts";
+
+export const events = defineCommand({
+  name: "events",
+  summary: "print a container's figures and out-of-memory events as JSON lines",
+  description:
+    "One line each interval, and one whenever the kernel has killed a process of the container for want of memory, until " +
+    "the container ends. The figures are those of the guest's control groups.",
+  args: [containerId],
+  options: {
+    interval: { value: "DURATION", help: "time between two lines of figures: 5s (default), 500ms, 1m30s" },
+    stats: { help: "print the figures once, and nothing else" },
+  },
+  async run({ options, args: [id = ""], globals }) {
+    const intervalMs = parseGoDuration(options.interval ?? "5s");
+    if (intervalMs === undefined || intervalMs < 1) {
+      throw new KataError("InvalidArgument", "events: duration interval must be greater than 0");
+    }
+    using found = await findContainer(globals, id);
+    const notRunning = `container with id ${id} is not running`;
+    if ((await currentState(found)).status === "stopped")
+      throw new KataError("FailedPrecondition", notRunning);
+    if (options.stats) {
+      const { stats } = await askLive(found, Daemon.Stats, { id }, notRunning);
+      if (stats !== undefined) print(statsEvent(id, stats));
+      return 0;
+    }
+    await Promise.race([printFigures(found, id, intervalMs), printOoms(found, id)]);
+    return 0;
+  },
+});
+
+/** Until the container has ended, or nobody reads any more. */
+async function printFigures(found: FoundContainer, id: string, intervalMs: number): Promise<void> {
+  for (;;) {
+    await new Promise<void>((resolve) => setTimeout(resolve, intervalMs));
+    try {
+      const { stats } = await askLive(found, Daemon.Stats, { id });
+      if (stats !== undefined && !print(statsEvent(id, stats))) return;
+    } catch (error) {
+      // The other one prints what there is left to say about it.
+      if (error instanceof KataError && error.code === "FailedPrecondition") return new Promise(() => {});
+      throw error;
+    }
+  }
+}
+
+async function printOoms({ daemon }: FoundContainer, id: string): Promise<void> {
+  let seen = 0;
+  let first = true;
+  for (;;) {
+    const news = await nextEvent(daemon, id, first ? undefined : seen);
+    if (news === undefined) return;
+    // What was before us is no event of ours.
+    if (first) seen = news.ooms;
+    first = false;
+    for (; seen < news.ooms; seen++) if (!print(oomEvent(id))) return;
+    if (news.ended) return;
+  }
+}
+
+/** @param seen undefined: the count as it is. @returns undefined when the daemon is gone, and the container with it */
+async function nextEvent(daemon: FoundContainer["daemon"], id: string, seen: number | undefined) {
+  try {
+    return await daemon?.call(Daemon.NextEvent, { id, oomsSeen: seen ?? 0, atOnce: seen === undefined });
+  } catch (error) {
+    if (error instanceof KataError && (error.code === "Unavailable" || error.code === "NotFound"))
+      return undefined;
+    throw error;
+  }
+}
+
+/** @returns false when nobody reads it */
+function print(event: JsonValue): boolean {
+  try {
+    ops.writeSync(1, ops.utf8Encode(`${jsonText(event)}\n`));
+    return true;
+  } catch (error) {
+    if (isSysError(error, "EPIPE")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,143 @@
+import { type Capabilities, type Process, parseProcess, parseSpec, type User } from "@kata-containers/oci";
+import { KataError, MAX_TEXT_BYTES, ops } from "@kata-containers/sys";
+import type { Options, Values } from "../command.ts";
+import { absolutePath } from "../paths.ts";
+import type { FoundContainer } from "./find-container.ts";
+import { checkPreserveFds, preserveFdsOption } from "./preserve-fds.ts";
+
+/** What `exec` takes about the process itself: runc's options. */
+export const processOptions = {
+  process: {
+    short: "p",
+    value: "FILE",
+    help: "the process as JSON (OCI), instead of the options below and COMMAND",
+  },
+  tty: { short: "t", help: "give the process a terminal" },
+  cwd: { value: "DIR", help: "its current directory" },
+  env: { short: "e", value: "NAME=VALUE", repeat: true, help: "add to its environment" },
+  user: { short: "u", value: "UID[:GID]", help: "its user and group, as numbers" },
+  "additional-gids": {
+    short: "g",
+    value: "GID",
+    repeat: true,
+    help: "a further group of its user, as a number",
+  },
+  "no-new-privs": { help: "it cannot gain privileges by executing programs" },
+  cap: { short: "c", value: "CAP", repeat: true, help: "add a capability: CAP_NET_ADMIN" },
+  "process-label": { value: "LABEL", help: "refused: SELinux is not in the guest" },
+  apparmor: { value: "PROFILE", help: "refused: AppArmor is not in the guest" },
+  ...preserveFdsOption,
+} as const satisfies Options;
+
+type ProcessValues = Values<typeof processOptions>;
+
+/**
+ * The process that `exec` is asked for: from --process, else the container's own changed by the options, as runc does.
+ * @throws KataError InvalidArgument; Unimplemented for what a VM cannot have
+ */
+export function wantedProcess(
+  options: ProcessValues,
+  command: readonly string[],
+  container: () => Process,
+): Process {
+  refuseLabels(options);
+  checkPreserveFds("exec", options["preserve-fds"]);
+  if (options.process !== undefined) return fromFile(options.process, options);
+  if (command.length === 0)
+    throw new KataError("InvalidArgument", "exec: COMMAND is missing (or name a --process file)");
+  const own = container();
+  const user = { ...own.user, ...readUser(options.user), ...readGroups(options["additional-gids"]) };
+  return {
+    ...own,
+    args: command,
+    terminal: options.tty,
+    env: [...(own.env ?? []), ...options.env],
+    cwd: options.cwd ?? own.cwd,
+    ...(Object.keys(user).length === 0 ? {} : { user: { ...user, uid: user.uid ?? 0 } }),
+    ...(options["no-new-privs"] ? { noNewPrivileges: true } : {}),
+    ...(options.cap.length === 0 ? {} : { capabilities: withCapabilities(own.capabilities, options.cap) }),
+  };
+}
+
+/** The process of the container's config.json. @throws KataError */
+export function containerProcess({ container }: FoundContainer): Process {
+  const file = `${container.bundle}/config.json`;
+  const own = parseSpec(readBytes(file, "cannot read the container's process"), file).process;
+  if (own === undefined) throw new KataError("InvalidArgument", `${file}: process: is missing`);
+  return own;
+}
+
+const EXCLUDED = ["cwd", "user", "env", "additional-gids", "cap", "no-new-privs"] as const;
+
+function fromFile(file: string, options: ProcessValues): Process {
+  const extra = EXCLUDED.find((name) => {
+    const value = options[name];
+    return Array.isArray(value) ? value.length > 0 : Boolean(value);
+  });
+  if (extra !== undefined)
+    throw new KataError("InvalidArgument", `exec: --process and --${extra} exclude each other`);
+  const path = absolutePath(file);
+  const process = parseProcess(readBytes(path, "cannot read the process"), path);
+  return options.tty ? { ...process, terminal: true } : process;
+}
+
+function refuseLabels(options: ProcessValues): void {
+  for (const [name, what] of [
+    ["process-label", "SELinux"],
+    ["apparmor", "AppArmor"],
+  ] as const) {
+    if (!options[name]) continue;
+    throw new KataError(
+      "Unimplemented",
+      `exec: --${name}: the container has a kernel of its own, without ${what} and the host's policy`,
+    );
+  }
+}
+
+function readUser(text: string | undefined): Partial<User> {
+  if (text === undefined) return {};
+  const [uid, gid] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text)?.slice(1) ?? [];
+  if (uid === undefined)
+    throw new KataError("InvalidArgument", `exec: --user ${JSON.stringify(text)}: must be UID or UID:GID`);
+  return gid === undefined ? { uid: Number(uid) } : { uid: Number(uid), gid: Number(gid) };
+}
+
+function readGroups(texts: readonly string[]): Partial<User> {
+  if (texts.length === 0) return {};
+  const additionalGids = texts
+    .flatMap((text) => text.split(","))
+    .map((text) => {
+      if (!/^\d{1,10}$/.test(text))
+        throw new KataError(
+          "InvalidArgument",
+          `exec: --additional-gids ${JSON.stringify(text)}: must be a number`,
+        );
+      return Number(text);
+    });
+  return { additionalGids };
+}
+
+/** As runc: not inheritable, so that no ambient one comes of it (CVE-2022-29162). */
+function withCapabilities(own: Capabilities | undefined, added: readonly string[]): Capabilities {
+  const wrong = added.find((name) => !/^CAP_[A-Z_]+$/.test(name));
+  if (wrong !== undefined)
+    throw new KataError(
+      "InvalidArgument",
+      `exec: --cap ${JSON.stringify(wrong)}: must be a name like CAP_NET_ADMIN`,
+    );
+  const all = (set: readonly string[] | undefined) => [...new Set([...(set ?? []), ...added])];
+  return {
+    ...own,
+    bounding: all(own?.bounding),
+    effective: all(own?.effective),
+    permitted: all(own?.permitted),
+  };
+}
+
+function readBytes(path: string, what: string): Uint8Array {
+  try {
+    return ops.readFile(path, MAX_TEXT_BYTES);
+  } catch (error) {
+    throw KataError.from(error, what);
+  }
+}

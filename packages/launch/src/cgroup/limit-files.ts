@@ -1,0 +1,37 @@
+import type { Resources } from "@kata-containers/oci";
+import { invalid } from "../refuse.ts";
+import type { CgroupPlace } from "./cgroup-places.ts";
+import { type Setting, settingsOfResources } from "./settings.ts";
+
+/** What one limit writes, and where. */
+export type LimitFile = {
+  /** Where the limit stands in config.json, for errors. */
+  readonly where: string;
+  readonly path: string;
+  readonly text: string;
+};
+
+/**
+ * The files that hold these limits in a container's cgroups, in an order that the kernel accepts for new ones. Pure.
+ *
+ * @throws KataError InvalidArgument, Unimplemented: a limit that these cgroups cannot express.
+ */
+export function limitFiles(resources: Resources, places: readonly CgroupPlace[]): LimitFile[] {
+  return settingsOfResources(resources).map((setting) => limitFile(setting, places));
+}
+
+/** The file of one limit: v1's where a v1 hierarchy has the controller, else v2's. */
+export function limitFile(setting: Setting, places: readonly CgroupPlace[]): LimitFile {
+  const { where } = setting;
+  const v1 = places.find((place) => place.version === 1 && place.controllers.includes(setting.v1Controller));
+  if (v1 !== undefined) {
+    if (setting.v1 === undefined) return invalid(where, "cannot be set with cgroup v1");
+    return { where, path: `${v1.directory}/${setting.v1.file}`, text: setting.v1.text };
+  }
+  const controller = setting.v2Controller ?? setting.v1Controller;
+  const v2 = places.find((place) => place.version === 2 && place.controllers.includes(controller));
+  if (v2 === undefined)
+    return invalid(where, `needs the cgroup controller ${controller}, which this system has not`);
+  if (setting.v2 === undefined) return invalid(where, "cannot be set with cgroup v2");
+  return { where, path: `${v2.directory}/${setting.v2.file}`, text: setting.v2.text };
+}

@@ -1,0 +1,69 @@
+import { parseResources } from "@kata-containers/oci";
+import type {
+  NextEventRequest,
+  NextEventResponse,
+  PauseRequest,
+  PsRequest,
+  PsResponse,
+  ResumeRequest,
+  StatsRequest,
+  StatsResponse,
+  UpdateRequest,
+} from "@kata-containers/protocols";
+import { KataError, ops } from "@kata-containers/sys";
+import {
+  containerStats,
+  guestProcesses,
+  hostPids,
+  pauseContainer,
+  resumeContainer,
+  type Sandbox,
+  updateContainer,
+} from "@kata-containers/virtcontainers";
+
+/** The half of the Daemon service that looks at a container and changes what it may use. */
+export class ControlService {
+  readonly #sandbox: Sandbox;
+
+  constructor(sandbox: Sandbox) {
+    this.#sandbox = sandbox;
+  }
+
+  async pause({ id }: PauseRequest): Promise<Record<string, never>> {
+    await pauseContainer(this.#sandbox, id);
+    return {};
+  }
+
+  async resume({ id }: ResumeRequest): Promise<Record<string, never>> {
+    await resumeContainer(this.#sandbox, id);
+    return {};
+  }
+
+  async update({ id, resourcesJson }: UpdateRequest): Promise<Record<string, never>> {
+    await updateContainer(this.#sandbox, id, parseResources(resourcesJson, "resources"));
+    return {};
+  }
+
+  async ps({ id, details }: PsRequest): Promise<PsResponse> {
+    const pids = hostPids(this.#sandbox, id, ops.getpid());
+    const processesJson = details ? await guestProcesses(this.#sandbox, id) : new Uint8Array();
+    return { pids, processesJson };
+  }
+
+  async stats({ id }: StatsRequest): Promise<StatsResponse> {
+    return { stats: await containerStats(this.#sandbox, id) };
+  }
+
+  /** Waits for news of a container, or its end. @param cancelled resolves when the caller is gone */
+  async nextEvent(
+    { id, oomsSeen, atOnce }: NextEventRequest,
+    cancelled: Promise<void>,
+  ): Promise<NextEventResponse> {
+    const init = this.#sandbox.container(id).init;
+    if (init === undefined)
+      throw new KataError("FailedPrecondition", `container with id ${id} is not running`);
+    if (atOnce) return { ooms: this.#sandbox.ooms.count(id), ended: init.exit !== undefined };
+    const ooms = await this.#sandbox.ooms.next(id, oomsSeen, Promise.race([init.ended, cancelled]));
+    return { ooms, ended: init.exit !== undefined };
+  }
+}

@@ -1,0 +1,47 @@
+import { KataError, Logger } from "@kata-containers/sys";
+import { expect, test } from "vitest";
+import type { Agent } from "./agent-client/agent.ts";
+import { OomEvents } from "./oom-events.ts";
+
+/** An agent with these events, which then is gone. */
+function agentWith(...ids: string[]): Agent {
+  return {
+    async request(method) {
+      const containerId = ids.shift();
+      if (containerId === undefined) throw new KataError("Unavailable", "gone");
+      return Object.assign(method.response.empty(), { containerId });
+    },
+    readInto: () => Promise.reject(new Error("not asked")),
+    writeStdin: () => Promise.reject(new Error("not asked")),
+    close() {},
+  };
+}
+
+const quiet = new Logger({ fd: -1, name: "test" });
+const never = new Promise<never>(() => {});
+
+test("whoever waits hears of the next event of its container, and of none that it knows", async () => {
+  const ooms = new OomEvents();
+  const first = ooms.next("a", 0, never);
+  const second = ooms.next("a", 1, never);
+  ooms.follow(agentWith("b", "a", "a"), () => true, quiet);
+  expect(await first).toBe(1);
+  expect(await second).toBe(2);
+  expect(await ooms.next("b", 0, never)).toBe(1);
+});
+
+test("a container that a hostile guest makes up is not counted", async () => {
+  const ooms = new OomEvents();
+  ooms.follow(agentWith("made-up", "a"), (id) => id === "a", quiet);
+  await ooms.next("a", 0, never);
+  expect(ooms.count("made-up")).toBe(0);
+});
+
+test("the end of the wait ends it, and a container that is forgotten begins anew", async () => {
+  const ooms = new OomEvents();
+  expect(await ooms.next("a", 0, Promise.resolve())).toBe(0);
+  ooms.follow(agentWith("a"), () => true, quiet);
+  await ooms.next("a", 0, never);
+  ooms.forget("a");
+  expect(ooms.count("a")).toBe(0);
+});

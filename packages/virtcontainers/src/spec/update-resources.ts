@@ -1,0 +1,48 @@
+import type { Resources } from "@kata-containers/oci";
+import { KataError } from "@kata-containers/sys";
+
+/**
+ * What of `update` goes to the guest: memory, CPU time and the number of processes.
+ * @throws KataError Unimplemented for a limit that a container in a VM cannot have, before anything is changed
+ */
+export function checkUpdate(resources: Resources): Resources {
+  for (const [key, why] of refusals(resources))
+    throw new KataError("Unimplemented", `cannot update ${key}: ${why}`);
+  const { memory, cpu, pids } = resources;
+  return {
+    ...(memory === undefined ? {} : { memory }),
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(pids === undefined ? {} : { pids }),
+  };
+}
+
+const HOST_CPUS = "the host's CPUs and memory nodes are not the VM's";
+const NO_KERNEL_LIMIT = "Linux has no limit of kernel memory any more (deprecated since 5.4)";
+const NO_BLOCK_DEVICES = "the VM has none of the host's block devices";
+
+/** 0 and "" mean "as it is", as docker sends them for everything that is not changed. */
+function refusals({
+  memory,
+  cpu,
+  blockIO,
+  hugepageLimits,
+  network,
+  rdma,
+  unified,
+}: Resources): [string, string][] {
+  const { weight, leafWeight, ...devices } = blockIO ?? {};
+  const rows: [string, unknown, string][] = [
+    ["cpu.cpus", cpu?.cpus, HOST_CPUS],
+    ["cpu.mems", cpu?.mems, HOST_CPUS],
+    ["cpu.burst", cpu?.burst, "the agent's protocol does not carry it"],
+    ["cpu.idle", cpu?.idle, "the agent's protocol does not carry it"],
+    ["memory.kernel", memory?.kernel, NO_KERNEL_LIMIT],
+    ["blockIO.weight", weight || leafWeight, NO_BLOCK_DEVICES],
+    ["blockIO", Object.values(devices).some((list) => list.length > 0), NO_BLOCK_DEVICES],
+    ["hugepageLimits", hugepageLimits?.length, "the VM has no huge pages of the host"],
+    ["network", network?.classID || network?.priorities?.length, "the guest's kernel has no network classes"],
+    ["rdma", Object.keys(rdma ?? {}).length, "the VM has no RDMA devices"],
+    ["unified", Object.keys(unified ?? {}).length, "the agent's protocol does not carry it"],
+  ];
+  return rows.filter(([, value]) => Boolean(value)).map(([key, , why]) => [key, why]);
+}
