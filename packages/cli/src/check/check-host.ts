@@ -1,7 +1,7 @@
 import type { Globals } from "../globals.ts";
 import { checkCgroups } from "./cgroups.ts";
 import { checkConfiguration } from "./configuration.ts";
-import { checkEntropy, checkSecurityModules, checkVsock } from "./devices.ts";
+import { checkAgentChannel, checkEntropy, checkSecurityModules } from "./devices.ts";
 import type { Finding } from "./finding.ts";
 import { checkGuestKernel } from "./guest-kernel.ts";
 import { checkHostKernel } from "./host-kernel.ts";
@@ -29,7 +29,6 @@ export async function checkHost({
     ...(await checkCgroups()),
     ...checkStateDirectories(root),
     ...checkSecurityModules(),
-    ...checkVsock(),
     ...findings,
     ...(config === undefined
       ? []
@@ -40,6 +39,7 @@ export async function checkHost({
           ...checkGuestKernel(config),
           ...checkInitrd(config),
           ...checkPrograms(config),
+          ...checkAgentChannel(config),
           ...checkEntropy(config),
           ...checkMemory(config),
         ]),

@@ -1,4 +1,7 @@
+import { parseConfig } from "@kata-containers/config";
+import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { describe, expect, it } from "vitest";
+import { checkAgentChannel } from "./devices.ts";
 import { kernelFormat } from "./guest-kernel.ts";
 import { initrdObstacle } from "./initrd.ts";
 import { readMeminfo } from "./memory.ts";
@@ -104,4 +107,39 @@ it("the host's memory is read in MiB, free huge pages by their size", () => {
   const text =
     "MemTotal:  4096 kB\nMemFree: 2048 kB\nMemAvailable:  3072 kB\nHugePages_Free:  3\nHugepagesize:  2048 kB\n";
   expect(readMeminfo(text)).toEqual({ totalMiB: 4, freeMiB: 2, availableMiB: 3, hugeFreeMiB: 6 });
+});
+
+describe("the agent's channel", () => {
+  const check = (channel: string, error?: string) => {
+    const fake: Partial<Ops> = {
+      open: (path) => {
+        if (error !== undefined) throw new SysError(error, "open", path);
+        return 99;
+      },
+      close: () => {},
+    };
+    setOps(fake as Ops);
+    try {
+      const config = parseConfig(`[hypervisor.qemu]\nagent_channel = "${channel}"`, "/c.toml");
+      return checkAgentChannel(config)[0];
+    } finally {
+      setOps(undefined);
+    }
+  };
+
+  it("is vsock where the host has it, and virtio-serial elsewhere", () => {
+    expect(check("auto")).toMatchObject({ verdict: "ok", detail: expect.stringContaining("vsock") });
+    expect(check("auto", "ENOENT")).toMatchObject({
+      verdict: "ok",
+      detail: expect.stringContaining("virtio-serial"),
+    });
+    expect(check("virtio-serial")).toMatchObject({ verdict: "ok" });
+  });
+
+  it("is a failure where vsock is demanded and not to be had", () => {
+    expect(check("vsock", "EACCES")).toMatchObject({
+      verdict: "failure",
+      detail: expect.stringContaining("/dev/vhost-vsock"),
+    });
+  });
 });

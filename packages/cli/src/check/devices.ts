@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { exists, isSysError, KataError, ops, readText, S } from "@kata-containers/sys";
+import { isSysError, KataError, O, ops, readText, S } from "@kata-containers/sys";
 import { type Finding, failure, ok, warning } from "./finding.ts";
 
 /** The device that feeds the guest's entropy. */
@@ -14,15 +14,24 @@ export function checkEntropy({ hypervisor }: KataConfig): Finding[] {
   }
 }
 
-/** vsock is not needed: the agent can be reached by virtio-serial everywhere. */
-export function checkVsock(): Finding[] {
-  const there = exists("/dev/vhost-vsock");
-  return [
-    ok(
-      "vsock",
-      there ? "/dev/vhost-vsock" : "/dev/vhost-vsock is not there: the agent is reached by virtio-serial",
-    ),
-  ];
+/** vsock is needed by `agent_channel = "vsock"` only: the agent can be reached by virtio-serial everywhere. */
+export function checkAgentChannel({ hypervisor: { agent_channel } }: KataConfig): Finding[] {
+  const what = "agent channel";
+  if (agent_channel === "virtio-serial") return [ok(what, "virtio-serial")];
+  const obstacle = whyNotOpened("/dev/vhost-vsock");
+  if (obstacle === undefined) return [ok(what, "vsock (/dev/vhost-vsock)")];
+  if (agent_channel === "auto") return [ok(what, `virtio-serial (${obstacle})`)];
+  const advice = 'modprobe vhost_vsock, or set agent_channel = "auto" of [hypervisor.qemu]';
+  return [failure(what, obstacle, advice)];
+}
+
+function whyNotOpened(device: string): string | undefined {
+  try {
+    ops.close(ops.open(device, O.RDWR | O.CLOEXEC, 0));
+    return undefined;
+  } catch (error) {
+    return KataError.from(error).message;
+  }
 }
 
 /** Security modules of the host that may forbid what root may do. */
