@@ -8,13 +8,15 @@ use kata_sys::value::Value;
 use napi_sys as sys;
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The way back to Node's thread. Pending promises keep the program alive, as those of Node's own modules do.
 pub struct Promises {
     function: Opaque,
     /// Touched on Node's thread alone.
     pending: AtomicUsize,
+    /// The environment is being torn down: the function may be gone. Touched on the waiting thread alone.
+    closed: AtomicBool,
 }
 
 /// The outcome of a future on its way to Node's thread.
@@ -49,6 +51,7 @@ impl Promises {
         Ok(Self {
             function: Opaque(function.cast()),
             pending: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -90,18 +93,24 @@ impl Promises {
 }
 
 fn send(settled: Settled) {
-    let function = settled.promises.function.0;
+    let promises = settled.promises.clone();
+    // Node-API: a thread that was told of the closing must not use the function again.
+    if promises.closed.load(Ordering::Relaxed) {
+        return;
+    }
     let data = Box::into_raw(Box::new(settled));
-    // SAFETY: the queue is unbounded; once the environment closes the call is refused, and the box is ours again.
+    // SAFETY: the queue is unbounded, so a refusal means that the environment closes; then the box is ours again.
     unsafe {
         let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
+        let function = promises.function.0.cast();
         if check(sys::napi_call_threadsafe_function(
-            function.cast(),
+            function,
             data.cast(),
             mode,
         ))
         .is_err()
         {
+            promises.closed.store(true, Ordering::Relaxed);
             drop(Box::from_raw(data));
         }
     }
