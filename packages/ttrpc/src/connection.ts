@@ -86,7 +86,9 @@ export abstract class Connection {
       }
       this.checkHeader();
       if (reader.buffered) {
-        this.onFrame(reader.stream, reader.take(reader.length), reader.takeFds());
+        const data = reader.take(reader.length);
+        reader.endMarkAtHand();
+        this.onFrame(reader.stream, data, reader.takeFds());
       } else {
         await this.readLarge();
       }
@@ -98,9 +100,7 @@ export abstract class Connection {
     const { stream, length } = reader;
     if (length - reader.available >= MIN_BLOCK_BYTES) {
       while (reader.available < PREFIX_BYTES) {
-        if (!(await reader.more())) {
-          break; // within a frame: takeLarge says so
-        }
+        await reader.moreOfFrame();
       }
       const place = this.findBulk(stream, reader.peek(), length);
       if (place && place.start + place.length - reader.available >= MIN_BLOCK_BYTES) {
@@ -108,7 +108,8 @@ export abstract class Connection {
         return;
       }
     }
-    const data = reader.buffered ? reader.take(length) : await reader.takeLarge(length);
+    const data = reader.available >= length ? reader.take(length) : await reader.takeLarge(length);
+    await reader.endMark();
     this.onFrame(stream, data, reader.takeFds());
   }
 
@@ -121,6 +122,7 @@ export abstract class Connection {
     const data = new BulkData(head, this.transport.blocks, block, left);
     try {
       const tail = place.tail > 0 ? await reader.takeLarge(place.tail) : new Uint8Array(0);
+      await reader.endMark();
       this.onBulk(
         stream,
         { outer: joinBytes(place.outer, tail), inner: place.inner, data },

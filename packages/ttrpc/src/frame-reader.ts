@@ -1,6 +1,6 @@
 import { KataError } from "@kata-containers/sys";
 import { getUint32, HEADER_BYTES, MAX_DATA_BYTES, malformed } from "./frame.ts";
-import type { FrameTransport } from "./transport.ts";
+import { END_MARK, type FrameTransport } from "./transport.ts";
 
 /** One read: many small frames, and little of a bulk frame, whose rest then never enters JavaScript. */
 export const CHUNK_BYTES = 4096;
@@ -20,6 +20,7 @@ export class FrameReader {
   type = 0;
   flags = 0;
   private readonly transport: FrameTransport;
+  private readonly markBytes: 0 | 1;
   private chunk: Uint8Array = new Uint8Array(0);
   private at = 0;
   /** Bytes received so far: positions below count from the first. */
@@ -29,6 +30,7 @@ export class FrameReader {
 
   constructor(transport: FrameTransport) {
     this.transport = transport;
+    this.markBytes = transport.endMark === true ? 1 : 0;
   }
 
   /**
@@ -62,8 +64,9 @@ export class FrameReader {
     return this.chunk.length - this.at;
   }
 
+  /** Whether the frame's data is at hand, and its end mark, if it has one. */
   get buffered(): boolean {
-    return this.available >= this.length;
+    return this.available >= this.length + this.markBytes;
   }
 
   /** `count` bytes at hand, as a view that stays valid. */
@@ -71,6 +74,28 @@ export class FrameReader {
     const start = this.at;
     this.at = start + count;
     return this.chunk.subarray(start, this.at);
+  }
+
+  /** Takes the end mark of a {@link buffered} frame whose data was taken. @throws KataError InvalidArgument, as endMark */
+  endMarkAtHand(): void {
+    if (this.markBytes === 0) {
+      return;
+    }
+    if (this.chunk[this.at] !== END_MARK) {
+      throw malformed("another peer has begun before its end");
+    }
+    this.at += 1;
+  }
+
+  /**
+   * Waits for the end mark of the frame whose data was taken, if it has one.
+   * @throws KataError InvalidArgument when another byte stands there, which stays unread
+   */
+  async endMark(): Promise<void> {
+    while (this.available < this.markBytes) {
+      await this.moreOfFrame();
+    }
+    this.endMarkAtHand();
   }
 
   /** The bytes at hand of the frame, without taking them. */
@@ -103,6 +128,13 @@ export class FrameReader {
     }
     this.at = 0;
     return true;
+  }
+
+  /** Reads once more, within a frame. An end is not asked for twice: on a serial line the next read may be of another host. */
+  async moreOfFrame(): Promise<void> {
+    if (!(await this.more())) {
+      throw new KataError("Unavailable", "connection ended within a frame");
+    }
   }
 
   /** `count` bytes, of which not all are at hand. Never reads past them. */

@@ -12,9 +12,11 @@ export {
   vsockListener,
 } from "./fd-transport.ts";
 export { FRAME, HEADER_BYTES, MAX_DATA_BYTES } from "./frame.ts";
+export { acceptSession } from "./guest-session.ts";
 export { type BulkHandler, Handlers, type UnaryHandler } from "./handlers.ts";
+export { NONCE_BYTES, SESSION_MAGIC } from "./hello.ts";
+export { openSession, type SessionOptions } from "./host-session.ts";
 export { MemoryBlocks, MemoryTransport, memoryPair } from "./memory-transport.ts";
 export { type Server, serve } from "./serve.ts";
 export { DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_IN_FLIGHT_BYTES, type ServerOptions } from "./server.ts";
-export { acceptSession, NONCE_BYTES, openSession, SESSION_MAGIC, type SessionOptions } from "./session.ts";
 export type { BlockStore, FrameTransport, Listener, Peer, SerialPort } from "./transport.ts";

@@ -1,10 +1,12 @@
-import { Health, TtrpcRequest } from "@kata-containers/protocols";
+import { AgentService, Health, TtrpcRequest } from "@kata-containers/protocols";
 import type { KataError } from "@kata-containers/sys";
 import { beforeAll, describe, expect, it } from "vitest";
+import { findBytes, HelloRepeats } from "./hello.ts";
 import {
   acceptSession,
   createClient,
   type FrameTransport,
+  Handlers,
   HEADER_BYTES,
   memoryPair,
   NONCE_BYTES,
@@ -12,7 +14,6 @@ import {
   SESSION_MAGIC,
   serve,
 } from "./index.ts";
-import { findBytes } from "./session.ts";
 import { echoHandlers, useNodeOps } from "./testing/fixture.ts";
 import { SerialLine } from "./testing/serial-line.ts";
 
@@ -23,7 +24,8 @@ const hello = (nonce: number) => new Uint8Array([...SESSION_MAGIC, ...Array(NONC
 function requestFrame(stream: number, service: string): Uint8Array {
   const request = Health.Version.request.encode({ service });
   const data = TtrpcRequest.encode({ service: "grpc.Health", method: "Version", payload: request });
-  const frame = new Uint8Array(HEADER_BYTES + data.length);
+  // And the end mark, 0.
+  const frame = new Uint8Array(HEADER_BYTES + data.length + 1);
   new DataView(frame.buffer).setUint32(0, data.length);
   new DataView(frame.buffer).setUint32(4, stream);
   frame[8] = 1;
@@ -31,8 +33,8 @@ function requestFrame(stream: number, service: string): Uint8Array {
   return frame;
 }
 
-async function version(line: FrameTransport, service: string): Promise<string> {
-  const client = createClient(await openSession(line, { timeoutMs: 5000 }));
+async function version(line: FrameTransport, service: string, fillAfterMs = 5000): Promise<string> {
+  const client = createClient(await openSession(line, { timeoutMs: 5000, fillAfterMs }));
   const { agentVersion } = await client.unary(Health.Version, { service });
   return agentVersion;
 }
@@ -110,6 +112,66 @@ describe("a session on a serial line", () => {
     expect(errors).toMatchObject([{ code: "InvalidArgument" }]);
   });
 
+  it("begins anew wherever in a frame the host before was cut off unseen, and drops that frame", async () => {
+    const frame = requestFrame(1, `stdin ${"x".repeat(50)}`);
+    for (let cut = 1; cut < frame.length; cut += 1) {
+      const line = new SerialLine();
+      const seen: string[] = [];
+      const handlers = new Handlers().unary(Health.Version, ({ service }) => {
+        seen.push(service);
+        return { agentVersion: service };
+      });
+      serve(acceptSession(line), handlers);
+      const host = line.connect();
+      await openSession(host, { timeoutMs: 5000 });
+      await host.write(frame.subarray(0, cut), []);
+      expect(await version(host, `after ${cut}`, 0)).toBe(`after ${cut}`);
+      expect(seen).toEqual([`after ${cut}`]);
+    }
+  });
+
+  it("begins anew in the middle of the largest frame, and writes none of its bytes to anybody", async () => {
+    const line = new SerialLine();
+    const written: number[] = [];
+    const handlers = echoHandlers();
+    handlers.bulkRequest({ ...AgentService.WriteStdin, method: "Count" }, 3, async (_, data) => {
+      written.push(data.length);
+      data.free();
+      return { len: data.length };
+    });
+    serve(acceptSession(line), handlers);
+    const host = line.connect();
+    await openSession(host, { timeoutMs: 5000 });
+    const data = TtrpcRequest.encode({
+      service: AgentService.WriteStdin.service,
+      method: "Count",
+      payload: AgentService.WriteStdin.request.encode({ data: new Uint8Array(4_000_000).fill(0xff) }),
+    });
+    const head = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 1, 1, 0]);
+    new DataView(head.buffer).setUint32(0, data.length);
+    await host.write(head, []);
+    await host.write(data.subarray(0, 10_000), []);
+    expect(await version(host, "again", 0)).toBe("again");
+    expect(written).toEqual([]);
+    expect(line.blocks.count).toBe(0);
+  });
+
+  it("takes a frame that is full of hellos for what it is", async () => {
+    const line = new SerialLine();
+    serve(acceptSession(line), echoHandlers());
+    const text = "\u00ffKATA-SESSION\r\n".repeat(300);
+    expect(await version(line.connect(), text)).toBe(text);
+  });
+
+  it("opens when the guest comes after the hello has been repeated", async () => {
+    const line = new SerialLine();
+    const opening = openSession(line.connect(), { timeoutMs: 5000, fillAfterMs: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    serve(acceptSession(line), echoHandlers());
+    const client = createClient(await opening);
+    expect((await client.unary(Health.Version, { service: "late" })).agentVersion).toBe("late");
+  });
+
   it("sends nothing of an earlier session's calls into the next", async () => {
     const line = new SerialLine();
     let release: () => void = () => {};
@@ -152,6 +214,22 @@ describe("a session on a serial line", () => {
 
 it("a hello cannot be taken for a frame", () => {
   expect(new DataView(SESSION_MAGIC.buffer).getUint32(0)).toBeGreaterThan(4 * 1024 * 1024);
+});
+
+describe("repeats of a hello", () => {
+  it("are taken out however they are cut, and nothing else is", () => {
+    const stream = new Uint8Array([...hello(3), ...hello(3), ...hello(3).subarray(0, 20), 1, ...hello(3)]);
+    for (let cut = 0; cut <= stream.length; cut += 1) {
+      const repeats = new HelloRepeats(hello(3));
+      const left = [...repeats.skip(stream.subarray(0, cut)), ...repeats.skip(stream.subarray(cut))];
+      expect(left).toEqual([...stream.subarray(64)]);
+    }
+  });
+
+  it("end at another host's hello", () => {
+    const repeats = new HelloRepeats(hello(3));
+    expect([...repeats.skip(new Uint8Array([...hello(3), ...hello(4)]))]).toEqual([...hello(4)]);
+  });
 });
 
 async function readUntil(line: FrameTransport, text: string): Promise<Uint8Array> {

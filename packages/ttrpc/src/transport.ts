@@ -13,6 +13,9 @@ export interface Peer {
   readonly cid?: number;
 }
 
+/** The byte behind a frame on a line whose peer may be replaced unseen: no byte of a hello is 0, so none is taken for it. */
+export const END_MARK = 0;
+
 /**
  * A byte stream in both directions: a unix socket, a virtio-serial port, a vsock, memory. At most one read and one write
  * are pending at a time: the connection above sees to that.
@@ -20,6 +23,8 @@ export interface Peer {
 export interface FrameTransport {
   readonly peer: Peer;
   readonly blocks: BlockStore;
+  /** Every frame that is read has an {@link END_MARK} behind it, and counts only with it. */
+  readonly endMark?: boolean;
   /** One read of at most `max` bytes; empty: the end. Descriptors that came with them are appended to `fds`, close-on-exec. */
   read(max: number, fds: number[]): Promise<Uint8Array>;
   /** Exactly `length` bytes into a block; an early end is an error. */
