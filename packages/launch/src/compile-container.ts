@@ -92,7 +92,7 @@ function namespaceSteps(spec: Spec, id: string, namespaces: NamespacePlan): Step
     if (spec[key] && !namespaces.has("uts")) invalid(key, "cannot be set without a private UTS namespace");
   }
   return [
-    // ENOSYS, EDQUOT, EACCES: kernels without keys, users with too many (as runc's --no-new-keyring).
+    // ENOSYS: a kernel without keys (as runc).
     { op: "session_keyring", name: `_ses.${id}`, ignore: [38] },
     ...(namespaces.isNew("network") ? [{ op: "loopback_up" } as const] : []),
     ...(spec.hostname ? [{ op: "hostname", name: spec.hostname } as const] : []),

@@ -1,5 +1,5 @@
 import type { ExitStatus, Ops } from "@kata-containers/sys";
-import { setOps } from "@kata-containers/sys";
+import { ops, setOps } from "@kata-containers/sys";
 import { afterEach, expect, test } from "vitest";
 import { Reaper, shellStatus } from "./reaper.ts";
 
@@ -38,6 +38,40 @@ test("statuses of orphans are not kept once no child is expected", async () => {
   ended = [{ pid: 8, code: 2 }];
   reaper.reap();
   expect(await later).toEqual({ pid: 8, code: 2 });
+});
+
+test("a closed descriptor's number does not stand for its child any more", async () => {
+  ended = [];
+  const text = new TextEncoder().encode("pos:\t0\nPid:\t8\n");
+  const fake: Partial<Ops> = {
+    reapAny: () => ended.shift(),
+    spawn: () => ({ pid: 7, pidfd: 5 }),
+    close: () => {},
+    readFile: () => text,
+    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
+  };
+  setOps(fake as Ops);
+  const reaper = new Reaper();
+  reaper.install();
+  const { pidfd } = ops.spawn({ path: "", argv: [], env: [], fds: [] });
+  ops.close(pidfd);
+  const status = ops.waitPidfd(pidfd);
+  ended = [{ pid: 8, code: 4 }];
+  reaper.reap();
+  expect(await status).toEqual({ pid: 8, code: 4 });
+});
+
+test("what an orphan left is not the status of a new child with its pid", async () => {
+  const reaper = withEnded({ pid: 7, code: 1 });
+  setOps({ ...ops, spawn: () => ({ pid: 7, pidfd: 5 }) });
+  reaper.install();
+  using _launch = reaper.expect();
+  reaper.reap();
+  ops.spawn({ path: "", argv: [], env: [], fds: [] });
+  const status = reaper.wait(7);
+  ended = [{ pid: 7, code: 2 }];
+  reaper.reap();
+  expect(await status).toEqual({ pid: 7, code: 2 });
 });
 
 test("a status is an exit code or 128 plus a signal", () => {

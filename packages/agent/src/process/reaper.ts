@@ -44,7 +44,14 @@ export class Reaper implements ChildWaiter {
     table.spawn = (args) => {
       const child = native.spawn(args);
       spawned.set(child.pidfd, child.pid);
+      // Nothing is reaped between the clone and here: what is known of this pid is of a process before.
+      this.#early.delete(child.pid);
       return child;
+    };
+    // The number may next be that of another child's descriptor.
+    table.close = (fd) => {
+      spawned.delete(fd);
+      native.close(fd);
     };
     table.waitPidfd = (pidfd) => {
       const pid = spawned.get(pidfd) ?? pidOf(pidfd);

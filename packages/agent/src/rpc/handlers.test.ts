@@ -139,3 +139,11 @@ test("broken requests get a status each and the service goes on", async () => {
   await expect(client.unary(A.StartTracing, {})).rejects.toMatchObject({ code: "Unimplemented" });
   expect(await client.unary(Health.Check, {})).toEqual({ status: 1 });
 });
+
+test("two removals of one container give back once what it held", async () => {
+  await client.unary(A.CreateSandbox, {});
+  await client.unary(A.CreateContainer, { containerId: "c", execId: "c", OCI });
+  const remove = () => client.unary(A.RemoveContainer, { containerId: "c" });
+  await Promise.all([remove(), remove()]);
+  expect(launcher.log.filter((line) => line === "destroy c")).toHaveLength(1);
+});

@@ -143,6 +143,8 @@ export class Sandbox {
     const late = () => new KataError("DeadlineExceeded", `container ${id} did not end within ${seconds} s`);
     const ended = container.kill();
     await (seconds === 0 ? ended : deadline(ended, seconds * 1000, late));
+    // Another request may have removed it meanwhile: what it held is given back once.
+    if (this.#containers.get(id) !== container) return;
     container.destroy();
     this.#containers.delete(id);
     for (const mountPoint of [...container.storages].reverse()) this.#storages.release(mountPoint);
