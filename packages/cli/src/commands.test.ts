@@ -24,6 +24,8 @@ describe("the command table", () => {
       "resume",
       "update",
       "events",
+      "spec",
+      "features",
       "metrics",
       "check",
       "env",

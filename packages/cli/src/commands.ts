@@ -5,6 +5,7 @@ import { deleteCommand } from "./commands/delete.ts";
 import { env } from "./commands/env.ts";
 import { events } from "./commands/events.ts";
 import { exec } from "./commands/exec.ts";
+import { features } from "./commands/features.ts";
 import { kill } from "./commands/kill.ts";
 import { list } from "./commands/list.ts";
 import { metrics } from "./commands/metrics.ts";
@@ -12,6 +13,7 @@ import { pause } from "./commands/pause.ts";
 import { ps } from "./commands/ps.ts";
 import { resume } from "./commands/resume.ts";
 import { run } from "./commands/run.ts";
+import { spec } from "./commands/spec.ts";
 import { start } from "./commands/start.ts";
 import { state } from "./commands/state.ts";
 import { update } from "./commands/update.ts";
@@ -31,6 +33,8 @@ export const commands: readonly AnyCommand[] = [
   resume,
   update,
   events,
+  spec,
+  features,
   metrics,
   check,
   env,

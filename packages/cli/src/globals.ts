@@ -1,3 +1,4 @@
+import { KataError } from "@kata-containers/sys";
 import { DEFAULT_ROOT } from "@kata-containers/virtcontainers";
 import type { Options, Values } from "./command.ts";
 import { absolutePath } from "./paths.ts";
@@ -11,6 +12,12 @@ export const globalOptions = {
     aliases: ["kata-config"],
     value: "FILE",
     help: "the configuration for new sandboxes, check and env, instead of the default paths",
+  },
+  "systemd-cgroup": { help: "refused by create and run: cgroups are made through cgroupfs" },
+  rootless: {
+    value: "MODE",
+    choices: ["auto", "true", "false"],
+    help: "auto (default) or false: only root can run virtual machines; true is refused",
   },
   debug: { help: "log everything, and keep the daemon's log in the state directory" },
   version: { short: "v", help: "print the version" },
@@ -26,14 +33,23 @@ export interface Globals {
   /** Absolute; undefined: the default paths. */
   readonly config: string | undefined;
   readonly debug: boolean;
+  readonly systemdCgroup: boolean;
 }
 
+/** @throws KataError Unimplemented for what cannot work */
 export function readGlobals(options: Values<typeof globalOptions>): Globals {
+  if (options.rootless === "true") {
+    throw new KataError(
+      "Unimplemented",
+      "--rootless true: a sandbox needs root on the host, for its network namespace, mounts and cgroups",
+    );
+  }
   return {
     root: absolutePath(options.root ?? DEFAULT_ROOT),
     log: options.log,
     logFormat: options["log-format"] === "json" ? "json" : "text",
     config: options.config === undefined ? undefined : absolutePath(options.config),
     debug: options.debug,
+    systemdCgroup: options["systemd-cgroup"],
   };
 }

@@ -1,3 +1,4 @@
+export { CAPABILITIES } from "./capabilities.ts";
 export type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 export { type LimitFile, limitFiles } from "./cgroup/limit-files.ts";
 export { type Compiled, type ContainerOptions, compileContainer } from "./compile-container.ts";
@@ -11,5 +12,6 @@ export type {
   UnifiedHierarchy,
 } from "./host-facts.ts";
 export { type Launched, type LaunchOptions, launch, ProcessError } from "./launch.ts";
+export { mountOptionNames } from "./mount-options.ts";
 export type { CreateTarget, FdRef, LaunchPlan, SeccompStep, Step, StepList } from "./plan.ts";
 export { readHostFacts } from "./read-host-facts.ts";

@@ -100,3 +100,16 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
 }
 
 const KNOWN: ReadonlySet<string> = new Set(["bind", "rbind", "tmpcopyup", "idmap", "ridmap"]);
+
+/** Every option that is understood, sorted; the others go to the file system as they are. */
+export function mountOptionNames(): string[] {
+  const recursive = Object.entries(FLAGS).filter(([, { attr }]) => attr !== 0);
+  return [
+    ...Object.keys(FLAGS),
+    ...recursive.map(([name]) => `r${name}`),
+    ...Object.keys(PROPAGATION),
+    "bind",
+    "rbind",
+    "tmpcopyup",
+  ].sort();
+}

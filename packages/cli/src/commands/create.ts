@@ -1,5 +1,6 @@
 import { ENDING, SignalInbox } from "@kata-containers/shim";
 import { createContainer } from "../container/create-container.ts";
+import { checkPreserveFds } from "../container/preserve-fds.ts";
 import { defineCommand } from "../define-command.ts";
 import { containerId, containerOptions } from "./container-options.ts";
 
@@ -12,6 +13,7 @@ export const create = defineCommand({
   args: [{ ...containerId, help: "the new container's id: letters, digits, and _ + - ." }],
   options: containerOptions,
   async run({ options, args: [id = ""], globals }) {
+    checkPreserveFds("create", options["preserve-fds"]);
     using signals = new SignalInbox(ENDING);
     await createContainer({
       id,

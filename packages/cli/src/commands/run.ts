@@ -4,6 +4,7 @@ import { attend } from "../container/attend.ts";
 import { type CreatedContainer, createContainer } from "../container/create-container.ts";
 import { deleteContainer } from "../container/delete-container.ts";
 import { launchFailureStatus } from "../container/exit-status.ts";
+import { checkPreserveFds } from "../container/preserve-fds.ts";
 import { startContainer } from "../container/start-container.ts";
 import { defineCommand } from "../define-command.ts";
 import type { Globals } from "../globals.ts";
@@ -20,9 +21,12 @@ export const run = defineCommand({
   options: {
     ...containerOptions,
     detach: { short: "d", help: "return when the container runs, and leave it running" },
+    keep: { help: "leave the container there when it has ended" },
+    "no-subreaper": { help: "reap no strangers, as always: the container's processes are the guest's" },
     timing: { help: "print on standard error what each phase took" },
   },
   async run({ options, args: [id = ""], globals }) {
+    checkPreserveFds("run", options["preserve-fds"]);
     using signals = new SignalInbox(FORWARDED);
     let created: CreatedContainer;
     try {
@@ -40,7 +44,7 @@ export const run = defineCommand({
     }
     return await (options.detach
       ? detached(created, id, globals, options.timing)
-      : foreground(created, id, globals, options.timing, signals));
+      : foreground(created, id, globals, options, signals));
   },
 });
 
@@ -62,12 +66,12 @@ async function detached(
   return 0;
 }
 
-/** Whatever happens once it is created, the container is deleted. */
+/** Whatever happens once it is created, the container is deleted, unless it ran and is to be kept. */
 async function foreground(
   created: CreatedContainer,
   id: string,
   globals: Globals,
-  timing: boolean,
+  { timing, keep }: { readonly timing: boolean; readonly keep: boolean },
   signals: SignalInbox,
 ): Promise<number> {
   using daemon = created.daemon;
@@ -81,7 +85,7 @@ async function foreground(
     await deleteContainer(globals, id, true);
     return launchFailure(error, globals);
   }
-  await deleteContainer(globals, id, true);
+  if (!keep) await deleteContainer(globals, id, true);
   created.stopwatch.lap("cli: delete");
   if (timing) printTiming(created);
   return status;

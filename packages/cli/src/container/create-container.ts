@@ -17,6 +17,7 @@ import type { ContainerRecord } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { absolutePath } from "../paths.ts";
 import { passOnWarning, reportWarning } from "../report-error.ts";
+import { checkCgroupsPath } from "./cgroups-path.ts";
 import { CreateHooks } from "./create-hooks.ts";
 import { joinSandbox } from "./join-sandbox.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
@@ -60,6 +61,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const stopwatch = new Stopwatch();
   const id = validateContainerId(order.id);
   const bundle = readBundle(absolutePath(order.bundle));
+  checkCgroupsPath(order.globals.systemdCgroup, bundle);
   // A tree can be attached once: the guest's share gets one clone, kata-shim another.
   using trees = openTrees(bundle);
   using shimTrees = openTrees(bundle);

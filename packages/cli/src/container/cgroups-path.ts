@@ -1,0 +1,33 @@
+import type { Bundle } from "@kata-containers/shim";
+import { exists, KataError } from "@kata-containers/sys";
+
+/** sd_booted(3) */
+const SYSTEMD = "/run/systemd/system";
+
+/**
+ * Where the host's cgroups are to be made, before anything is: a systemd name (slice:prefix:name) needs systemd, and
+ * its scopes are not made yet.
+ * @throws KataError FailedPrecondition with runc's words where there is no systemd, Unimplemented where there is
+ */
+export function checkCgroupsPath(systemdCgroup: boolean, { spec, path }: Bundle): void {
+  const cgroupsPath = spec.linux?.cgroupsPath ?? "";
+  const systemdName = /^[^/:]*:[^/:]*:[^/:]*$/.test(cgroupsPath);
+  if (systemdCgroup && !exists(SYSTEMD)) {
+    throw new KataError(
+      "FailedPrecondition",
+      "systemd not running on this host, cannot use systemd cgroups manager",
+    );
+  }
+  if (systemdCgroup) {
+    throw new KataError(
+      "Unimplemented",
+      "--systemd-cgroup: systemd scopes are not made yet (use the cgroupfs driver: docker's native.cgroupdriver, " +
+        "containerd's SystemdCgroup = false)",
+    );
+  }
+  if (!systemdName) return;
+  throw new KataError(
+    "InvalidArgument",
+    `${path}/config.json: linux.cgroupsPath: ${cgroupsPath} is a systemd name, which --systemd-cgroup is for`,
+  );
+}
