@@ -25,7 +25,12 @@ export type LaunchOptions = {
   readonly until: "ready" | "exec";
   /** For a plan without a stage: PR_SET_PDEATHSIG is the plan's business, these are the spawner's. */
   readonly setsid?: boolean;
+  /** Milliseconds until the process must be as far as `until` says. Default {@link LAUNCH_TIMEOUT_MS}. */
+  readonly timeoutMs?: number;
 };
+
+/** Ten times what the slowest emulated guest takes: a container's own FIFO or file system may hold a step up for ever. */
+export const LAUNCH_TIMEOUT_MS = 60_000;
 
 /** A process that has been launched; it is a child of ours, to be waited for by its pidfd. */
 export type Launched = {
@@ -52,7 +57,7 @@ const MAX_MESSAGE = 16_384;
  * Spawns kata-launch with a plan and waits until the process is as far as `until` says.
  *
  * @throws ProcessError when the program is not found or cannot be executed.
- * @throws KataError naming the step that failed: "init step 12 (mount proc on /proc): EPERM (operation not permitted)". Nothing is
+ * @throws KataError DeadlineExceeded, or naming the step that failed: "init step 12 (mount proc on /proc): EPERM (operation not permitted)". Nothing is
  * left running then; cgroups that the plan made are the caller's to remove.
  */
 export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<Launched> {
@@ -74,7 +79,16 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
   remote.close();
   const first = undo.use(new Fd(spawned.pidfd));
   const staged = plan.stage.length > 0;
-  const progress = await follow(control, plan, options.until, undo);
+  const progress: Progress = {};
+  const timer = setTimeout(() => {
+    const ms = options.timeoutMs ?? LAUNCH_TIMEOUT_MS;
+    progress.failure ??= new KataError("DeadlineExceeded", `kata-launch did not get ready within ${ms} ms`);
+    for (const pidfd of [first, progress.process?.pidfd]) if (pidfd !== undefined) kill(pidfd);
+    ops.cancel(control.number);
+  }, options.timeoutMs ?? LAUNCH_TIMEOUT_MS);
+  undo.defer(() => clearTimeout(timer));
+  await follow(control, plan, options.until, undo, progress);
+  clearTimeout(timer);
   if (staged) await ops.waitPidfd(first.number);
   const process = staged ? progress.process : { pid: spawned.pid, pidfd: first };
   if (progress.failure === undefined && process !== undefined) {
@@ -84,6 +98,14 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
   }
   if (process !== undefined) await ops.waitPidfd(process.pidfd.number);
   throw progress.failure ?? new KataError("Internal", "kata-launch ended without a process");
+}
+
+function kill(pidfd: Fd): void {
+  try {
+    ops.pidfdSendSignal(pidfd.number, SIG.SIGKILL);
+  } catch (error) {
+    if (!isSysError(error, "ESRCH")) throw error;
+  }
 }
 
 function writePlan(plan: LaunchPlan): Fd {
@@ -112,8 +134,13 @@ type Message = {
 };
 
 /** Reads the control socket until the process is far enough, or has failed. Descriptors that come are released by `undo`. */
-async function follow(control: Fd, plan: LaunchPlan, until: "ready" | "exec", undo: Undo): Promise<Progress> {
-  const progress: Progress = {};
+async function follow(
+  control: Fd,
+  plan: LaunchPlan,
+  until: "ready" | "exec",
+  undo: Undo,
+  progress: Progress,
+): Promise<void> {
   let ready = false;
   while (true) {
     const { data, fds } = await receive(control);
@@ -127,20 +154,19 @@ async function follow(control: Fd, plan: LaunchPlan, until: "ready" | "exec", un
     if (message.fd === "console" && fd !== undefined) progress.console = fd;
     if (message.ready === true) ready = true;
     const known = progress.process !== undefined || plan.stage.length === 0;
-    if (ready && known && until === "ready") return progress;
+    if (ready && known && until === "ready") return;
   }
   const endedEarly = plan.stage.length > 0 && !ready;
   if (endedEarly)
     progress.failure ??= new KataError("Internal", "kata-launch ended before the process was ready");
-  return progress;
 }
 
 async function receive(control: Fd): Promise<{ data: Uint8Array; fds: number[] }> {
   try {
     return await ops.recvFds(control.number, MAX_MESSAGE);
   } catch (error) {
-    // Its end of the socket went with unread bytes of ours: an end like any other.
-    if (isSysError(error, "ECONNRESET")) return { data: new Uint8Array(), fds: [] };
+    // Its end of the socket went with unread bytes of ours: an end like any other. ECANCELED: the time is over.
+    if (isSysError(error, "ECONNRESET", "ECANCELED")) return { data: new Uint8Array(), fds: [] };
     throw error;
   }
 }
