@@ -56,6 +56,7 @@ export function checkFiles(config: KataConfig): void {
     const keys: Readonly<Record<string, Key<unknown>>> = table[section].keys;
     for (const [name, value] of Object.entries(config[section])) {
       if (keys[name]?.file !== true || typeof value !== "string" || value === "") continue;
+      if (name === "virtio_fs_daemon" && config.hypervisor.shared_fs !== "virtio-fs") continue;
       const reason = unusable(value);
       if (reason === undefined) continue;
       throw new KataError(

@@ -69,8 +69,8 @@ describe("parseConfig", () => {
     ["[runtime]\nkernel = '/x'", 'unknown key "kernel" in [runtime] (it belongs into [hypervisor.qemu])'],
     ["[runtime]\nconstructor = 1", 'unknown key "constructor" in [runtime]'],
     [
-      "[hypervisor.qemu]\nshared_fs = 'virtio-9p'",
-      'shared_fs must be "virtio-fs" (QEMU\'s 9p cannot hold FIFOs, sockets and device nodes of a root file system), not',
+      "[hypervisor.qemu]\nshared_fs = 'none'",
+      'shared_fs must be "virtio-fs" or "virtio-9p" (root file systems reach the guest by the share alone), not',
     ],
     [
       "[hypervisor.qemu]\nvirtio_fs_queue_size = 100",

@@ -13,6 +13,7 @@ import { vmConfig } from "./hypervisor/vm-config.ts";
 import type { ProcessIdentity } from "./persist/record.ts";
 import type { Phases } from "./phases.ts";
 import type { GuestMount, ShareServer } from "./share/share.ts";
+import { createVirtio9p } from "./share/virtio-9p.ts";
 import { createVirtioFs } from "./share/virtio-fs.ts";
 
 export type MachineDeps = {
@@ -42,7 +43,8 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
   if (choice.warning !== undefined) log.warn(choice.warning);
   const hypervisor = createHypervisor("qemu", { config, confinement });
   const channel = openAgentChannel(config.hypervisor.agent_channel, (text) => log.warn(text));
-  const shareDriver = createVirtioFs(config, confinement);
+  const shareDriver =
+    config.hypervisor.shared_fs === "virtio-9p" ? createVirtio9p() : createVirtioFs(config, confinement);
   const console = openConsole(config.hypervisor.enable_debug || config.agent.enable_debug ? log : undefined);
   phases.end("host");
   const share = await shareDriver.open();

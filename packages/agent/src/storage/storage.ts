@@ -6,11 +6,13 @@ import { bindStorage } from "./bind.ts";
 import type { StorageDriver } from "./driver.ts";
 import { ephemeralStorage } from "./ephemeral.ts";
 import { localStorage } from "./local.ts";
+import { plan9Storage } from "./plan9.ts";
 import { virtioFsStorage } from "./virtio-fs.ts";
 
 /** The drivers, by the name a request gives; GetGuestDetails lists them. */
 const DRIVERS: Readonly<Record<string, StorageDriver>> = {
   "virtio-fs": virtioFsStorage,
+  "9p": plan9Storage,
   ephemeral: ephemeralStorage,
   local: localStorage,
   bind: bindStorage,

@@ -9,6 +9,8 @@ const INSTALL =
 
 /** Whether the share's server runs. */
 export async function checkVirtiofsd({ hypervisor }: KataConfig): Promise<Finding[]> {
+  if (hypervisor.shared_fs !== "virtio-fs")
+    return [ok("virtiofsd", `not used: shared_fs is ${hypervisor.shared_fs}`)];
   const path = hypervisor.virtio_fs_daemon;
   const unfit = unfitProgram(path);
   if (unfit !== undefined) return [failure("virtiofsd", `${path}: ${unfit.why}`, unfit.advice ?? INSTALL)];

@@ -93,10 +93,9 @@ export const hypervisor = {
       help: "The device that feeds the guest's virtio-rng.",
       example: "/dev/hwrng",
     }),
-    shared_fs: oneOf("virtio-fs", [], {
-      help: "How the guest sees the host's files.",
+    shared_fs: oneOf("virtio-fs", ["virtio-9p"], {
+      help: "How the guest sees the host's files. virtio-9p is for hosts without virtiofsd: slower, and without FIFOs, sockets and device nodes.",
       refused: {
-        "virtio-9p": "QEMU's 9p cannot hold FIFOs, sockets and device nodes of a root file system",
         "virtio-fs-nydus": "no nydusd is driven",
         none: "root file systems reach the guest by the share alone",
       },

@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { CLONE, isSysError, ops, writeText } from "@kata-containers/sys";
+import { CLONE, isSysError, MS, ops, writeText } from "@kata-containers/sys";
 import {
   type Bind,
   type Confinement,
@@ -32,16 +32,29 @@ export function leaveHostView(
     ops.setns(netnsFd, CLONE.NEWNET);
     ops.close(netnsFd);
   }
+  const plan9 = config.hypervisor.shared_fs === "virtio-9p";
   const hierarchies = hostHierarchies();
   joinCgroup(createCgroup(record.cgroups.daemon, hierarchies), ops.getpid());
   const cgroupProcs = createCgroup(record.cgroups.sandbox, hierarchies);
   enterSmallRoot(RUNTIME_DIR, ownBinds(config, record.root), [
-    { target: VMM_ROOT, readOnly: true, binds: vmmBinds(config) },
+    { target: VMM_ROOT, readOnly: true, binds: vmmBinds(config), places: plan9 ? [SHARE_DIR, "/proc"] : [] },
     { target: SHARE_DIR, readOnly: false, binds: [] },
     { target: SOCKET_DIR, readOnly: false, binds: [] },
   ]);
+  if (plan9) showShareToVmm();
   sparedByOomKiller();
   return { launchPath: LAUNCH_PATH, cgroupProcs, vmmRoot: VMM_ROOT, shareDir: SHARE_DIR };
+}
+
+/**
+ * The VMM serves the share itself: what is attached below it later appears in the VMM's mount namespace too. QEMU's 9p changes
+ * modes through /proc/self/fd: it gets a /proc with its own process and nothing else (proc(5), subset and hidepid).
+ */
+function showShareToVmm(): void {
+  ops.mount("", SHARE_DIR, "", MS.SHARED, "");
+  ops.mount(SHARE_DIR, VMM_ROOT + SHARE_DIR, "", MS.BIND, "");
+  const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC;
+  ops.mount("proc", `${VMM_ROOT}/proc`, "proc", flags, "subset=pid,hidepid=ptraceable");
 }
 
 /** The out-of-memory killer shall take the VM before the process that knows what to undo. Needs CAP_SYS_RESOURCE, which a host's own sandbox may lack: then it is as before. */
@@ -64,7 +77,9 @@ function ownBinds(config: KataConfig, root: string): Bind[] {
     // kvm: to find out whether it runs a guest.
     ...devices(["null", "urandom", "kvm", "vhost-vsock"]),
     ...libraryBinds(),
-    program(config.hypervisor.virtio_fs_daemon, "virtiofsd (hypervisor.qemu.virtio_fs_daemon)"),
+    ...(config.hypervisor.shared_fs === "virtio-fs"
+      ? [program(config.hypervisor.virtio_fs_daemon, "virtiofsd (hypervisor.qemu.virtio_fs_daemon)")]
+      : []),
     { ...program(config.runtime.launch_path, "kata-launch (runtime.launch_path)"), target: LAUNCH_PATH },
   ];
 }

@@ -32,7 +32,13 @@ export type Bind = {
 };
 
 /** A directory of the small root that is an empty tmpfs of its own; `binds` are attached below it. */
-export type Room = { readonly target: string; readonly readOnly: boolean; readonly binds: readonly Bind[] };
+export type Room = {
+  readonly target: string;
+  readonly readOnly: boolean;
+  readonly binds: readonly Bind[];
+  /** Empty directories in it, for what is mounted later. */
+  readonly places?: readonly string[];
+};
 
 /**
  * Moves this process to a mount namespace of its own whose root holds `binds` and `rooms` and nothing else: no mount
@@ -53,6 +59,7 @@ export function enterSmallRoot(scratch: string, binds: readonly Bind[], rooms: r
     mkdirp(scratch + room.target);
     mountTmpfs(scratch + room.target);
     for (const tree of inside) attach(tree, scratch + room.target);
+    for (const place of room.places ?? []) mkdirp(scratch + room.target + place);
     if (room.readOnly) makeReadOnly(scratch + room.target);
   }
   ops.chdir(scratch);

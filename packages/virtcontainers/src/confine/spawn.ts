@@ -1,5 +1,5 @@
 import { launch, type Step } from "@kata-containers/launch";
-import { CLONE, deadline, type ExitStatus, Fd, KataError, O, ops, SIG } from "@kata-containers/sys";
+import { CLONE, deadline, type ExitStatus, Fd, KataError, MS, O, ops, SIG } from "@kata-containers/sys";
 import { readLines } from "../lines.ts";
 import { identityOf } from "../persist/process-identity.ts";
 import type { ProcessIdentity } from "../persist/record.ts";
@@ -98,6 +98,8 @@ export function confinedSteps(
 function ownRoot(root: string): Step[] {
   return [
     { op: "unshare", flags: CLONE.NEWNS },
+    // What the daemon mounts below a directory that it shares with it comes along; nothing goes the other way.
+    { op: "propagation", path: "/", flags: MS.SLAVE | MS.REC },
     { op: "open", path: root, flags: O.PATH | O.DIRECTORY, as: "root" },
     { op: "pivot_root", root: "root" },
   ];

@@ -29,6 +29,8 @@ export type VmConfig = {
   readonly memory: "anonymous" | "prealloc" | "hugetlb";
   /** The device that feeds the guest's entropy. */
   readonly entropySource: string;
+  /** Where the VMM sees the directory that it shares itself, by 9p; undefined: the share has a server of its own. */
+  readonly shareDirectory: string | undefined;
   /** Requests that may be under way at the share. */
   readonly shareQueueSize: number;
   readonly accelerator: "kvm" | "tcg";

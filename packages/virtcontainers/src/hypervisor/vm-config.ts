@@ -1,4 +1,5 @@
 import { type KataConfig, splitWords } from "@kata-containers/config";
+import { SHARE_DIR } from "../confine/confinement.ts";
 import type { Accelerator } from "./accelerator.ts";
 import type { VmConfig } from "./hypervisor.ts";
 
@@ -23,6 +24,7 @@ export function vmConfig(
     cpuFeatures: splitWords(hypervisor.cpu_features, ","),
     memory: memory(hypervisor),
     entropySource: hypervisor.entropy_source,
+    shareDirectory: hypervisor.shared_fs === "virtio-9p" ? SHARE_DIR : undefined,
     shareQueueSize: hypervisor.virtio_fs_queue_size,
     accelerator,
     debug: hypervisor.enable_debug,

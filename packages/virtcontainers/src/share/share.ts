@@ -20,8 +20,8 @@ export interface ShareServer {
 
 /** A share that waits for its server and for the VMM. */
 export interface OpenShare {
-  /** Connected to where the server will answer: the VMM inherits it. */
-  readonly vmmFd: number;
+  /** Connected to where the server will answer: the VMM inherits it. undefined: the VMM is the server. */
+  readonly vmmFd: number | undefined;
   /** Starts the server. @throws KataError naming it and the reason */
   serve(): Promise<ShareServer>;
   /** Closes this side's descriptors, which server and VMM have by then. */

@@ -11,6 +11,7 @@ const vm: VmConfig = {
   cpuFeatures: [],
   memory: "anonymous",
   entropySource: "/dev/urandom",
+  shareDirectory: undefined,
   shareQueueSize: 1024,
   accelerator: "tcg",
   debug: false,
@@ -105,4 +106,13 @@ test("q35 comes without its SATA controller", () => {
   expect(argument(qemuArguments({ ...vm, machineType: "q35" }, fds, paths), "-machine")).toMatch(
     /^q35,.*,sata=off$/,
   );
+});
+
+test("a share that QEMU serves itself tells the inodes of several file systems apart", () => {
+  const args = qemuArguments({ ...vm, shareDirectory: "/share" }, fds, paths);
+  expect(argument(args, "-fsdev")).toBe(
+    "local,id=share,path=/share,security_model=passthrough,multidevs=remap",
+  );
+  expect(args).toContain("virtio-9p-pci,fsdev=share,mount_tag=kataShared");
+  expect(args.join(" ")).not.toContain("vhost-user-fs");
 });

@@ -42,6 +42,7 @@ export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: Qem
     ...["-chardev", `socket,id=qmp,fd=${fds.qmp}`, "-mon", "chardev=qmp,mode=control"],
     ...agentChannel(fds.agent),
     ...(fds.share === undefined ? [] : share(fds.share, config.shareQueueSize)),
+    ...(config.shareDirectory === undefined ? [] : plan9Share(config.shareDirectory)),
     ...[
       "-object",
       `rng-random,id=entropy,filename=${value(config.entropySource)}`,
@@ -100,5 +101,16 @@ function share(fd: number, queueSize: number): string[] {
   return [
     ...["-chardev", `socket,id=share,fd=${fd}`],
     ...["-device", `vhost-user-fs-pci,chardev=share,tag=${SHARE_TAG},queue-size=${queueSize}`],
+  ];
+}
+
+/**
+ * QEMU as the share's server: owners and modes as they are, and inode numbers told apart between the trees, which are of several
+ * file systems.
+ */
+function plan9Share(directory: string): string[] {
+  return [
+    ...["-fsdev", `local,id=share,path=${directory},security_model=passthrough,multidevs=remap`],
+    ...["-device", `virtio-9p-pci,fsdev=share,mount_tag=${SHARE_TAG}`],
   ];
 }

@@ -28,6 +28,12 @@ function bios(configured: string): { bios?: string } {
   return exists(VMM_ROOT + QBOOT) ? { bios: QBOOT } : {};
 }
 
+/**
+ * What QEMU needs when it serves the share itself, by capabilities(7): to keep owners and modes as the guest sets them. CHOWN,
+ * DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID.
+ */
+const SHARE_CAPABILITIES = [0, 1, 2, 3, 4].reduce((mask, bit) => mask + 2 ** bit, 0);
+
 const FD = { qmp: 5, agent: 6, share: 7, console: 8 } as const;
 
 /** Answers to QMP commands come at once, but for a host that is out of CPU. */
@@ -71,7 +77,7 @@ class Qemu implements Hypervisor {
           argv: [path, ...qemuArguments(config, fds, { kernel, initrd, ...bios(firmware) })],
           fds: inherited,
           root: this.#confinement.vmmRoot,
-          capabilities: 0,
+          capabilities: config.shareDirectory === undefined ? 0 : SHARE_CAPABILITIES,
         },
         this.#confinement,
       );
