@@ -7,6 +7,7 @@ import { disk } from "./promises/disk.mjs";
 import { exec } from "./promises/exec.mjs";
 import { makeRun } from "./promises/make-run.mjs";
 import { agentMemory, daemonMemory, shimMemory } from "./promises/memory.mjs";
+import { features, list, ps, psJson, state, stats } from "./promises/read-only.mjs";
 import { run } from "./promises/run.mjs";
 import { stdout } from "./promises/stdout.mjs";
 import { version } from "./promises/version.mjs";
@@ -31,6 +32,12 @@ const promises = [
   stdout,
   run,
   exec,
+  state,
+  list,
+  ps,
+  psJson,
+  stats,
+  features,
 ];
 const onRequest = [makeRun];
 

@@ -50,8 +50,14 @@ export function readFile(path: string): string {
 export function flatKeyed(text: string): Map<string, bigint> {
   const entries = new Map<string, bigint>();
   for (const line of text.split("\n")) {
-    const [, name, number] = /^(\S+) (\d+)$/.exec(line) ?? [];
-    if (name !== undefined && number !== undefined) entries.set(name, BigInt(number));
+    // No regular expression: this runs for hundreds of lines, in a guest that may be emulated.
+    const blank = line.indexOf(" ");
+    const number = Number(line.slice(blank + 1));
+    if (blank < 1 || !Number.isInteger(number)) continue;
+    entries.set(
+      line.slice(0, blank),
+      Number.isSafeInteger(number) ? BigInt(number) : BigInt(line.slice(blank + 1)),
+    );
   }
   return entries;
 }

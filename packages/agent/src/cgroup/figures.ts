@@ -10,10 +10,17 @@ export function figure(path: string, otherwise = 0n): bigint {
   return /^\d+$/.test(text) ? BigInt(text) : otherwise;
 }
 
-/** Page sizes ("2MB") for which a control group has a file hugetlb.SIZE.SUFFIX. */
-export function hugepageSizes(directory: string, suffix: string): string[] {
-  return ops.readdir(directory).flatMap(({ name }) => {
+/** The same for every control group of a hierarchy, by the suffix of its files. */
+const sizesBySuffix = new Map<string, readonly string[]>();
+
+/** Page sizes ("2MB") for which control groups have a file hugetlb.SIZE.SUFFIX. */
+export function hugepageSizes(directory: string, suffix: string): readonly string[] {
+  const known = sizesBySuffix.get(suffix);
+  if (known !== undefined) return known;
+  const sizes = ops.readdir(directory).flatMap(({ name }) => {
     const size = /^hugetlb\.(\d+[KMGT]B)\.(\S+)$/.exec(name);
     return size?.[1] !== undefined && size[2] === suffix ? [size[1]] : [];
   });
+  sizesBySuffix.set(suffix, sizes);
+  return sizes;
 }

@@ -26,13 +26,13 @@ export const events = defineCommand({
     }
     using found = await findContainer(globals, id);
     const notRunning = `container with id ${id} is not running`;
-    if ((await currentState(found)).status === "stopped")
-      throw new KataError("FailedPrecondition", notRunning);
     if (options.stats) {
       const { stats } = await askLive(found, Daemon.Stats, { id }, notRunning);
       if (stats !== undefined) print(statsEvent(id, stats));
       return 0;
     }
+    if ((await currentState(found)).status === "stopped")
+      throw new KataError("FailedPrecondition", notRunning);
     await Promise.race([printFigures(found, id, intervalMs), printOoms(found, id)]);
     return 0;
   },

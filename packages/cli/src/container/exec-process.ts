@@ -26,6 +26,7 @@ export const processOptions = {
   cap: { short: "c", value: "CAP", repeat: true, help: "add a capability: CAP_NET_ADMIN" },
   "process-label": { value: "LABEL", help: "refused: SELinux is not in the guest" },
   apparmor: { value: "PROFILE", help: "refused: AppArmor is not in the guest" },
+  cgroup: { value: "PATH", help: "refused: the agent's protocol has no group below the container's" },
   ...preserveFdsOption,
 } as const satisfies Options;
 
@@ -82,6 +83,12 @@ function fromFile(file: string, options: ProcessValues): Process {
 }
 
 function refuseLabels(options: ProcessValues): void {
+  if (options.cgroup !== undefined) {
+    throw new KataError(
+      "Unimplemented",
+      "exec: --cgroup: the agent's protocol cannot name a group below the container's own",
+    );
+  }
   for (const [name, what] of [
     ["process-label", "SELinux"],
     ["apparmor", "AppArmor"],

@@ -1,0 +1,75 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { kata, makeBundle, withIdle } from "../containers.mjs";
+import { median, wallMs, withSpread } from "../measure.mjs";
+
+const pairs = 25;
+
+/**
+ * One command of ours against the same one of runc, in turn, each about a running container.
+ * @param {string} name of the promise
+ * @param {string[]} command "ID" stands for the container
+ */
+const against = (name, command) => ({
+  name,
+  promise: `${command.filter((word) => word !== "ID").join(" ")} ≤ 2 × runc's`,
+  measure: () =>
+    withIdle(({ id }) =>
+      withRunc((runc, runcId) => {
+        /** @param {string[]} program @param {string} container */
+        const once = (program, container) => {
+          const words = command.map((word) => (word === "ID" ? container : word));
+          return wallMs("/bin/sh", [
+            "-c",
+            `exec ${[...program, ...words].join(" ")} < /dev/null > /dev/null`,
+          ]);
+        };
+        once(kata, id);
+        once(runc, runcId);
+        const samples = Array.from({ length: pairs }, () => ({
+          ours: once(kata, id),
+          theirs: once(runc, runcId),
+        }));
+        const ratio = median(samples.map((s) => s.ours / s.theirs));
+        return {
+          figure: `${ratio.toFixed(2)} ×, ${withSpread(
+            samples.map((s) => s.ours),
+            1,
+          )} ms`,
+          baseline: `runc ${withSpread(
+            samples.map((s) => s.theirs),
+            1,
+          )} ms`,
+          used: ratio / 2,
+        };
+      }),
+    ),
+});
+
+/** @template T @param {(runc: string[], id: string) => T} use @returns {T} */
+function withRunc(use) {
+  const root = mkdtempSync(join(tmpdir(), "kata-bench-runc-"));
+  const bundle = makeBundle(["sleep", "600"]);
+  const id = `bench-runc-${process.pid}`;
+  const runc = ["runc", "--root", root];
+  try {
+    execFileSync("runc", ["--root", root, "run", "--detach", "--bundle", bundle, id], { stdio: "ignore" });
+    return use(runc, id);
+  } finally {
+    try {
+      execFileSync("runc", ["--root", root, "delete", "--force", id], { stdio: "ignore" });
+    } finally {
+      rmSync(root, { recursive: true, force: true });
+      rmSync(bundle, { recursive: true, force: true });
+    }
+  }
+}
+
+export const state = against("state", ["state", "ID"]);
+export const list = against("list", ["list"]);
+export const ps = against("ps", ["ps", "ID"]);
+export const psJson = against("ps-json", ["ps", "--format", "json", "ID"]);
+export const stats = against("stats", ["events", "--stats", "ID"]);
+export const features = against("features", ["features"]);
