@@ -22,6 +22,7 @@ import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./s
 import { ShareTrees } from "./share/trees.ts";
 import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
 import { dropSeccomp, guestProcess, sandboxPidns } from "./spec/guest-spec.ts";
+import { droppedResources } from "./spec/update-resources.ts";
 import { checkAllowed, checkExec } from "./states.ts";
 
 export type SandboxDeps = SandboxVmDeps & Pick<MachineDeps, "config" | "log"> & { readonly trees: Trees };
@@ -140,6 +141,7 @@ export class Sandbox {
     const memoryMiB = this.#deps.config.hypervisor.default_memory;
     const shared = shareContainer(this.#trees, container, request, memoryMiB);
     checkGuestSpec(shared.spec).forEach(this.#warn(id));
+    droppedResources(spec.linux?.resources ?? {}).forEach(this.#warn(id));
     const agent = await this.#vm.start(spec, shared.shmBytes);
     this.ooms.follow(agent, (name) => this.#containers.has(name), this.#deps.log);
     const create = () =>

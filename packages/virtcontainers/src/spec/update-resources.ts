@@ -16,6 +16,15 @@ export function checkUpdate(resources: Resources): Resources {
   };
 }
 
+const DROPPED = ["cpu.cpus", "cpu.mems", "blockIO.weight", "blockIO", "hugepageLimits", "network"];
+
+/** What `guestSpec` leaves out of a new container's limits: one warning each. */
+export function droppedResources(resources: Resources): string[] {
+  return refusals(resources)
+    .filter(([key]) => DROPPED.includes(key))
+    .map(([key, why]) => `linux.resources.${key} is not applied: ${why}`);
+}
+
 const HOST_CPUS = "the host's CPUs and memory nodes are not the VM's";
 const NO_KERNEL_LIMIT = "Linux has no limit of kernel memory any more (deprecated since 5.4)";
 const NO_BLOCK_DEVICES = "the VM has none of the host's block devices";
@@ -39,7 +48,11 @@ function refusals({
     ["memory.kernel", memory?.kernel, NO_KERNEL_LIMIT],
     ["blockIO.weight", weight || leafWeight, NO_BLOCK_DEVICES],
     ["blockIO", Object.values(devices).some((list) => list.length > 0), NO_BLOCK_DEVICES],
-    ["hugepageLimits", hugepageLimits?.length, "the VM has no huge pages of the host"],
+    [
+      "hugepageLimits",
+      hugepageLimits?.some(({ limit }) => limit > 0),
+      "the VM has no huge pages of the host",
+    ],
     ["network", network?.classID || network?.priorities?.length, "the guest's kernel has no network classes"],
     ["rdma", Object.keys(rdma ?? {}).length, "the VM has no RDMA devices"],
     ["unified", Object.keys(unified ?? {}).length, "the agent's protocol does not carry it"],
