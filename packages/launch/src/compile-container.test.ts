@@ -356,6 +356,21 @@ describe("seccomp", () => {
     expect(seccomp?.flags).toBe(4); // SPEC_ALLOW
   });
 
+  test("takes a filter that was compiled before, unless it is for another machine", () => {
+    // Inside a message, at an odd address.
+    const program = Uint8Array.of(0, 6, 0, 0, 0, 0, 0, 0xff, 0x7f).subarray(1);
+    const made = (machine: string, actions = HOST.seccomp?.actions ?? []) =>
+      compileContainer(
+        profiled(PROFILE),
+        { ...HOST, seccomp: { machine: "x86_64", actions } },
+        { id: "c", bundle: "/b", seccomp: { machine, flags: 2, program } },
+      ).seccomp;
+    expect(made("x86_64")).toEqual({ op: "seccomp", flags: 2, program: [6, 0x7fff_0000] });
+    expect(made("aarch64")?.program.length).toBeGreaterThan(4);
+    // Whoever compiled it did not know this kernel.
+    expect(() => made("x86_64", ["allow"])).toThrow(/this kernel has no SCMP_ACT_/);
+  });
+
   test.each([
     ["no profile", undefined],
     ["one that says nothing", { defaultAction: "" }],

@@ -11,7 +11,7 @@ import { type NamespacePlan, planNamespaces } from "./namespaces.ts";
 import type { FdRef, LaunchPlan, SeccompStep, Step } from "./plan.ts";
 import { checkProcess, earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
 import { invalid, unsupported } from "./refuse.ts";
-import { seccompStep } from "./seccomp.ts";
+import { type CompiledSeccomp, seccompStep } from "./seccomp.ts";
 import { sysctlSteps } from "./sysctl.ts";
 
 export type ContainerOptions = {
@@ -20,6 +20,8 @@ export type ContainerOptions = {
   readonly bundle: string;
   /** The inherited descriptor whose first byte starts the process (an exec FIFO opened for reading and writing, a pipe). */
   readonly startFd?: FdRef;
+  /** The filter of `linux.seccomp`, if it was compiled before. */
+  readonly seccomp?: CompiledSeccomp;
   /** Inherited descriptors that the process keeps besides 0 to 2. */
   readonly pass?: readonly number[];
 };
@@ -48,7 +50,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const warnings: string[] = [];
   checkSpec(spec);
   checkProcess(process);
-  const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings);
+  const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings, options.seccomp);
   const namespaces = planNamespaces(spec);
   const cgroups = cgroupPlaces(facts.cgroup, spec.linux?.cgroupsPath, options.id);
   const rootPath = root.path.startsWith("/") ? root.path : `${options.bundle}/${root.path}`;

@@ -15,3 +15,4 @@ export { type Launched, type LaunchOptions, launch, ProcessError } from "./launc
 export { mountOptionNames } from "./mount-options.ts";
 export type { CreateTarget, FdRef, LaunchPlan, SeccompStep, Step, StepList } from "./plan.ts";
 export { readHostFacts } from "./read-host-facts.ts";
+export { type CompiledSeccomp, compileFilter } from "./seccomp.ts";

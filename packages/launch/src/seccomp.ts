@@ -16,30 +16,62 @@ const KERNEL_NAMES: Readonly<Record<string, string>> = {
   SCMP_ACT_LOG: "log",
 };
 
+/** A profile's filter, for one machine. */
+export type CompiledSeccomp = {
+  /** `uname -m`. */
+  readonly machine: string;
+  /** SECCOMP_FILTER_FLAG_*. */
+  readonly flags: number;
+  /** struct sock_filter each: 8 bytes. */
+  readonly program: Uint8Array;
+};
+
 /**
- * The step that installs a profile's filter; none when the profile says nothing (as runc). The same for every process of
- * the container.
+ * Compiles a profile; nothing when it says nothing (as runc). The filter's form depends on the machine alone: it can be made
+ * on another kernel than the one it is for.
+ * @throws KataError InvalidArgument, Unimplemented: what no filter can do.
+ */
+export function compileFilter(
+  profile: Seccomp | undefined,
+  machine: string,
+  warnings: string[],
+): CompiledSeccomp | undefined {
+  if (profile === undefined || isEmpty(profile)) return undefined;
+  const native = nativeArch(machine);
+  checkListener(profile);
+  const { program, flags, unsupportedArchitectures } = compileSeccomp(profile, native);
+  if (unsupportedArchitectures.length > 0) {
+    warnings.push(
+      `linux.seccomp.architectures: calls of ${unsupportedArchitectures.join(", ")} kill their thread: their tables are not built in`,
+    );
+  }
+  return { machine, flags, program };
+}
+
+/**
+ * The step that installs a profile's filter; none when the profile says nothing. The same for every process of the
+ * container.
  *
+ * @param made the profile's filter, if it was compiled before; one for another machine is not used
  * @throws KataError InvalidArgument, Unimplemented: what no filter of this kernel can do.
  */
 export function seccompStep(
   profile: Seccomp | undefined,
   facts: SeccompFacts | undefined,
   warnings: string[],
+  made?: CompiledSeccomp,
 ): SeccompStep | undefined {
-  if (profile === undefined) return undefined;
-  if (profile.defaultAction === "" && (profile.syscalls ?? []).length === 0) return undefined;
+  if (profile === undefined || isEmpty(profile)) return undefined;
   if (facts === undefined)
     invalid("linux.seccomp", "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)");
-  const machine = nativeArch(facts.machine);
   checkActions(profile, facts);
-  const compiled = compileSeccomp(profile, machine);
-  if (compiled.unsupportedArchitectures.length > 0) {
-    warnings.push(
-      `linux.seccomp.architectures: calls of ${compiled.unsupportedArchitectures.join(", ")} kill their thread: their tables are not built in`,
-    );
-  }
-  return { op: "seccomp", flags: compiled.flags, program: words(compiled.program) };
+  const usable = made?.machine === facts.machine ? made : undefined;
+  const filter = usable ?? compileFilter(profile, facts.machine, warnings);
+  return filter && { op: "seccomp", flags: filter.flags, program: words(filter.program) };
+}
+
+function isEmpty({ defaultAction, syscalls = [] }: Seccomp): boolean {
+  return defaultAction === "" && syscalls.length === 0;
 }
 
 function nativeArch(machine: string): NativeArch {
@@ -49,18 +81,28 @@ function nativeArch(machine: string): NativeArch {
 
 /** Flags need no look at the kernel: those that do not need a listener are older than what kata-launch needs (5.12). */
 function checkActions(profile: Seccomp, facts: SeccompFacts): void {
-  const check = (action: string, where: string) => {
-    if (action === "SCMP_ACT_NOTIFY")
-      unsupported(`linux.seccomp.${where}`, "SCMP_ACT_NOTIFY (a seccomp listener)");
+  for (const [where, action] of actions(profile)) {
     const name = KERNEL_NAMES[action];
-    if (name !== undefined && !facts.actions.includes(name))
-      invalid(`linux.seccomp.${where}`, `this kernel has no ${action}`);
-  };
-  check(profile.defaultAction, "defaultAction");
-  for (const [at, { action }] of (profile.syscalls ?? []).entries()) check(action, `syscalls[${at}].action`);
+    if (name !== undefined && !facts.actions.includes(name)) invalid(where, `this kernel has no ${action}`);
+  }
+}
+
+function checkListener(profile: Seccomp): void {
+  for (const [where, action] of actions(profile)) {
+    if (action === "SCMP_ACT_NOTIFY") unsupported(where, "SCMP_ACT_NOTIFY (a seccomp listener)");
+  }
   if (profile.listenerPath) unsupported("linux.seccomp.listenerPath", "a seccomp listener");
 }
 
+/** A profile's actions, each with its JSON path. */
+function actions({ defaultAction, syscalls = [] }: Seccomp): (readonly [string, string])[] {
+  return [
+    ["linux.seccomp.defaultAction", defaultAction],
+    ...syscalls.map(({ action }, at) => [`linux.seccomp.syscalls[${at}].action`, action] as const),
+  ];
+}
+
 function words(program: Uint8Array): readonly number[] {
-  return Array.from(new Uint32Array(program.buffer, program.byteOffset, program.byteLength / 4));
+  // A copy: what came in a message may lie at an odd address.
+  return Array.from(new Uint32Array(program.slice().buffer));
 }

@@ -21,7 +21,7 @@ import { SandboxVm, type SandboxVmDeps } from "./sandbox-vm.ts";
 import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./share/share-container.ts";
 import { ShareTrees } from "./share/trees.ts";
 import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
-import { dropSeccomp, guestProcess, sandboxPidns } from "./spec/guest-spec.ts";
+import { dropSeccomp, filterOf, guestProcess, sandboxPidns } from "./spec/guest-spec.ts";
 import { droppedResources } from "./spec/update-resources.ts";
 import { checkAllowed, checkExec } from "./states.ts";
 
@@ -142,6 +142,8 @@ export class Sandbox {
     const shared = shareContainer(this.#trees, container, request, memoryMiB);
     checkGuestSpec(shared.spec).forEach(this.#warn(id));
     droppedResources(spec.linux?.resources ?? {}).forEach(this.#warn(id));
+    // Here, while the guest boots: it has one CPU, and under emulation a slow one.
+    const seccomp = filterOf(spec, this.#warn(id));
     const agent = await this.#vm.start(spec, shared.shmBytes);
     this.ooms.follow(agent, (name) => this.#containers.has(name), this.#deps.log);
     const create = () =>
@@ -151,6 +153,7 @@ export class Sandbox {
         OCI: specToGrpc(shared.spec),
         storages: shared.storages,
         sandboxPidns: sandboxPidns(spec),
+        ...(seccomp === undefined ? {} : { seccomp }),
       });
     await this.#deps.phases.measure("container", create);
     const process = new GuestProcess({ containerId: id, execId: id }, request.stdio, agent, this.#deps.log);

@@ -33,7 +33,8 @@ beforeEach(() => {
 });
 afterEach(() => setOps(undefined));
 
-const create = () => Container.create("c", "c", spec, [], launcher, waiter);
+const create = () =>
+  Container.create({ id: "c", execId: "c", spec, seccomp: undefined }, [], launcher, waiter);
 
 test("a container is created, started, and stopped by the end of its init process", async () => {
   const container = await create();

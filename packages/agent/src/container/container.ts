@@ -6,6 +6,7 @@ import { watchOom } from "../cgroup/oom-watch.ts";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import { isSignalHandled } from "../process/signal-handled.ts";
+import type { ContainerOrder } from "./container-order.ts";
 import type { CreatedContainer, Launcher } from "./launcher.ts";
 import { type ContainerState, next } from "./state.ts";
 
@@ -53,18 +54,16 @@ export class Container {
 
   /**
    * Starts the init process up to the point where it waits for {@link start}.
-   * @param execId the name by which requests call the init process
+   * @param storages mount points that it uses
    */
   static async create(
-    id: string,
-    execId: string,
-    spec: Spec,
+    { id, execId, spec, seccomp }: Omit<ContainerOrder, "storages" | "sharePid">,
     storages: readonly string[],
     launcher: Launcher,
     waiter: ChildWaiter,
   ): Promise<Container> {
     using _expected = waiter.expect();
-    const created = await launcher.create(id, spec);
+    const created = await launcher.create(id, spec, seccomp);
     const init = new GuestProcess(execId, created, waiter);
     return new Container(id, init, spec, storages, created, launcher, waiter);
   }

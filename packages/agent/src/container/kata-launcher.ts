@@ -1,5 +1,6 @@
 import {
   type Compiled,
+  type CompiledSeccomp,
   compileContainer,
   compileExec,
   type HostFacts,
@@ -41,9 +42,14 @@ export class KataLauncher implements Launcher {
     this.#log = log;
   }
 
-  async create(id: string, spec: Spec): Promise<CreatedContainer> {
+  async create(id: string, spec: Spec, seccomp: CompiledSeccomp | undefined): Promise<CreatedContainer> {
     const startFd = EXTRA_FD;
-    const compiled = compileContainer(spec, this.#hostFacts(), { id, bundle: `${RUN}/${id}`, startFd });
+    const compiled = compileContainer(spec, this.#hostFacts(), {
+      id,
+      bundle: `${RUN}/${id}`,
+      startFd,
+      ...(seccomp === undefined ? {} : { seccomp }),
+    });
     for (const warning of compiled.warnings) this.#log.warn(warning, { container: id });
     await using undo = new Undo();
     const [reader = -1, writer = -1] = ops.pipe();

@@ -1,4 +1,4 @@
-import type { CgroupPlace } from "@kata-containers/launch";
+import type { CgroupPlace, CompiledSeccomp } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import type { LaunchedProcess } from "../process/guest-process.ts";
 
@@ -16,8 +16,11 @@ export interface CreatedContainer extends LaunchedProcess {
 
 /** Starts containers' processes: through kata-launch, or in a test by a fake. */
 export interface Launcher {
-  /** @throws KataError with what failed, on what, why; nothing is left then */
-  create(id: string, spec: Spec): Promise<CreatedContainer>;
+  /**
+   * @param seccomp the filter of the spec's profile, if the host has compiled it
+   * @throws KataError with what failed, on what, why; nothing is left then
+   */
+  create(id: string, spec: Spec, seccomp: CompiledSeccomp | undefined): Promise<CreatedContainer>;
   /** Starts one more process in a container, whose init process `pidfd` refers to. */
   exec(id: string, spec: Spec, pidfd: number, process: Process): Promise<LaunchedProcess>;
 }

@@ -1,4 +1,5 @@
 import {
+  type CompiledSeccomp,
   type CreateContainerRequest,
   type ExecProcessRequest,
   grpcToProcess,
@@ -20,7 +21,9 @@ export const containerMethods = (sandbox: Sandbox) => ({
     if (request.OCI === undefined) throw new KataError("InvalidArgument", "OCI: missing");
     if (request.devices.length > 0) throw new KataError("Unimplemented", "devices: not supported yet");
     const { storages, sandboxPidns: sharePid } = request;
-    await sandbox.createContainer({ id, execId, spec: grpcToSpec(request.OCI), storages, sharePid });
+    const spec = grpcToSpec(request.OCI);
+    const seccomp = checkFilter(request.seccomp);
+    await sandbox.createContainer({ id, execId, spec, seccomp, storages, sharePid });
     return {};
   },
 
@@ -50,3 +53,14 @@ export const containerMethods = (sandbox: Sandbox) => ({
     return {};
   },
 });
+
+/** BPF_MAXINSNS of include/uapi/linux/bpf_common.h, times the size of struct sock_filter. */
+const MAX_FILTER_BYTES = 4096 * 8;
+
+function checkFilter(filter: CompiledSeccomp | undefined): CompiledSeccomp | undefined {
+  const bytes = filter?.program.byteLength ?? 8;
+  if (bytes === 0 || bytes % 8 !== 0 || bytes > MAX_FILTER_BYTES) {
+    throw new KataError("InvalidArgument", `seccomp.program: ${bytes} bytes are no filter`);
+  }
+  return filter;
+}

@@ -1,9 +1,9 @@
-import type { Spec } from "@kata-containers/oci";
-import type { CreateSandboxRequest, Storage } from "@kata-containers/protocols";
+import type { CreateSandboxRequest } from "@kata-containers/protocols";
 import { deadline, KataError, Undo } from "@kata-containers/sys";
 import type { KernelModules } from "../boot/kernel-modules.ts";
 import { OomEvents } from "../cgroup/oom-events.ts";
 import { Container } from "../container/container.ts";
+import type { ContainerOrder } from "../container/container-order.ts";
 import { guestSpec, splitSysctls } from "../container/guest-spec.ts";
 import type { Launcher } from "../container/launcher.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
@@ -29,17 +29,6 @@ interface Running {
 
 /** A pod's volumes: they outlive the containers that use them, for these are made anew when they fail. */
 const SANDBOX_STORAGES: readonly string[] = ["ephemeral", "local"];
-
-/** What CreateContainer asks for. */
-export interface ContainerOrder {
-  readonly id: string;
-  /** The name by which requests call its init process. */
-  readonly execId: string;
-  readonly spec: Spec;
-  readonly storages: readonly Storage[];
-  /** It joins the sandbox's pid namespace; the first container makes it. */
-  readonly sharePid: boolean;
-}
 
 /** The guest's one sandbox: absent until CreateSandbox, then the owner of containers and storages. */
 export class Sandbox {
@@ -89,7 +78,7 @@ export class Sandbox {
    * @throws KataError FailedPrecondition without a sandbox, AlreadyExists for an id in use
    */
   async createContainer(order: ContainerOrder): Promise<void> {
-    const { id, execId, spec, storages } = order;
+    const { id, spec, storages } = order;
     const running = this.#running;
     if (running === undefined)
       throw new KataError("FailedPrecondition", "there is no sandbox: call CreateSandbox first");
@@ -109,7 +98,7 @@ export class Sandbox {
         undo.defer(() => this.#storages.release(mountPoint));
       }
       const { launcher, waiter } = this.#parts;
-      const container = await Container.create(id, execId, guest, used, launcher, waiter);
+      const container = await Container.create({ ...order, spec: guest }, used, launcher, waiter);
       this.#containers.set(id, container);
       running.pid.hold(container.init.pid);
       container.watchOom(() => this.ooms.push(id));

@@ -14,10 +14,13 @@ export interface CreateContainerRequest {
   OCI: Spec | undefined;
   /** join the sandbox's pid namespace; the spec carries none */
   sandboxPidns: boolean;
+  /** Ours: the profile of OCI, compiled by the host while the guest boots. An agent that does not know the field, or that
+   * runs on another machine, compiles the profile. */
+  seccomp: CompiledSeccomp | undefined;
 }
 export const CreateContainerRequest: Codec<CreateContainerRequest> = /* @__PURE__ */ new Codec<CreateContainerRequest>(
   "grpc.CreateContainerRequest",
-  () => ({ containerId: "", execId: "", stringUser: undefined, devices: [], storages: [], OCI: undefined, sandboxPidns: false }),
+  () => ({ containerId: "", execId: "", stringUser: undefined, devices: [], storages: [], OCI: undefined, sandboxPidns: false, seccomp: undefined }),
   (m, w) => {
     if (m.containerId) w.string(10, m.containerId);
     if (m.execId) w.string(18, m.execId);
@@ -26,6 +29,7 @@ export const CreateContainerRequest: Codec<CreateContainerRequest> = /* @__PURE_
     if (m.storages) for (const v of m.storages) w.message(42, Storage, v);
     if (m.OCI) w.message(50, Spec, m.OCI);
     if (m.sandboxPidns) w.bool(56, m.sandboxPidns);
+    if (m.seccomp) w.message(802, CompiledSeccomp, m.seccomp);
   },
   (m, r) => {
     switch (r.field) {
@@ -36,6 +40,33 @@ export const CreateContainerRequest: Codec<CreateContainerRequest> = /* @__PURE_
       case 5: m.storages.push(r.message(Storage)); return true;
       case 6: m.OCI = r.message(Spec, m.OCI); return true;
       case 7: m.sandboxPidns = r.bool(); return true;
+      case 100: m.seccomp = r.message(CompiledSeccomp, m.seccomp); return true;
+      default: return false;
+    }
+  },
+);
+
+export interface CompiledSeccomp {
+  /** as uname -m says it */
+  machine: string;
+  /** SECCOMP_FILTER_FLAG_* */
+  flags: number;
+  /** struct sock_filter each */
+  program: Uint8Array;
+}
+export const CompiledSeccomp: Codec<CompiledSeccomp> = /* @__PURE__ */ new Codec<CompiledSeccomp>(
+  "grpc.CompiledSeccomp",
+  () => ({ machine: "", flags: 0, program: new Uint8Array(0) }),
+  (m, w) => {
+    if (m.machine) w.string(10, m.machine);
+    if (m.flags) w.uint32(16, m.flags);
+    if (m.program?.length) w.bytes(26, m.program);
+  },
+  (m, r) => {
+    switch (r.field) {
+      case 1: m.machine = r.string(); return true;
+      case 2: m.flags = r.uint32(); return true;
+      case 3: m.program = r.bytesView(); return true;
       default: return false;
     }
   },

@@ -1,4 +1,6 @@
+import { type CompiledSeccomp, compileFilter } from "@kata-containers/launch";
 import type { Linux, Mount, Resources, Spec } from "@kata-containers/oci";
+import { ops } from "@kata-containers/sys";
 import { GUEST_SHM } from "../paths.ts";
 import { isReadOnly, mountPlace } from "./shared-mounts.ts";
 
@@ -38,6 +40,16 @@ export function dropSeccomp(spec: Spec, warn: (warning: string) => void): Spec {
   warn("the seccomp profile is not applied (runtime.disable_guest_seccomp)");
   const { seccomp: _seccomp, ...linux } = spec.linux;
   return { ...spec, linux };
+}
+
+/** The filter of the spec's seccomp profile: the guest's machine is the host's. */
+export function filterOf(spec: Spec, warn: (warning: string) => void): CompiledSeccomp | undefined {
+  const profile = spec.linux?.seccomp;
+  if (profile === undefined) return undefined;
+  const warnings: string[] = [];
+  const filter = compileFilter(profile, ops.uname().machine, warnings);
+  warnings.forEach(warn);
+  return filter;
 }
 
 /** Whether the container joins a pid namespace that exists: the pod's. */
