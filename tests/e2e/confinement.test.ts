@@ -67,6 +67,34 @@ describe("QEMU", () => {
   });
 });
 
+describe("virtiofsd", () => {
+  const mounts = () =>
+    readFileSync(`/proc/${pidOf("virtiofsd")}/mountinfo`, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => ({ place: line.split(" ")[4] ?? "", flags: (line.split(" ")[5] ?? "").split(",") }));
+
+  it("keeps the capabilities of file ownership only, no new privileges, and a seccomp filter", () => {
+    // capabilities(7): chown, dac_override, fowner, fsetid, setgid, setuid, mknod, setfcap.
+    expect(status("virtiofsd", "CapEff")).toBe("00000000880000db");
+    expect(status("virtiofsd", "CapPrm")).toBe("00000000880000db");
+    expect(status("virtiofsd", "NoNewPrivs")).toBe("1");
+    expect(status("virtiofsd", "Seccomp")).toBe("2");
+  });
+
+  it("has the share as its root, where a guest can write to the trees alone", () => {
+    const [root, ...trees] = mounts();
+    expect(root?.place).toBe("/");
+    expect(root?.flags).toContain("ro");
+    expect(trees.map(({ place }) => place)).toEqual([expect.stringMatching(/^\/e2e-.*\/rootfs$/)]);
+    expect(trees[0]?.flags).toContain("rw");
+  });
+
+  it("cannot open a device that it has made, nor run a set-uid program", () => {
+    for (const { flags } of mounts()) expect(flags).toEqual(expect.arrayContaining(["nosuid", "nodev"]));
+  });
+});
+
 describe("the daemon", () => {
   it("has a small root of its own, and pins no mount of the host's", () => {
     const pid = pidOf("containerd-shim-kata-v2");

@@ -35,7 +35,7 @@ export function createSandbox(
 ): Sandbox {
   const { config, confinement } = deps;
   const machine = bootMachine(sandboxHash(root, id), deps);
-  const trees = new ShareTrees(confinement.shareDir);
+  const trees = new ShareTrees(confinement.shareDir, confinement.sharePlaces);
   const talk = (channel: FrameTransport): Agent => createAgent(channel, config.agent.request_timeout * 1000);
   return new Sandbox(id, machine, { ...deps, trees, talk });
 }

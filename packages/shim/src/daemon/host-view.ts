@@ -13,6 +13,7 @@ import {
   RUNTIME_DIR,
   type SandboxRecord,
   SHARE_DIR,
+  SHARE_PLACES,
   SOCKET_DIR,
   VMM_ROOT,
 } from "@kata-containers/virtcontainers";
@@ -38,12 +39,19 @@ export function leaveHostView(
   const cgroupProcs = createCgroup(record.cgroups.sandbox, hierarchies);
   enterSmallRoot(RUNTIME_DIR, ownBinds(config, record.root), [
     { target: VMM_ROOT, readOnly: true, binds: vmmBinds(config), places: plan9 ? [SHARE_DIR, "/proc"] : [] },
-    { target: SHARE_DIR, readOnly: false, binds: [] },
+    // A guest that could rename a mount point, or put a symbolic link in its place, would lead our mounts astray.
+    { target: SHARE_PLACES, readOnly: false, binds: [], readOnlyView: SHARE_DIR },
     { target: SOCKET_DIR, readOnly: false, binds: [] },
   ]);
   if (plan9) showShareToVmm();
   sparedByOomKiller();
-  return { launchPath: LAUNCH_PATH, cgroupProcs, vmmRoot: VMM_ROOT, shareDir: SHARE_DIR };
+  return {
+    launchPath: LAUNCH_PATH,
+    cgroupProcs,
+    vmmRoot: VMM_ROOT,
+    shareDir: SHARE_DIR,
+    sharePlaces: SHARE_PLACES,
+  };
 }
 
 /**

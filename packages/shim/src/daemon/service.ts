@@ -43,7 +43,6 @@ export type CallContext = {
   readonly cancelled: Promise<void>;
 };
 
-/** The Daemon service of proto/daemon.proto over one sandbox. */
 /** What the sandbox has on the host, as far as its deletion goes. */
 export interface HostPlace {
   /** The daemon leaves its cgroup, which waits for an RCU grace period: called while the VM ends, so that both waits are one. */
@@ -52,6 +51,7 @@ export interface HostPlace {
   undo(): Promise<void>;
 }
 
+/** The Daemon service of proto/daemon.proto over one sandbox; its other half is ControlService. */
 export class DaemonService {
   readonly #sandbox: Sandbox;
   readonly #phases: Phases;
@@ -111,6 +111,8 @@ export class DaemonService {
     try {
       return await sandbox.createContainer(request);
     } catch (error) {
+      // The caller waits for the end of its pipes, which nobody will write to.
+      closeStdio(request.stdio);
       if (sandbox.containers().length === 0) await sandbox.stop();
       else if (callerGone) sandbox.giveUpId(id);
       throw error;
@@ -232,14 +234,19 @@ function take(fds: readonly Fd[], index: number, what: string): Fd {
 
 /** Stdio that outlives the call: taken out of the descriptors that are closed after it. */
 function keepStdio(fds: readonly Fd[], stdio: Stdio | undefined): ProcessStdio {
-  const keep = (index: number | undefined, what: string): Fd | undefined =>
-    index === undefined || index === 0 ? undefined : new Fd(take(fds, index, what).release());
-  return {
-    terminal: stdio?.terminal ?? false,
-    stdin: keep(stdio?.stdinFd, "standard input"),
-    stdout: keep(stdio?.stdoutFd, "standard output"),
-    stderr: keep(stdio?.stderrFd, "standard error"),
-  };
+  const find = (index: number | undefined, what: string): Fd | undefined =>
+    index === undefined || index === 0 ? undefined : take(fds, index, what);
+  const found = [
+    find(stdio?.stdinFd, "standard input"),
+    find(stdio?.stdoutFd, "standard output"),
+    find(stdio?.stderrFd, "standard error"),
+  ];
+  const there = found.filter((fd) => fd !== undefined);
+  if (new Set(there).size !== there.length)
+    throw new KataError("InvalidArgument", "one descriptor is named for two standard streams");
+  // All are there: from here on none is lost on the way.
+  const [stdin, stdout, stderr] = found.map((fd) => (fd === undefined ? undefined : new Fd(fd.release())));
+  return { terminal: stdio?.terminal ?? false, stdin, stdout, stderr };
 }
 
 function closeStdio({ stdin, stdout, stderr }: ProcessStdio): void {

@@ -6,13 +6,16 @@ export type Confinement = {
   readonly cgroupProcs: readonly string[];
   /** A directory, itself a mount, with all that the VMM may see. */
   readonly vmmRoot: string;
-  /** The directory that the guest sees. */
+  /** The directory that the guest sees: read-only, but for the trees that are mounted in it. */
   readonly shareDir: string;
+  /** The same directory, writable: mount points are made here. */
+  readonly sharePlaces: string;
 };
 
 /** Places in the daemon's small root. */
 export const LAUNCH_PATH = "/kata-launch";
 export const VMM_ROOT = "/vmm";
 export const SHARE_DIR = "/share";
+export const SHARE_PLACES = "/share-places";
 /** For sockets that have a name only while they are connected. */
 export const SOCKET_DIR = "/sockets";

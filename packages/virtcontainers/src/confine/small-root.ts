@@ -38,6 +38,8 @@ export type Room = {
   readonly binds: readonly Bind[];
   /** Empty directories in it, for what is mounted later. */
   readonly places?: readonly string[];
+  /** The same tmpfs once more, at a place where nobody can write to it. */
+  readonly readOnlyView?: string;
 };
 
 /**
@@ -61,6 +63,7 @@ export function enterSmallRoot(scratch: string, binds: readonly Bind[], rooms: r
     for (const tree of inside) attach(tree, scratch + room.target);
     for (const place of room.places ?? []) mkdirp(scratch + room.target + place);
     if (room.readOnly) makeReadOnly(scratch + room.target);
+    if (room.readOnlyView !== undefined) attachReadOnlyView(scratch, room.target, room.readOnlyView);
   }
   ops.chdir(scratch);
   ops.pivotRoot(".", ".");
@@ -124,6 +127,13 @@ function attach(tree: Tree, root: string): void {
 
 function mountTmpfs(path: string): void {
   ops.mount("tmpfs", path, "tmpfs", MS.NOSUID | MS.NODEV, "mode=0755,size=1m");
+}
+
+function attachReadOnlyView(root: string, target: string, view: string): void {
+  mkdirp(root + view);
+  using clone = new Fd(ops.openTree(AT.FDCWD, root + target, OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC));
+  ops.mountSetattr(clone.number, "", AT.EMPTY_PATH, { set: MOUNT_ATTR.RDONLY });
+  ops.moveMount(clone.number, "", AT.FDCWD, root + view, MOVE_MOUNT.F_EMPTY_PATH);
 }
 
 function makeReadOnly(path: string): void {
