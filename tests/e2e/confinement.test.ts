@@ -12,7 +12,7 @@ beforeAll(async () => {
   await runtime.start();
   for (const line of findTraces(runtime.traces())) {
     const [, pid, program] =
-      /^process (\d+): \S*?(qemu|virtiofsd|containerd-shim-kata-v2|kata-shim)/.exec(line) ?? [];
+      /^process (\d+): (?:\S*\/)?(qemu|virtiofsd|containerd-shim-kata-v2|kata-shim)/.exec(line) ?? [];
     // virtiofsd may have forked; the first is the parent.
     if (pid !== undefined && program !== undefined && !pids.has(program)) pids.set(program, Number(pid));
   }
@@ -72,7 +72,8 @@ describe("virtiofsd", () => {
     readFileSync(`/proc/${pidOf("virtiofsd")}/mountinfo`, "utf8")
       .trim()
       .split("\n")
-      .map((line) => ({ place: line.split(" ")[4] ?? "", flags: (line.split(" ")[5] ?? "").split(",") }));
+      .map((line) => ({ place: line.split(" ")[4] ?? "", flags: (line.split(" ")[5] ?? "").split(",") }))
+      .sort((a, b) => a.place.length - b.place.length);
 
   it("keeps the capabilities of file ownership only, no new privileges, and a seccomp filter", () => {
     // capabilities(7): chown, dac_override, fowner, fsetid, setgid, setuid, mknod, setfcap.
