@@ -10,6 +10,30 @@ pub fn write(path: &str, text: &str) -> Result<()> {
     written
 }
 
+/// The inode of procfs's root: linux/proc_fs.h, PROC_ROOT_INO.
+const PROC_ROOT: u64 = 1;
+
+/// Writes to the kernel's own file: /proc is procfs from its root, and nothing is mounted between it and the file.
+pub fn write_proc(path: &str, text: &str) -> Result<()> {
+    let Some(below) = path.strip_prefix("/proc/") else {
+        return fail_at(libc::EINVAL, path);
+    };
+    let proc = open("/proc", libc::O_PATH | libc::O_DIRECTORY)?;
+    if file_system(proc)? != libc::PROC_SUPER_MAGIC || fstat(proc)?.st_ino != PROC_ROOT {
+        return fail_at(libc::EPERM, "/proc is not the kernel's");
+    }
+    let fd = openat2(
+        proc,
+        below,
+        libc::O_WRONLY,
+        RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
+    )?;
+    close(proc);
+    let written = write_all_at_once(fd, text);
+    close(fd);
+    written
+}
+
 pub fn symlink(root: Option<i32>, path: &str, to: &str) -> Result<()> {
     let (parent, name) = split(path)?;
     let directory = ensure_directory(root, parent, 0o755)?;

@@ -90,7 +90,10 @@ impl Launch {
                     .retain(|name, _| !matches!(fd, FdRef::Name(closed) if closed == name));
             }
             Operation::CloseOthers { keep, pass } => self.close_others(keep, pass)?,
-            Operation::Write { path, text } => files::write(path, text)?,
+            Operation::Write { path, text, proc } => match proc {
+                true => files::write_proc(path, text)?,
+                false => files::write(path, text)?,
+            },
             Operation::Mkdir { path, mode, root } => {
                 close(paths::ensure_directory(self.root(root)?, path, *mode)?);
             }
@@ -300,8 +303,8 @@ impl Launch {
 fn id_map(uid: &str, gid: &str, deny_setgroups: bool) -> Result<()> {
     let process = format!("/proc/{}", unsafe { libc::getppid() });
     if deny_setgroups {
-        files::write(&format!("{process}/setgroups"), "deny")?;
+        files::write_proc(&format!("{process}/setgroups"), "deny")?;
     }
-    files::write(&format!("{process}/uid_map"), uid)?;
-    files::write(&format!("{process}/gid_map"), gid)
+    files::write_proc(&format!("{process}/uid_map"), uid)?;
+    files::write_proc(&format!("{process}/gid_map"), gid)
 }

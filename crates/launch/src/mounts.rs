@@ -19,7 +19,7 @@ impl Launch {
         };
         match open_in(root, &target.target, libc::O_PATH, resolve) {
             Err(failure) if failure.errno == libc::ENOENT => {}
-            other => return other,
+            other => return other.and_then(|fd| allowed(target, fd)),
         }
         let create = match (target.create, like) {
             (None, _) => return fail_at(libc::ENOENT, &target.target),
@@ -31,7 +31,7 @@ impl Launch {
             Create::Directory => ensure_directory(root, &target.target, 0o755)?,
             _ => ensure_file(root, &target.target)?,
         });
-        open_in(root, &target.target, libc::O_PATH, resolve)
+        open_in(root, &target.target, libc::O_PATH, resolve).and_then(|fd| allowed(target, fd))
     }
 
     pub fn mount(&self, step: &Mount) -> Result<()> {
@@ -67,6 +67,12 @@ impl Launch {
                 0,
                 0,
             )?;
+        }
+        if step
+            .source_on
+            .is_some_and(|wanted| !matches!(file_system(tree), Ok(found) if found == wanted))
+        {
+            return fail_at(libc::EPERM, "the source is on another file system");
         }
         let target = self.open_target(&step.target, Some(tree))?;
         if is_directory(tree)? != is_directory(target)? {
@@ -111,8 +117,7 @@ impl Launch {
             let flags = libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
             mount(Some("tmpfs"), &fd_path(target), Some("tmpfs"), flags, "")?;
         } else {
-            // The host's /dev/null: the container's could be anything (CVE-2025-31133).
-            let null = open_tree(libc::AT_FDCWD, "/dev/null", libc::OPEN_TREE_CLONE)?;
+            let null = host_null()?;
             move_mount(null, target)?;
             close(null);
         }
@@ -155,6 +160,26 @@ impl Launch {
                 other => return other,
             }
         }
+    }
+}
+
+fn allowed(target: &Target, fd: i32) -> Result<i32> {
+    match target.not_on {
+        Some(refused) if file_system(fd)? == refused => fail_at(
+            libc::EPERM,
+            "resolves to a file system that nothing may be mounted on",
+        ),
+        _ => Ok(fd),
+    }
+}
+
+/// The host's /dev/null: the container's could be anything (CVE-2025-31133). Missing or false, it is ENXIO, never ENOENT, which a
+/// step may take as "nothing to mask".
+fn host_null() -> Result<i32> {
+    let null = open_tree(libc::AT_FDCWD, "/dev/null", libc::OPEN_TREE_CLONE);
+    match null {
+        Ok(fd) if is_device(&fstat(fd)?, 1, 3) => Ok(fd),
+        _ => fail_at(libc::ENXIO, "the host's /dev/null"),
     }
 }
 

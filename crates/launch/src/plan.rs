@@ -48,6 +48,7 @@ pub struct Target {
     pub create: Option<Create>,
     #[serde(default)]
     pub no_symlinks: bool,
+    pub not_on: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +69,7 @@ pub struct Bind {
     pub source: Option<String>,
     pub source_root: Option<FdRef>,
     pub tree: Option<FdRef>,
+    pub source_on: Option<i64>,
     pub recursive: bool,
     pub set: u64,
     pub clear: u64,
@@ -125,6 +127,8 @@ pub enum Operation {
     Write {
         path: String,
         text: String,
+        #[serde(default)]
+        proc: bool,
     },
     Mkdir {
         path: String,

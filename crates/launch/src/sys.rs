@@ -66,7 +66,10 @@ struct OpenHow {
 }
 
 pub const RESOLVE_IN_ROOT: u64 = 0x10;
+pub const RESOLVE_BENEATH: u64 = 0x08;
 pub const RESOLVE_NO_SYMLINKS: u64 = 0x04;
+pub const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
+pub const RESOLVE_NO_XDEV: u64 = 0x01;
 
 pub fn openat2(dir: i32, path: &str, flags: i32, resolve: u64) -> Result<i32> {
     let how = OpenHow {
@@ -136,6 +139,17 @@ pub fn fstat(fd: i32) -> Result<libc::stat> {
     let mut stat = unsafe { std::mem::zeroed() };
     check(unsafe { libc::fstat(fd, &mut stat) })?;
     Ok(stat)
+}
+
+/// The type of the file system that `fd` is on: a *_SUPER_MAGIC.
+pub fn file_system(fd: i32) -> Result<i64> {
+    let mut stat: libc::statfs = unsafe { std::mem::zeroed() };
+    check(unsafe { libc::fstatfs(fd, &mut stat) })?;
+    Ok(stat.f_type)
+}
+
+pub fn is_device(stat: &libc::stat, major: u32, minor: u32) -> bool {
+    stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == libc::makedev(major, minor)
 }
 
 pub fn mount(

@@ -7,8 +7,7 @@ use crate::sys::*;
 
 pub fn console(root: i32, step: &Console) -> Result<()> {
     let flags = libc::O_RDWR | libc::O_NOCTTY;
-    let master = open_in(Some(root), "/dev/pts/ptmx", flags, 0)
-        .or_else(|failure| fail_at(failure.errno, "/dev/pts/ptmx"))?;
+    let master = open_ptmx(root, flags).or_else(|failure| fail_at(failure.errno, PTMX))?;
     let unlocked: libc::c_int = 0;
     check(unsafe { libc::ioctl(master, libc::TIOCSPTLCK, &unlocked) })?;
     let slave =
@@ -28,6 +27,9 @@ pub fn console(root: i32, step: &Console) -> Result<()> {
         let clone = libc::OPEN_TREE_CLONE | libc::AT_EMPTY_PATH as u32;
         let tree = open_tree(slave, "", clone)?;
         let target = ensure_file(Some(root), "/dev/console")?;
+        if file_system(target)? == libc::PROC_SUPER_MAGIC {
+            return fail_at(libc::EPERM, "/dev/console resolves to procfs");
+        }
         move_mount(tree, target)?;
         close(target);
         close(tree);
@@ -39,6 +41,30 @@ pub fn console(root: i32, step: &Console) -> Result<()> {
     }
     close(slave);
     Ok(())
+}
+
+const PTMX: &str = "/dev/pts/ptmx";
+
+/// Opens the multiplexer of the container's devpts, and nothing else that it may have put there: seen before it is opened, as
+/// opening a device may do something, and again afterwards, as it may have been swapped. Else ENXIO.
+fn open_ptmx(root: i32, flags: i32) -> Result<i32> {
+    let seen = open_in(Some(root), PTMX, libc::O_PATH, 0)?;
+    let real = is_ptmx(seen);
+    close(seen);
+    if !real? {
+        return fail(libc::ENXIO);
+    }
+    let master = open_in(Some(root), PTMX, flags, 0)?;
+    if is_ptmx(master)? {
+        Ok(master)
+    } else {
+        fail(libc::ENXIO)
+    }
+}
+
+/// Documentation/filesystems/devpts.rst: 5:2, on a devpts of its own. (A node 5:2 anywhere else opens the devpts beside it.)
+fn is_ptmx(fd: i32) -> Result<bool> {
+    Ok(is_device(&fstat(fd)?, 5, 2) && file_system(fd)? == libc::DEVPTS_SUPER_MAGIC)
 }
 
 pub fn controlling_terminal() -> Result<()> {

@@ -3,6 +3,7 @@ import { S } from "@kata-containers/sys";
 import { parseMountOptions } from "./mount-options.ts";
 import { ROOT, targetOf } from "./mount-target.ts";
 import type { Step } from "./plan.ts";
+import { PROC_SUPER_MAGIC } from "./proc-mounts.ts";
 import { invalid } from "./refuse.ts";
 
 const character = (path: string, major: number, minor: number): Device => ({
@@ -81,6 +82,7 @@ function boundDevice(device: Device): Step {
     root: ROOT,
     target: device.path,
     create: "file",
+    notOn: PROC_SUPER_MAGIC,
   };
 }
 

@@ -4,6 +4,7 @@ import { cgroupMountSteps } from "./cgroup/mount-steps.ts";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import { type MountContext, ROOT, readOnlyAgain, targetOf } from "./mount-target.ts";
 import type { Step } from "./plan.ts";
+import { guardProc } from "./proc-mounts.ts";
 import { invalid, unsupported } from "./refuse.ts";
 
 /** The spec's mounts, in its order; `late` are those that become read-only when devices and links have been made. */
@@ -17,7 +18,7 @@ export function mountSteps(spec: Spec, context: MountContext): { now: Step[]; la
       unsupported(where, "an id-mapped mount");
     if (mount.type === "bind" || options.bind) now.push(bindStep(mount, options, context, where));
     else if (mount.type === "cgroup" || mount.type === "cgroup2")
-      now.push(...cgroupMountSteps(mount, options, context));
+      now.push(...cgroupMountSteps(mount, options, context, where));
     else {
       now.push(fileSystemStep(mount, options, where));
       if (isLateReadOnly(mount, options)) late.push(readOnlyAgain(mount, options));
@@ -46,6 +47,7 @@ function bindStep(mount: Mount, options: MountOptions, context: MountContext, wh
     root: ROOT,
     target: targetOf(mount),
     create: "like-source",
+    ...guardProc(mount, true, where),
   };
 }
 
@@ -53,7 +55,6 @@ function fileSystemStep(mount: Mount, options: MountOptions, where: string): Ste
   if (mount.type === undefined || mount.type === "")
     invalid(`${where}.type`, "is missing, and it is no bind mount");
   if (options.tmpcopyup) unsupported(`${where}.options`, "tmpcopyup");
-  const isKernelView = mount.type === "proc" || mount.type === "sysfs";
   return {
     op: "mount",
     fstype: mount.type,
@@ -64,7 +65,7 @@ function fileSystemStep(mount: Mount, options: MountOptions, where: string): Ste
     root: ROOT,
     target: targetOf(mount),
     create: "directory",
-    ...(isKernelView ? { noSymlinks: true } : {}),
+    ...guardProc(mount, false, where),
   };
 }
 

@@ -139,5 +139,6 @@ function timeOffsetSteps(spec: Spec, isNew: boolean): Step[] {
     op: "write",
     path: "/proc/self/timens_offsets",
     text: `${clock} ${secs} ${nanosecs}\n`,
+    proc: true,
   }));
 }

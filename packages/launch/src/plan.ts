@@ -31,12 +31,15 @@ export type FdRef = number | string;
 /** What to make when a mount's target is missing; "like-source": a directory or an empty file, as the bind's source is. */
 export type CreateTarget = "directory" | "file" | "like-source";
 
-type Target = {
+/** Where something is mounted. */
+export type Target = {
   readonly root?: FdRef;
   readonly target: string;
   readonly create?: CreateTarget;
   /** Refuse any symbolic link on the way: proc and sysfs are mounted on real directories or not at all (CVE-2019-19921). */
   readonly noSymlinks?: true;
+  /** Refuse (EPERM) a target that, links resolved, lies on a file system of this type (f_type of statfs(2)): see proc-mounts.ts. */
+  readonly notOn?: number;
 };
 
 type Operation =
@@ -51,8 +54,11 @@ type Operation =
   | { readonly op: "close"; readonly fd: FdRef }
   /** Closes every descriptor from 3 up, the control socket and these excepted; those are closed on exec, `pass` is not. */
   | { readonly op: "close_others"; readonly keep: readonly FdRef[]; readonly pass: readonly number[] }
-  /** One write(2) of `text` to a file that exists. `append`: O_APPEND. */
-  | { readonly op: "write"; readonly path: string; readonly text: string }
+  /**
+   * One write(2) of `text` to a file that exists. `proc`: only to the kernel's own file below /proc, with nothing mounted on the way
+   * (CVE-2019-16884, CVE-2025-52881); else EPERM or EXDEV.
+   */
+  | { readonly op: "write"; readonly path: string; readonly text: string; readonly proc?: true }
   | { readonly op: "mkdir"; readonly path: string; readonly mode: number; readonly root?: FdRef }
   | { readonly op: "symlink"; readonly path: string; readonly to: string; readonly root?: FdRef }
   /** A device node or FIFO; `mode` has the type bits (S_IFCHR …). One of the same kind that is there already is kept. */
@@ -106,6 +112,8 @@ type Operation =
       /** Resolve `source` inside this directory (the container's own files: read-only paths). */
       readonly sourceRoot?: FdRef;
       readonly tree?: FdRef;
+      /** Refuse (EPERM) a source that does not lie on a file system of this type (f_type of statfs(2)). */
+      readonly sourceOn?: number;
       readonly recursive: boolean;
       readonly set: number;
       readonly clear: number;

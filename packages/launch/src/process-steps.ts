@@ -31,7 +31,7 @@ export function checkProcess(process: Process): void {
 /** Before the namespaces: rights and files that a user namespace takes away. */
 export function earlySteps(process: Process): Step[] {
   if (process.oomScoreAdj === undefined) return [];
-  return [{ op: "write", path: "/proc/self/oom_score_adj", text: `${process.oomScoreAdj}` }];
+  return [{ op: "write", path: "/proc/self/oom_score_adj", text: `${process.oomScoreAdj}`, proc: true }];
 }
 
 /** A process's terminal, made in the devpts of `root`; none: its stdio is what it inherits. */

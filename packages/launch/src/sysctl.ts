@@ -17,7 +17,7 @@ const IPC: ReadonlySet<string> = new Set([
 
 /**
  * Only what belongs to a namespace of the container may be set. Written through the /proc of the machine, before the root is
- * changed: what the container has at /proc/sys may be anything (CVE-2025-52881).
+ * changed: what the container has at /proc/sys may be anything.
  */
 export function sysctlSteps(spec: Spec, namespaces: NamespacePlan): Step[] {
   return Object.entries(spec.linux?.sysctl ?? {}).map(([key, text]) => {
@@ -29,7 +29,7 @@ export function sysctlSteps(spec: Spec, namespaces: NamespacePlan): Step[] {
     }
     // A dot of an interface's name is written as a slash: sysctl(8).
     const path = key.includes("/") && !key.includes(".") ? key : swap(key);
-    return { op: "write", path: `/proc/sys/${path}`, text };
+    return { op: "write", path: `/proc/sys/${path}`, text, proc: true };
   });
 }
 

@@ -3,6 +3,7 @@ import { MOUNT_ATTR, MS } from "@kata-containers/sys";
 import type { MountOptions } from "../mount-options.ts";
 import { type MountContext, ROOT, readOnlyAgain, targetOf } from "../mount-target.ts";
 import type { Step } from "../plan.ts";
+import { guardProc, PROC_SUPER_MAGIC } from "../proc-mounts.ts";
 import type { CgroupPlace } from "./cgroup-places.ts";
 
 const BASE = MS.NOSUID | MS.NODEV | MS.NOEXEC;
@@ -12,8 +13,14 @@ const EEXIST = 17;
  * A container's view of its cgroups. v2: one mount. v1: a tmpfs with a directory for each hierarchy. In a cgroup namespace
  * they are mounts of the kernel's own, which shows them from the container's cgroup; without one that cgroup is bound.
  */
-export function cgroupMountSteps(mount: Mount, options: MountOptions, context: MountContext): Step[] {
+export function cgroupMountSteps(
+  mount: Mount,
+  options: MountOptions,
+  context: MountContext,
+  where: string,
+): Step[] {
   const target = targetOf(mount);
+  guardProc(mount, false, where);
   const readOnly = (options.flags & MS.RDONLY) !== 0;
   const v1 = context.cgroups.filter((place) => place.version === 1);
   const v2 = context.cgroups.find((place) => place.version === 2);
@@ -27,6 +34,7 @@ export function cgroupMountSteps(mount: Mount, options: MountOptions, context: M
     root: ROOT,
     target,
     create: "directory",
+    notOn: PROC_SUPER_MAGIC,
   };
   const views = v1.flatMap((place) => {
     const name = baseName(place.mountpoint);
@@ -49,7 +57,7 @@ export function cgroupMountSteps(mount: Mount, options: MountOptions, context: M
 }
 
 function view(place: CgroupPlace, target: string, readOnly: boolean, inNamespace: boolean): Step {
-  const at = { root: ROOT, target, create: "directory" } as const;
+  const at = { root: ROOT, target, create: "directory", notOn: PROC_SUPER_MAGIC } as const;
   if (!inNamespace) {
     const set = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | (readOnly ? MOUNT_ATTR.RDONLY : 0);
     return { op: "bind", source: place.directory, recursive: false, set, clear: 0, setRecursive: 0, ...at };
