@@ -33,10 +33,11 @@ const PROGRAMS = {
   "kata-shim": "packages/shim/src/kata-shim/kata-shim.main.ts",
   runk: "packages/tools/src/runk/runk.main.ts",
   "kata-agent": "packages/agent/src/kata-agent.main.ts",
+  "kata-create": "packages/cli/src/kata-create.main.ts",
   "kata-host": "packages/cli/src/kata-host.main.ts",
 };
 /** Programs that only ours run, by argv[0]: they have no name on disk. */
-const NAMELESS = new Set(["kata-host"]);
+const NAMELESS = new Set(["kata-create", "kata-host"]);
 /** Other names a program is run by: the kernel starts the guest's first process as /init. */
 const ALIASES = { "kata-agent": ["init"] };
 const TESTS = {

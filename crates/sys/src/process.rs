@@ -38,6 +38,8 @@ ops! {
     own umask(mask: u32) -> u32;
     own chdir(path: String) -> ();
     own chroot(path: String) -> ();
+    /// Goes on as another program: returns only to throw. What is close-on-exec is closed; blocked signals stay blocked.
+    own execve(path: String, argv: Vec<String>, env: Vec<String>) -> ();
     sync prctl(option: i32, arg2: i64, arg3: i64) -> i32;
     /// Returns the old limit; sets the new one when there is one.
     sync prlimit(pid: i32, resource: u32, limit: Option<Rlimit>) -> Rlimit;
@@ -365,4 +367,24 @@ fn signal_read(fd: i32) -> Res<impl Future<Output = Res<i32>> + Send> {
             .await
             .call("read")
     })
+}
+
+fn execve(path: String, argv: Vec<String>, env: Vec<String>) -> Res<()> {
+    let program = c_string(&path)?;
+    let (argv, env) = (c_strings(&argv)?, c_strings(&env)?);
+    let (argv, env) = (pointers(&argv), pointers(&env));
+    // SAFETY: NUL-terminated strings in NULL-terminated lists, which outlive the call.
+    check(unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr()) })
+        .on("execve", &path)?;
+    Ok(())
+}
+
+pub(crate) fn c_strings(texts: &[String]) -> Res<Vec<CString>> {
+    texts.iter().map(|text| c_string(text)).collect()
+}
+
+/// A NULL-terminated list for execve.
+pub(crate) fn pointers(texts: &[CString]) -> Vec<*const libc::c_char> {
+    let ends = std::iter::once(std::ptr::null());
+    texts.iter().map(|text| text.as_ptr()).chain(ends).collect()
 }

@@ -2,7 +2,7 @@
 //! system calls only (signal-safety(7): under Node there are other threads).
 
 use crate::error::{Context, OpError, Res, check, last_errno};
-use crate::process::c_string;
+use crate::process::{c_string, c_strings, pointers};
 use crate::table::{ops, wire};
 use rustix::io::Errno;
 use std::ffi::CString;
@@ -119,20 +119,7 @@ fn spawn(args: SpawnArgs) -> Res<Spawned> {
     let ((Some(_), None) | (None, Some(_))) = (&args.path, args.execFd) else {
         return Err(OpError::argument("args", "exactly one of path and execFd"));
     };
-    let strings = |texts: &[String]| {
-        texts
-            .iter()
-            .map(|text| c_string(text))
-            .collect::<Res<Vec<_>>>()
-    };
-    let (argv, env) = (strings(&args.argv)?, strings(&args.env)?);
-    let pointers = |texts: &[CString]| {
-        texts
-            .iter()
-            .map(|text| text.as_ptr())
-            .chain([std::ptr::null()])
-            .collect::<Vec<_>>()
-    };
+    let (argv, env) = (c_strings(&args.argv)?, c_strings(&args.env)?);
     let null = rustix::fs::open(
         "/dev/null",
         rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,

@@ -196,6 +196,11 @@ export interface Ops {
   chdir(path: string): void;
   /** Own: refused in a host program. */
   chroot(path: string): void;
+  /**
+   * Goes on as another program: returns only to throw. What is close-on-exec is closed; blocked signals stay blocked.
+   * Own: refused in a host program.
+   */
+  execve(path: string, argv: string[], env: string[]): void;
   prctl(option: number, arg2: number, arg3: number): number;
   /** Returns the old limit; sets the new one when there is one. */
   prlimit(pid: number, resource: number, limit?: Rlimit): Rlimit;

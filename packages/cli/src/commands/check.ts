@@ -1,5 +1,5 @@
 import { defineCommand } from "../define-command.ts";
-import { inHostProgram } from "./in-host-program.ts";
+import { inProgram } from "./in-program.ts";
 
 /** Its row of the command table; check/check-command.ts does it. */
 export const checkRow = {
@@ -17,4 +17,4 @@ export const checkRow = {
   },
 } as const;
 
-export const check = defineCommand({ ...checkRow, run: inHostProgram });
+export const check = defineCommand({ ...checkRow, run: inProgram("kata-host") });

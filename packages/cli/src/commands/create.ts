@@ -1,10 +1,9 @@
-import { ENDING, SignalInbox } from "@kata-containers/shim";
-import { createContainer } from "../container/create-container.ts";
-import { checkPreserveFds } from "../container/preserve-fds.ts";
 import { defineCommand } from "../define-command.ts";
 import { containerId, containerOptions } from "./container-options.ts";
+import { inProgram } from "./in-program.ts";
 
-export const create = defineCommand({
+/** Its row of the command table; create/create-command.ts does it. */
+export const createRow = {
   name: "create",
   summary: "make a container that waits to be started",
   description:
@@ -12,18 +11,6 @@ export const create = defineCommand({
     "When anything fails, nothing is left behind.",
   args: [{ ...containerId, help: "the new container's id: letters, digits, and _ + - ." }],
   options: containerOptions,
-  async run({ options, args: [id = ""], globals }) {
-    checkPreserveFds("create", options["preserve-fds"]);
-    using signals = new SignalInbox(ENDING);
-    await createContainer({
-      id,
-      globals,
-      signals,
-      bundle: options.bundle ?? ".",
-      pidFile: options["pid-file"],
-      consoleSocket: options["console-socket"],
-      detach: true,
-    });
-    return 0;
-  },
-});
+} as const;
+
+export const create = defineCommand({ ...createRow, run: inProgram("kata-create") });

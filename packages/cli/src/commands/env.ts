@@ -1,5 +1,5 @@
 import { defineCommand } from "../define-command.ts";
-import { inHostProgram } from "./in-host-program.ts";
+import { inProgram } from "./in-program.ts";
 
 /** Its row of the command table; env/env-command.ts does it. */
 export const envRow = {
@@ -11,4 +11,4 @@ export const envRow = {
   options: { json: { help: "print JSON" } },
 } as const;
 
-export const env = defineCommand({ ...envRow, run: inHostProgram });
+export const env = defineCommand({ ...envRow, run: inProgram("kata-host") });

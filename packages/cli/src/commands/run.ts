@@ -1,17 +1,9 @@
-import { FORWARDED, SignalInbox } from "@kata-containers/shim";
-import { KataError, ops } from "@kata-containers/sys";
-import { attend } from "../container/attend.ts";
-import { type CreatedContainer, createContainer } from "../container/create-container.ts";
-import { deleteContainer } from "../container/delete-container.ts";
-import { launchFailureStatus } from "../container/exit-status.ts";
-import { checkPreserveFds } from "../container/preserve-fds.ts";
-import { startContainer } from "../container/start-container.ts";
 import { defineCommand } from "../define-command.ts";
-import type { Globals } from "../globals.ts";
-import { reportError } from "../report-error.ts";
 import { containerId, containerOptions } from "./container-options.ts";
+import { inProgram } from "./in-program.ts";
 
-export const run = defineCommand({
+/** Its row of the command table; create/run-command.ts does it. */
+export const runRow = {
   name: "run",
   summary: "create and start a container, wait for its end, and delete it",
   description:
@@ -25,78 +17,6 @@ export const run = defineCommand({
     "no-subreaper": { help: "reap no strangers, as always: the container's processes are the guest's" },
     timing: { help: "print on standard error what each phase took" },
   },
-  async run({ options, args: [id = ""], globals }) {
-    checkPreserveFds("run", options["preserve-fds"]);
-    using signals = new SignalInbox(FORWARDED);
-    let created: CreatedContainer;
-    try {
-      created = await createContainer({
-        id,
-        globals,
-        signals,
-        bundle: options.bundle ?? ".",
-        pidFile: options["pid-file"],
-        consoleSocket: options["console-socket"],
-        detach: options.detach,
-      });
-    } catch (error) {
-      return launchFailure(error, globals);
-    }
-    return await (options.detach
-      ? detached(created, id, globals, options.timing)
-      : foreground(created, id, globals, options, signals));
-  },
-});
+} as const;
 
-async function detached(
-  created: CreatedContainer,
-  id: string,
-  globals: Globals,
-  timing: boolean,
-): Promise<number> {
-  using daemon = created.daemon;
-  try {
-    created.stopwatch.tell(await startContainer(daemon, created.record, globals));
-  } catch (error) {
-    await deleteContainer(globals, id, true);
-    return launchFailure(error, globals);
-  }
-  created.stopwatch.lap("cli: start");
-  if (timing) printTiming(created);
-  return 0;
-}
-
-/** Whatever happens once it is created, the container is deleted, unless it ran and is to be kept. */
-async function foreground(
-  created: CreatedContainer,
-  id: string,
-  globals: Globals,
-  { timing, keep }: { readonly timing: boolean; readonly keep: boolean },
-  signals: SignalInbox,
-): Promise<number> {
-  using daemon = created.daemon;
-  let status: number;
-  try {
-    created.stopwatch.tell(await startContainer(daemon, created.record, globals));
-    created.stopwatch.lap("cli: start");
-    status = await attend({ ...created, signals, id, execId: "", terminal: created.terminal });
-    created.stopwatch.lap("cli: run");
-  } catch (error) {
-    await deleteContainer(globals, id, true);
-    return launchFailure(error, globals);
-  }
-  if (!keep) await deleteContainer(globals, id, true);
-  created.stopwatch.lap("cli: delete");
-  if (timing) printTiming(created);
-  return status;
-}
-
-function launchFailure(error: unknown, globals: Globals): number {
-  if (!(error instanceof KataError)) throw error;
-  reportError(globals, error.message);
-  return launchFailureStatus(error.message);
-}
-
-function printTiming({ stopwatch }: CreatedContainer): void {
-  ops.writeSync(2, ops.utf8Encode(stopwatch.render()));
-}
+export const run = defineCommand({ ...runRow, run: inProgram("kata-create") });

@@ -1,17 +1,10 @@
-import { Daemon } from "@kata-containers/protocols";
-import { ops } from "@kata-containers/sys";
-import { findContainer } from "../container/find-container.ts";
-import { askLive } from "../container/live-daemon.ts";
-import {
-  limitOptions,
-  refusedOptions,
-  resourcesOption,
-  wantedResources,
-} from "../container/update-options.ts";
 import { defineCommand } from "../define-command.ts";
 import { containerId } from "./container-options.ts";
+import { inProgram } from "./in-program.ts";
+import { limitOptions, refusedOptions, resourcesOption } from "./update-options.ts";
 
-export const update = defineCommand({
+/** Its row of the command table; create/update-command.ts does it. */
+export const updateRow = {
   name: "update",
   summary: "change the limits of a container",
   description:
@@ -19,11 +12,6 @@ export const update = defineCommand({
     "limit then. What is not given, or 0, stays as it is.",
   args: [containerId],
   options: { ...resourcesOption, ...limitOptions, ...refusedOptions },
-  async run({ options, args: [id = ""], globals }) {
-    const resources = await wantedResources(options);
-    using found = await findContainer(globals, id);
-    const resourcesJson = ops.utf8Encode(JSON.stringify(resources));
-    await askLive(found, Daemon.Update, { id, resourcesJson });
-    return 0;
-  },
-});
+} as const;
+
+export const update = defineCommand({ ...updateRow, run: inProgram("kata-create") });

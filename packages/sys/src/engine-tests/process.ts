@@ -164,3 +164,15 @@ child("link", (path) => {
   console.log(ops.readlink(path));
   return 0;
 });
+
+ownTest("execve goes on as another program, the same process", async () => {
+  const spawned = startChild("becomes", "/bin/sh");
+  const { text } = await outcomeOf(spawned);
+  equal(text, `${spawned.pid} kept\n`);
+  await fails(() => ops.execve("/nowhere", ["x"], []), "ENOENT", "execve", "/nowhere");
+  await fails(() => ops.execve("/bin/sh", ["a\0b"], []), "EINVAL");
+});
+child("becomes", (path) => {
+  ops.execve(path, ["sh", "-c", "echo $$ $KEPT"], ["KEPT=kept"]);
+  return 1;
+});

@@ -1,0 +1,90 @@
+import type { KataConfig } from "@kata-containers/config";
+import type { Process } from "@kata-containers/oci";
+import { Daemon } from "@kata-containers/protocols";
+import type { DaemonClient } from "@kata-containers/shim";
+import { FORWARDED, SignalInbox } from "@kata-containers/shim";
+import { KataError, ops, Undo } from "@kata-containers/sys";
+import { hex, loadSavedConfig, savedConfigPath } from "@kata-containers/virtcontainers";
+import { execRow } from "../commands/exec.ts";
+import { attend } from "../container/attend.ts";
+import { sendStdio } from "../container/create-container.ts";
+import { containerProcess, wantedProcess } from "../container/exec-process.ts";
+import { launchFailureStatus } from "../container/exit-status.ts";
+import { currentState, type FoundContainer, findContainer } from "../container/find-container.ts";
+import { writePidFile } from "../container/pid-file.ts";
+import { type ShimProcess, spawnExecShim } from "../container/shim-process.ts";
+import { requestTimeoutMs } from "../container/start-container.ts";
+import { openStdio, type ProcessStdio } from "../container/stdio.ts";
+import { defineCommand } from "../define-command.ts";
+import { reportError } from "../report-error.ts";
+
+export const execCommand = defineCommand({
+  ...execRow,
+  async run({ options, args: [id = "", ...command], globals }) {
+    using found = await findContainer(globals, id);
+    const { status, pid } = await currentState(found);
+    const daemon = checkStatus(found, status, options["ignore-paused"]);
+    const process = wantedProcess(options, command, () => containerProcess(found));
+    const config = loadSavedConfig(savedConfigPath(found.record.root, found.record.id));
+    using signals = new SignalInbox(FORWARDED);
+    using stdio = await openStdio({
+      process,
+      detach: options.detach,
+      consoleSocket: options["console-socket"],
+    });
+    const execId = hex(ops.random(8));
+    const paused = status === "paused";
+    const start = { id, execId, process, stdio, config, containerShim: pid, paused };
+    try {
+      using shim = await startProcess(daemon, found.record.socket, start);
+      if (options["pid-file"] !== undefined) writePidFile(options["pid-file"], shim.pid);
+      if (options.detach) return 0;
+      return await attend({ ...start, daemon, shim, signals, terminal: stdio.terminal });
+    } catch (error) {
+      if (!(error instanceof KataError)) throw error;
+      reportError(globals, error.message);
+      return launchFailureStatus(error.message);
+    }
+  },
+});
+
+interface ProcessStart {
+  readonly id: string;
+  readonly execId: string;
+  readonly process: Process;
+  readonly stdio: ProcessStdio;
+  readonly config: KataConfig;
+  /** Pid of the container's own kata-shim. */
+  readonly containerShim: number;
+  /** The process will not run before the container is resumed. */
+  readonly paused: boolean;
+}
+
+async function startProcess(daemon: DaemonClient, socket: string, start: ProcessStart): Promise<ShimProcess> {
+  await using undo = new Undo();
+  const { id, execId, stdio, config } = start;
+  const shim = spawnExecShim({ ...start, socket });
+  undo.defer(() => shim.kill());
+  const fds: number[] = [];
+  const request = {
+    id,
+    execId,
+    processJson: ops.utf8Encode(JSON.stringify(start.process)),
+    stdio: sendStdio(stdio, (fd) => (fd === undefined ? 0 : fds.push(fd))),
+    attach: true,
+    ignorePaused: start.paused,
+  };
+  const limit = start.paused ? {} : { timeoutMs: requestTimeoutMs(config) };
+  await daemon.call(Daemon.Exec, request, { fds, ...limit });
+  undo.commit();
+  return shim;
+}
+
+/** @throws KataError FailedPrecondition with runc's words */
+function checkStatus({ daemon }: FoundContainer, status: string, ignorePaused: boolean): DaemonClient {
+  const refuse = (why: string) => new KataError("FailedPrecondition", why);
+  if (daemon === undefined || status === "stopped") throw refuse("cannot exec in a stopped container");
+  if (status === "paused" && !ignorePaused)
+    throw refuse("cannot exec in a paused container (use --ignore-paused to override)");
+  return daemon;
+}
