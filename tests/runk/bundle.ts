@@ -18,7 +18,7 @@ import { expectNoLeaks } from "../harness/leaks.ts";
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 const RUNK = process.env.RUNK ?? join(REPOSITORY, "build/bin/runk");
 const BUILT = join(REPOSITORY, "build/bin/kata-launch");
-const LAUNCH = existsSync(BUILT)
+export const LAUNCH = existsSync(BUILT)
   ? BUILT
   : join(REPOSITORY, "target/x86_64-unknown-linux-gnu/release/kata-launch");
 

@@ -3,7 +3,7 @@
 use crate::control::{self, CONTROL};
 use crate::plan::{FdRef, Found, Operation, Program, Side, Step};
 use crate::sys::*;
-use crate::{files, mounts, paths, process, terminal};
+use crate::{device_filter, files, mounts, paths, process, terminal};
 use std::collections::BTreeMap;
 
 /// What the steps of one process share.
@@ -137,6 +137,7 @@ impl Launch {
             }
             Operation::LoopbackUp => process::loopback_up()?,
             Operation::InheritCpuset { base, path } => files::inherit_cpuset(base, path)?,
+            Operation::DeviceFilter { cgroup, program } => device_filter::attach(cgroup, program)?,
             Operation::Propagation { path, flags } => mount(None, path, None, *flags, "")?,
             Operation::PrivateParent { path } => self.private_parent(path)?,
             Operation::Mount(step) => self.mount(step)?,

@@ -4,6 +4,7 @@
 //! small size makes running from a sealed copy cheap. Descriptor 4 is the control socket.
 
 mod control;
+mod device_filter;
 mod files;
 mod launch;
 mod mounts;

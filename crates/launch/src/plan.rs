@@ -176,6 +176,10 @@ pub enum Operation {
         base: String,
         path: String,
     },
+    DeviceFilter {
+        cgroup: String,
+        program: Vec<u32>,
+    },
     Propagation {
         path: String,
         flags: u64,

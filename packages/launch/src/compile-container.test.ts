@@ -17,7 +17,6 @@ const HOST: HostFacts = {
     machine: "x86_64",
     actions: ["kill_process", "kill_thread", "trap", "errno", "user_notif", "trace", "log", "allow"],
   },
-  devicesOnV2: "refuse",
 };
 
 const V2: HostFacts = {
@@ -250,10 +249,19 @@ describe("cgroups", () => {
     expect(rules).toContain("/cg/devices/c1/devices.allow c 1:3 rwm");
   });
 
-  test("device rules on v2 are refused, or left out with a warning where the facts say so", () => {
+  test("devices are a program of the cgroup's on v2, attached before anybody is in it", () => {
     const spec = makeSpec({}, { resources: { devices: [{ allow: false }] } });
-    expect(() => compile(spec, V2)).toThrow(/linux\.resources\.devices: needs the cgroup v1 controller/);
-    expect(compile(spec, { ...V2, devicesOnV2: "unsupported-warn" }).warnings).toHaveLength(1);
+    const { stage } = compile(spec, V2).plan;
+    expect(find(stage, "device_filter")).toMatchObject([{ cgroup: "/cg/user/c1" }]);
+    const joins = stage.findIndex((step) => step.op === "write" && step.path.endsWith("cgroup.procs"));
+    expect(stage.findIndex(({ op }) => op === "device_filter")).toBeLessThan(joins);
+  });
+
+  test("device rules where there is neither are refused", () => {
+    const spec = makeSpec({}, { resources: { devices: [{ allow: false }] } });
+    expect(() => compile(spec, { ...HOST, cgroup: { v1: v1("pids") } })).toThrow(
+      /devices: needs cgroup v2 or/,
+    );
   });
 
   test.each([

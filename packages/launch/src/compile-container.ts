@@ -69,7 +69,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   ];
   const stage = [
     ...earlySteps(process),
-    ...cgroupSteps(cgroups, spec.linux?.resources ?? {}, facts, warnings),
+    ...cgroupSteps(cgroups, spec.linux?.resources ?? {}),
     ...namespaces.stage,
   ];
   return {

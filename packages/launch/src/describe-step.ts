@@ -37,6 +37,8 @@ export function describeStep(step: Step): string {
       return `exec ${step.argv[0] ?? ""}`;
     case "seccomp":
       return `install the seccomp filter of ${step.program.length / 2} instructions`;
+    case "device_filter":
+      return `attach the device filter of ${step.program.length / 2} instructions to ${step.cgroup}`;
     case "sync":
       return `${step.side === "send" ? "tell" : "wait for"} ${step.name}`;
     default:

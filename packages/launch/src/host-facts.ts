@@ -7,8 +7,6 @@ export type HostFacts = {
   readonly lastCapability: number;
   /** Absent: the kernel has no seccomp filters, and a profile is refused. */
   readonly seccomp?: SeccompFacts;
-  /** Device rules where only cgroup v2 could enforce them (which takes a BPF program): refuse them, or leave them out and say so in `warnings`. */
-  readonly devicesOnV2: "refuse" | "unsupported-warn";
 };
 
 export type SeccompFacts = {

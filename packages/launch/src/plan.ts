@@ -86,6 +86,11 @@ type Operation =
   | { readonly op: "loopback_up" }
   /** Copies cpuset.cpus and cpuset.mems downwards from `base` to `path` (cgroup v1) wherever they are empty. */
   | { readonly op: "inherit_cpuset"; readonly base: string; readonly path: string }
+  /**
+   * Loads a program of type BPF_PROG_TYPE_CGROUP_DEVICE and attaches it to a v2 cgroup, beside those that are there
+   * (BPF_F_ALLOW_MULTI). `program`: struct bpf_insn as two words each, little-endian.
+   */
+  | { readonly op: "device_filter"; readonly cgroup: string; readonly program: readonly number[] }
 
   // mounts
   /** mount(2) with only propagation flags, on a path or, with `as`-opened `root`, inside it. */

@@ -10,7 +10,6 @@ export function readHostFacts(override: Partial<HostFacts> = {}): HostFacts {
     rootIsInitramfs: rootType(mounts) === "rootfs",
     lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
     ...(seccomp === undefined ? {} : { seccomp }),
-    devicesOnV2: "refuse",
     ...override,
   };
 }

@@ -108,11 +108,9 @@ export class KataLauncher implements Launcher {
     return { pid, pidfd: pidfd.release(), master: undefined, streams: pipes.streams() };
   }
 
-  /** What the virtual machine enforces itself is not asked of the container: its devices are the guest's. */
   #hostFacts(): HostFacts {
     this.#facts ??= readHostFacts({
       rootIsInitramfs: false,
-      devicesOnV2: "unsupported-warn",
     });
     return this.#facts;
   }

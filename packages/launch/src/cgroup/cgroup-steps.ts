@@ -1,25 +1,17 @@
 import type { Resources } from "@kata-containers/oci";
-import type { HostFacts } from "../host-facts.ts";
 import type { Step } from "../plan.ts";
 import { invalid } from "../refuse.ts";
 import type { CgroupPlace } from "./cgroup-places.ts";
-import { deviceRules } from "./device-rules.ts";
+import { deviceFilter } from "./device-filter.ts";
+import { deviceRules, deviceWrites } from "./device-rules.ts";
 import { limitFile } from "./limit-files.ts";
 import { settingsOfResources } from "./settings.ts";
 
 const write = (path: string, text: string): Step => ({ op: "write", path, text });
 
 /** Makes the container's cgroups, sets their limits, and moves the running process in, in this order. */
-export function cgroupSteps(
-  places: readonly CgroupPlace[],
-  resources: Resources,
-  facts: HostFacts,
-  warnings: string[],
-): Step[] {
+export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources): Step[] {
   const settings = settingsOfResources(resources);
-  const devices = places.find((place) => place.version === 1 && place.controllers.includes("devices"));
-  const rules =
-    devices === undefined ? withoutRules(resources, facts, warnings) : deviceRules(resources.devices ?? []);
   const needed = new Set(settings.map(({ v1Controller, v2Controller }) => v2Controller ?? v1Controller));
   return [
     ...places.flatMap((place) => makeSteps(place, needed)),
@@ -28,7 +20,7 @@ export function cgroupSteps(
       return write(path, text);
     }),
     ...unifiedSteps(resources, places),
-    ...rules.map(({ file, rule }) => write(`${devices?.directory ?? ""}/${file}`, rule)),
+    ...deviceSteps(resources, places),
     ...joinSteps(places),
   ];
 }
@@ -66,17 +58,19 @@ function unifiedSteps(resources: Resources, places: readonly CgroupPlace[]): Ste
   });
 }
 
-/** On v2 device rules are a BPF program. Allowing everything asks for none. */
-function withoutRules(
-  resources: Resources,
-  facts: HostFacts,
-  warnings: string[],
-): ReturnType<typeof deviceRules> {
-  const rules = resources.devices ?? [];
-  if (rules.every((rule) => rule.allow)) return [];
-  const where = "linux.resources.devices";
-  if (facts.devicesOnV2 === "refuse")
-    return invalid(where, "needs the cgroup v1 controller devices, which this system has not");
-  warnings.push(`${where}: not enforced: this system has no cgroup v1 controller devices`);
-  return [];
+/** v1 has a controller for devices, v2 a BPF program. Without both only what allows everything can be had. */
+function deviceSteps(resources: Resources, places: readonly CgroupPlace[]): Step[] {
+  const rules = deviceRules(resources.devices ?? []);
+  const v1 = places.find((place) => place.version === 1 && place.controllers.includes("devices"));
+  if (v1 !== undefined)
+    return deviceWrites(rules).map(({ file, rule }) => write(`${v1.directory}/${file}`, rule));
+  const program = deviceFilter(rules);
+  if (program === undefined) return [];
+  const v2 = places.find((place) => place.version === 2);
+  if (v2 !== undefined) return [{ op: "device_filter", cgroup: v2.directory, program }];
+  if (resources.devices === undefined) return [];
+  return invalid(
+    "linux.resources.devices",
+    "needs cgroup v2 or the v1 controller devices, which this system has not",
+  );
 }

@@ -43,7 +43,12 @@ test("what only the host can do is not sent to the guest", () => {
   expect(guest.process).toEqual({ cwd: "/", args: ["sh"] });
   expect(guest.linux).toEqual({
     namespaces: [{ type: "ipc" }, { type: "mount" }],
-    resources: { memory: { limit: 1024 }, cpu: { shares: 2 }, pids: { limit: 10 } },
+    resources: {
+      devices: [{ allow: false, access: "rwm" }],
+      memory: { limit: 1024 },
+      cpu: { shares: 2 },
+      pids: { limit: 10 },
+    },
   });
 });
 

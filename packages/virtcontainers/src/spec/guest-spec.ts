@@ -92,11 +92,13 @@ function guestLinux(linux: Linux): Linux {
 }
 
 function guestResources(resources: Resources): Resources {
-  const { memory, cpu, pids } = resources;
+  // Device rules are about the guest's devices there: a privileged container has all of them, any other its own.
+  const { memory, cpu, pids, devices } = resources;
   const { cpus: _cpus, mems: _mems, ...limits } = cpu ?? {};
   return {
     ...(memory === undefined ? {} : { memory }),
     ...(cpu === undefined ? {} : { cpu: limits }),
     ...(pids === undefined ? {} : { pids }),
+    ...(devices === undefined ? {} : { devices }),
   };
 }
