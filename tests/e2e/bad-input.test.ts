@@ -192,8 +192,8 @@ describe("a bad state directory is told:", () => {
 describe("bad usage is refused by name:", () => {
   it.each([
     [["bogus"], 'Invalid command "bogus"'],
-    [["--systemd-cgroup", "list"], "unknown option --systemd-cgroup"],
-    [["create", "--no-pivot", "x"], "create: unknown option --no-pivot"],
+    [["--no-such-global", "list"], "unknown option --no-such-global"],
+    [["create", "--no-such", "x"], "create: unknown option --no-such"],
     [["--log-format", "xml", "list"], 'unknown log-format "xml"'],
     [["state"], "state: ID is missing"],
     [["list", "x"], 'list: unexpected argument "x"'],

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
@@ -27,6 +27,12 @@ function pidOf(program: string): number {
 const status = (program: string, field: string) =>
   new RegExp(`^${field}:\\s+(.*)$`, "m").exec(readFileSync(`/proc/${pidOf(program)}/status`, "utf8"))?.[1];
 
+/** Names of namespaces that a program has of its own. */
+const ownNamespaces = (program: string) =>
+  ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"].filter(
+    (name) => readlinkSync(`/proc/${pidOf(program)}/ns/${name}`) !== readlinkSync(`/proc/self/ns/${name}`),
+  );
+
 describe("QEMU", () => {
   it("has no capability, no new privileges, and a seccomp filter", () => {
     for (const set of ["CapEff", "CapPrm", "CapInh", "CapAmb"])
@@ -54,8 +60,9 @@ describe("QEMU", () => {
     expect(readlinkSync(`/proc/${pidOf("qemu")}/ns/mnt`)).not.toBe(readlinkSync("/proc/self/ns/mnt"));
   });
 
-  it("is in a network namespace that is not the host's", () => {
-    expect(readlinkSync(`/proc/${pidOf("qemu")}/ns/net`)).not.toBe(readlinkSync("/proc/self/ns/net"));
+  it("has neither the host's network nor another process to signal or trace", () => {
+    expect(ownNamespaces("qemu")).toEqual(["ipc", "mnt", "net", "pid", "uts"]);
+    expect(status("qemu", "NSpid")).toMatch(/\t1$/);
   });
 
   it("holds only sockets, pipes, memory, event descriptors, and the devices on its list", () => {
@@ -83,12 +90,41 @@ describe("virtiofsd", () => {
     expect(status("virtiofsd", "Seccomp")).toBe("2");
   });
 
+  it("has a mount namespace with itself and the share, and no other process to signal or trace", () => {
+    expect(ownNamespaces("virtiofsd")).toEqual(["ipc", "mnt", "net", "pid", "uts"]);
+    expect(status("virtiofsd", "NSpid")).toMatch(/\t1$/);
+    const pid = pidOf("virtiofsd");
+    const way = readdirSync(`/proc/${pid}/fd`).filter((fd) =>
+      /^\/proc\/\d+\/fd$/.test(readlinkSync(`/proc/${pid}/fd/${fd}`)),
+    );
+    // The descriptor of its /proc/self/fd leads around its change of root: to this, and no further.
+    expect(way).toHaveLength(1);
+    const root = `/proc/${pid}/fd/${way[0]}/../../..`;
+    const names = readdirSync(root);
+    expect(names.filter((name) => !/^(lib64|lib|usr|etc|proc|share)$/.test(name))).toEqual([]);
+    expect(readdirSync(`${root}/proc`).filter((name) => /^\d+$/.test(name))).toEqual(["1"]);
+    expect(() => writeFileSync(`${root}/proc/sys/kernel/hostname`, "x")).toThrow("EROFS");
+  });
+
   it("has the share as its root, where a guest can write to the trees alone", () => {
     const [root, ...trees] = mounts();
     expect(root?.place).toBe("/");
     expect(root?.flags).toContain("ro");
     expect(trees.map(({ place }) => place)).toEqual([expect.stringMatching(/^\/e2e-.*\/rootfs$/)]);
     expect(trees[0]?.flags).toContain("rw");
+  });
+
+  it("cannot write to a root file system that config.json has read-only", async () => {
+    const id = await runtime.start({
+      edit: ({ root }) => Object.assign(root, { readonly: true }),
+    });
+    const server = findTraces({ root: runtime.root, ids: [id] })
+      .flatMap((line) => /^process (\d+): \S*\/virtiofsd/.exec(line)?.[1] ?? [])
+      .find(() => true);
+    const tree = readFileSync(`/proc/${server}/mountinfo`, "utf8")
+      .split("\n")
+      .find((line) => line.includes(` /${id}/rootfs `));
+    expect(tree?.split(" ")[5]).toMatch(/^ro,/);
   });
 
   it("cannot open a device that it has made, nor run a set-uid program", () => {

@@ -21,8 +21,8 @@ const enter = (namespaces: string, ...command: string[]) =>
   run("nsenter", [`--target=${pid}`, ...namespaces.split(" "), "--", ...command]);
 
 describe("kata-shim, seen from the host", () => {
-  it("has pid, ipc, network and mount namespaces that are not the host's", () => {
-    for (const name of ["pid", "ipc", "net", "mnt"]) {
+  it("has no namespace of the host's but the user namespace", () => {
+    for (const name of ["pid", "ipc", "net", "mnt", "uts", "cgroup"]) {
       expect(readlinkSync(`/proc/${pid}/ns/${name}`), name).not.toBe(readlinkSync(`/proc/self/ns/${name}`));
     }
   });
@@ -104,7 +104,7 @@ describe("kata-shim, seen from the host", () => {
     });
     await new Promise((resolve) => child.on("exit", resolve));
     const other = readFileSync(pidFile, "utf8");
-    for (const name of ["net", "mnt", "ipc"]) {
+    for (const name of ["net", "mnt", "ipc", "uts", "cgroup"]) {
       expect(readlinkSync(`/proc/${other}/ns/${name}`), name).toBe(readlinkSync(`/proc/${pid}/ns/${name}`));
     }
     expect(readFileSync(`/proc/${other}/root/data/file`, "utf8")).toBe("volume\n");

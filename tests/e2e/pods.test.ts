@@ -171,6 +171,17 @@ describe("a container that cannot join", () => {
     expect(await refusal(sandbox, missing)).toContain("executable file not found");
   });
 
+  it("that cannot be created gives its streams back: whoever reads them sees their end", async () => {
+    const sandbox = await startSandbox();
+    const options = await memberOptions(runtime, sandbox, { args: ["no-such-command"] });
+    const bundle = runtime.bundle(options);
+    // Resolves when nobody holds the pipes any more; the sandbox and its daemon are still there then.
+    const ended = await runtime.kata(["create", "--bundle", bundle, runtime.newId()], { timeoutMs: 20_000 });
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain("executable file not found");
+    expect(await statusOf(sandbox)).toBe("running");
+  });
+
   it("is refused an id that another container of the pod has", async () => {
     const sandbox = await startSandbox();
     const member = await startMember(sandbox);

@@ -127,6 +127,8 @@ export const FS = { CLOEXEC: 1 } as const;
 /** Namespace and clone(2) flags. */
 export const CLONE = {
   NEWTIME: 0x80,
+  /** To unshare(2): this thread's root and current directory, which setns(2) of a mount namespace changes, are its own. */
+  FS: 0x200,
   NEWNS: 0x20000,
   NEWCGROUP: 0x02000000,
   NEWUTS: 0x04000000,

@@ -28,6 +28,8 @@ export interface Machine {
   /** VMM and share server, for the record. */
   readonly processes: readonly { readonly name: "qemu" | "virtiofsd"; readonly identity: ProcessIdentity }[];
   readonly guestMount: GuestMount;
+  /** The process that serves the share: virtiofsd, or the VMM itself. */
+  readonly shareServerPid: number;
   /** Resolves with the agent's stream. @throws KataError when the guest dies or does not answer in `dial_timeout`. */
   readonly connected: Promise<FrameTransport>;
   /** Resolves with the reason when VMM or share server have ended. */
@@ -102,6 +104,7 @@ type Parts = {
 class RunningMachine implements Machine {
   readonly processes: Machine["processes"];
   readonly guestMount: GuestMount;
+  readonly shareServerPid: number;
   readonly connected: Promise<FrameTransport>;
   readonly ended: Promise<string>;
   readonly #parts: Parts;
@@ -110,6 +113,7 @@ class RunningMachine implements Machine {
     const { vm, server, console } = parts;
     this.#parts = parts;
     this.guestMount = parts.guestMount;
+    this.shareServerPid = (server.identity ?? vm.identity).pid;
     this.processes = [
       { name: "qemu", identity: vm.identity },
       ...(server.identity === undefined ? [] : [{ name: "virtiofsd" as const, identity: server.identity }]),

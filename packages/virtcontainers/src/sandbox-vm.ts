@@ -57,6 +57,11 @@ export class SandboxVm {
     return this.#agent;
   }
 
+  /** @throws KataError when there is no machine */
+  async shareServerPid(): Promise<number> {
+    return (await this.#machine).shareServerPid;
+  }
+
   /** Whether it was told to stop. */
   get stopping(): boolean {
     return this.#stopping !== undefined;

@@ -158,7 +158,7 @@ export class Sandbox {
     await this.#deps.phases.measure("container", create);
     const process = new GuestProcess({ containerId: id, execId: id }, request.stdio, agent, this.#deps.log);
     container.processes.set(id, process);
-    if (spec.root?.readonly) this.#trees.makeReadOnly(rootfsName(id));
+    if (spec.root?.readonly) this.#trees.makeReadOnly(rootfsName(id), await this.#vm.shareServerPid());
     container.become("created");
     process.attach();
     process.ended.then(() => this.#onContainerEnd(container));

@@ -33,7 +33,7 @@ interface ShimOrder {
 /** The first descriptor after stdio. */
 const FIRST = 3;
 
-/** Starts the kata-shim of a container's first process: in new pid, ipc and mount namespaces and the sandbox's network namespace. */
+/** Starts the kata-shim of a container's first process: in the sandbox's network namespace, and new ones of every other kind: whoever enters them changes nothing of the host. */
 export function spawnContainerShim(
   order: ShimOrder & { networkNamespace: Fd; trees: Trees; gate: Fd | undefined },
 ): ShimProcess {
@@ -54,7 +54,7 @@ export function spawnContainerShim(
     argv,
     fds,
     [order.networkNamespace.number],
-    CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWNS,
+    CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWNS | CLONE.NEWUTS | CLONE.NEWCGROUP,
   );
 }
 
@@ -64,13 +64,15 @@ export function spawnExecShim(order: ShimOrder & { execId: string; containerShim
     new Fd(ops.open(`/proc/${order.containerShim}/ns/${name}`, O.RDONLY | O.CLOEXEC, 0));
   using network = open("net");
   using ipc = open("ipc");
+  using uts = open("uts");
+  using cgroup = open("cgroup");
   using mounts = open("mnt");
   const argv = [...commonArguments(order), "--exec-id", order.execId, "--mount-namespace-fd", String(FIRST)];
   return spawnShim(
     order,
     argv,
     [{ from: mounts.number, to: FIRST }],
-    [network.number, ipc.number],
+    [network, ipc, uts, cgroup].map((each) => each.number),
     CLONE.NEWPID,
   );
 }

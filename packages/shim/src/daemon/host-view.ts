@@ -14,6 +14,7 @@ import {
   type SandboxRecord,
   SHARE_DIR,
   SHARE_PLACES,
+  SHARE_SERVER_ROOT,
   SOCKET_DIR,
   VMM_ROOT,
 } from "@kata-containers/virtcontainers";
@@ -37,32 +38,32 @@ export function leaveHostView(
   const hierarchies = hostHierarchies();
   joinCgroup(createCgroup(record.cgroups.daemon, hierarchies), ops.getpid());
   const cgroupProcs = createCgroup(record.cgroups.sandbox, hierarchies);
+  const serverPlaces = [SHARE_DIR, "/proc"];
   enterSmallRoot(RUNTIME_DIR, ownBinds(config, record.root), [
-    { target: VMM_ROOT, readOnly: true, binds: vmmBinds(config), places: plan9 ? [SHARE_DIR, "/proc"] : [] },
+    { target: VMM_ROOT, readOnly: true, binds: vmmBinds(config), places: plan9 ? serverPlaces : [] },
+    ...(plan9
+      ? []
+      : [{ target: SHARE_SERVER_ROOT, readOnly: true, binds: virtiofsdBinds(config), places: serverPlaces }]),
     // A guest that could rename a mount point, or put a symbolic link in its place, would lead our mounts astray.
     { target: SHARE_PLACES, readOnly: false, binds: [], readOnlyView: SHARE_DIR },
     { target: SOCKET_DIR, readOnly: false, binds: [] },
   ]);
-  if (plan9) showShareToVmm();
+  showShareTo(plan9 ? VMM_ROOT : SHARE_SERVER_ROOT);
   sparedByOomKiller();
   return {
     launchPath: LAUNCH_PATH,
     cgroupProcs,
     vmmRoot: VMM_ROOT,
+    shareServerRoot: SHARE_SERVER_ROOT,
     shareDir: SHARE_DIR,
     sharePlaces: SHARE_PLACES,
   };
 }
 
-/**
- * The VMM serves the share itself: what is attached below it later appears in the VMM's mount namespace too. QEMU's 9p changes
- * modes through /proc/self/fd: it gets a /proc with its own process and nothing else (proc(5), subset and hidepid).
- */
-function showShareToVmm(): void {
+/** What is attached below the share later appears in the mount namespace of the program that serves it too. */
+function showShareTo(root: string): void {
   ops.mount("", SHARE_DIR, "", MS.SHARED, "");
-  ops.mount(SHARE_DIR, VMM_ROOT + SHARE_DIR, "", MS.BIND, "");
-  const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC;
-  ops.mount("proc", `${VMM_ROOT}/proc`, "proc", flags, "subset=pid,hidepid=ptraceable");
+  ops.mount(SHARE_DIR, root + SHARE_DIR, "", MS.BIND, "");
 }
 
 /** The out-of-memory killer shall take the VM before the process that knows what to undo. Needs CAP_SYS_RESOURCE, which a host's own sandbox may lack: then it is as before. */
@@ -74,7 +75,7 @@ function sparedByOomKiller(): void {
   }
 }
 
-/** What the daemon itself and virtiofsd, which lives in its mount namespace, see of the host. */
+/** What the daemon itself sees of the host. */
 function ownBinds(config: KataConfig, root: string): Bind[] {
   return [
     { source: "/proc", target: "/proc", readOnly: false, what: "proc" },
@@ -84,11 +85,15 @@ function ownBinds(config: KataConfig, root: string): Bind[] {
     { source: root, target: root, readOnly: false, optional: true, what: "state root" },
     // kvm: to find out whether it runs a guest.
     ...devices(["null", "urandom", "kvm", "vhost-vsock"]),
-    ...libraryBinds(),
-    ...(config.hypervisor.shared_fs === "virtio-fs"
-      ? [program(config.hypervisor.virtio_fs_daemon, "virtiofsd (hypervisor.qemu.virtio_fs_daemon)")]
-      : []),
     { ...program(config.runtime.launch_path, "kata-launch (runtime.launch_path)"), target: LAUNCH_PATH },
+  ];
+}
+
+/** All that virtiofsd sees, besides the share. */
+function virtiofsdBinds({ hypervisor }: KataConfig): Bind[] {
+  return [
+    ...libraryBinds(),
+    program(hypervisor.virtio_fs_daemon, "virtiofsd (hypervisor.qemu.virtio_fs_daemon)"),
   ];
 }
 

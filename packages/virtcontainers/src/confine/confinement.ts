@@ -6,6 +6,8 @@ export type Confinement = {
   readonly cgroupProcs: readonly string[];
   /** A directory, itself a mount, with all that the VMM may see. */
   readonly vmmRoot: string;
+  /** The same for the program that serves the share, when the VMM does not. */
+  readonly shareServerRoot: string;
   /** The directory that the guest sees: read-only, but for the trees that are mounted in it. */
   readonly shareDir: string;
   /** The same directory, writable: mount points are made here. */
@@ -15,6 +17,8 @@ export type Confinement = {
 /** Places in the daemon's small root. */
 export const LAUNCH_PATH = "/kata-launch";
 export const VMM_ROOT = "/vmm";
+export const SHARE_SERVER_ROOT = "/share-server";
+/** Also its place in the root of the program that serves it. */
 export const SHARE_DIR = "/share";
 export const SHARE_PLACES = "/share-places";
 /** For sockets that have a name only while they are connected. */

@@ -1,5 +1,6 @@
+import { CLONE } from "@kata-containers/sys";
 import { expect, test } from "vitest";
-import { type ConfinedProgram, confinedSteps } from "./spawn.ts";
+import { CONFINED_STAGE, type ConfinedProgram, confinedSteps } from "./spawn.ts";
 
 const program: ConfinedProgram = {
   name: "QEMU",
@@ -7,30 +8,41 @@ const program: ConfinedProgram = {
   argv: ["/usr/bin/qemu", "-S"],
   fds: [{ from: 33, to: 5 }],
   root: "/vmm",
+  proc: "none",
   capabilities: 0,
 };
-const names = (root: string | undefined): string[] =>
-  confinedSteps({ ...program, root }, ["/cg/cgroup.procs"], 99).map((step) => step.op);
+const steps = (more: Partial<ConfinedProgram> = {}) =>
+  confinedSteps({ ...program, ...more }, ["/cg/cgroup.procs"]);
+const names = (more: Partial<ConfinedProgram> = {}): string[] => steps(more).map((step) => step.op);
 
 test("the program is in its cgroup before it has a root of its own, and executed last", () => {
-  expect(names("/vmm").slice(0, 3)).toEqual(["write", "write", "unshare"]);
-  expect(names("/vmm").at(-1)).toBe("exec");
+  expect(names().slice(0, 3)).toEqual(["write", "write", "unshare"]);
+  expect(names().at(-1)).toBe("exec");
+});
+
+test("it sees no process, no IPC object and no host name of the host's", () => {
+  expect(CONFINED_STAGE).toEqual([{ op: "unshare", flags: CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWUTS }]);
 });
 
 test("the parent-death signal is set after the last change of credentials, which would clear it", () => {
-  const order = names("/vmm");
+  const order = names();
   const signal = order.indexOf("parent_death_signal");
   for (const step of ["bounding", "capabilities", "no_new_privileges"])
     expect(order.indexOf(step)).toBeLessThan(signal);
 });
 
-test("the VMM gets a root of its own; virtiofsd stays where the trees are attached", () => {
-  expect(names("/vmm")).toContain("pivot_root");
-  expect(names(undefined)).not.toContain("pivot_root");
-  expect(names(undefined)).not.toContain("unshare");
+test("it asks for its parent once more after that, over a socket that died with it", () => {
+  const order = names();
+  expect(order.indexOf("ready")).toBeGreaterThan(order.indexOf("parent_death_signal"));
+});
+
+test("it gets a root of its own, and a /proc there only when it needs one", () => {
+  expect(names()).toContain("pivot_root");
+  expect(names()).not.toContain("mount");
+  const order = names({ proc: "processes" });
+  expect(order.indexOf("mount")).toBeLessThan(order.indexOf("pivot_root"));
 });
 
 test("nothing is inherited but what was passed", () => {
-  const steps = confinedSteps(program, [], 99);
-  expect(steps).toContainEqual({ op: "close_others", keep: [], pass: [5] });
+  expect(steps()).toContainEqual({ op: "close_others", keep: [], pass: [5] });
 });

@@ -13,8 +13,10 @@ export type ConfinedProgram = {
   readonly argv: readonly string[];
   /** Descriptors it inherits, `from` ours `to` its number (5 and up: 3 and 4 are kata-launch's). */
   readonly fds: readonly { readonly from: number; readonly to: number }[];
-  /** A directory, itself a mount, that becomes its root; undefined: it stays in the daemon's mount namespace. */
-  readonly root: string | undefined;
+  /** A directory, itself a mount, that becomes its root. */
+  readonly root: string;
+  /** What it finds at /proc, a directory of its root: "processes", of which it is the only one, or "all" of proc(5), read-only. */
+  readonly proc: "none" | "processes" | "all";
   /** Capabilities it keeps, a bit mask by capability(7) number. */
   readonly capabilities: number;
 };
@@ -32,8 +34,8 @@ export interface ConfinedProcess {
 }
 
 /**
- * Starts a program in the sandbox's cgroup, without privileges beyond the listed ones, without a name for any
- * descriptor, and tied to this process's life.
+ * Starts a program in the sandbox's cgroup and in namespaces of its own, without privileges beyond the listed ones, without a
+ * name for any descriptor, and tied to this process's life.
  * @throws KataError naming the program and the step that failed.
  */
 export async function spawnConfined(
@@ -48,8 +50,8 @@ export async function spawnConfined(
       {
         sealed: false,
         parent: [],
-        stage: [],
-        init: confinedSteps(program, confinement.cgroupProcs, ops.getpid()),
+        stage: CONFINED_STAGE,
+        init: confinedSteps(program, confinement.cgroupProcs),
       },
       {
         launchPath: confinement.launchPath,
@@ -65,18 +67,25 @@ export async function spawnConfined(
 
 const EACCES = 13;
 
-/** The steps of kata-launch for a confined program. @param parent pid of the process that it must not survive */
-export function confinedSteps(
-  program: ConfinedProgram,
-  cgroupProcs: readonly string[],
-  parent: number,
-): Step[] {
+/**
+ * The program's user is root's, without its capabilities: that is enough to signal and to trace every process of that user
+ * that has none either, another sandbox's VMM first of all. So it sees no process but its own.
+ */
+export const CONFINED_STAGE: readonly Step[] = [
+  { op: "unshare", flags: CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWUTS },
+];
+
+/** A parent outside of the pid namespace has this pid in it. */
+const OUTSIDE = 0;
+
+/** The steps of kata-launch for a confined program, the first process of its pid namespace. */
+export function confinedSteps(program: ConfinedProgram, cgroupProcs: readonly string[]): Step[] {
   return [
     // The daemon is spared by the out-of-memory killer; what it starts is not.
     { op: "write", path: "/proc/self/oom_score_adj", text: "0", ignore: [EACCES] },
     // "0" is the writer itself.
     ...cgroupProcs.map((path): Step => ({ op: "write", path, text: "0" })),
-    ...(program.root === undefined ? [] : ownRoot(program.root)),
+    ...ownRoot(program),
     { op: "chdir", path: "/" },
     { op: "setsid" },
     { op: "bounding", keep: program.capabilities },
@@ -89,20 +98,29 @@ export function confinedSteps(
     },
     { op: "no_new_privileges" },
     // After the last change of credentials, which would clear it.
-    { op: "parent_death_signal", signal: SIG.SIGKILL, parent },
+    { op: "parent_death_signal", signal: SIG.SIGKILL, parent: OUTSIDE },
     { op: "close_others", keep: [], pass: program.fds.map((each) => each.to) },
+    // Fails when the daemon died before it would have been told by the signal.
+    { op: "ready" },
     { op: "exec", argv: program.argv, env: [], program: { path: program.path } },
   ];
 }
 
-function ownRoot(root: string): Step[] {
+function ownRoot({ root, proc }: ConfinedProgram): Step[] {
   return [
     { op: "unshare", flags: CLONE.NEWNS },
     // What the daemon mounts below a directory that it shares with it comes along; nothing goes the other way.
     { op: "propagation", path: "/", flags: MS.SLAVE | MS.REC },
     { op: "open", path: root, flags: O.PATH | O.DIRECTORY, as: "root" },
+    ...(proc === "none" ? [] : [ownProc(proc === "processes" ? "subset=pid" : "")]),
     { op: "pivot_root", root: "root" },
   ];
+}
+
+/** Of the pid namespace that the step is in. */
+function ownProc(data: string): Step {
+  const flags = MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC;
+  return { op: "mount", fstype: "proc", source: "proc", flags, data, root: "root", target: "/proc" };
 }
 
 function confinedProcess(pid: number, pidfd: Fd, stderr: LastLine): ConfinedProcess {

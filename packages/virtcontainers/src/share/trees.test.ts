@@ -5,19 +5,33 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { nodeFiles } from "../testing/node-files.ts";
 import { ShareTrees } from "./trees.ts";
 
+const byFd = new Map<number, string>();
 let places: string;
 let set: number[];
 let mounted: string[];
 let refuse: boolean;
+let namespaces: string[];
 
 beforeEach(() => {
   places = fs.mkdtempSync(`${os.tmpdir()}/kata-trees-`);
   set = [];
   mounted = [];
   refuse = false;
+  namespaces = [];
   setOps(
     nodeFiles({
-      mountSetattr: (_dir, _path, _flags, attr) => void set.push(attr.set ?? 0),
+      mountSetattr: (_dir, path, _flags, attr) => {
+        set.push(attr.set ?? 0);
+        if (path !== "") namespaces.push(`read-only ${path}`);
+      },
+      open: (path, flags, mode) => {
+        if (!path.endsWith("/ns/mnt")) return fs.openSync(path, flags & ~0o2000000, mode);
+        const fd = fs.openSync("/dev/null", "r");
+        byFd.set(fd, path);
+        return fd;
+      },
+      unshare: () => void namespaces.push("own root"),
+      setns: (fd) => void namespaces.push(`enter ${byFd.get(fd)}`),
       moveMount: (_from, _fromPath, _to, path) => {
         if (refuse) throw new SysError("EINVAL", "move_mount");
         mounted.push(path);
@@ -73,4 +87,17 @@ test("a name that is in use stays in use", () => {
   trees.attach("c-hosts", 10, file);
   expect(() => trees.attach("c-hosts", 11, file)).toThrow("cannot share mount /etc/hosts");
   expect(fs.readdirSync(places)).toEqual(["c-hosts"]);
+});
+
+test("a tree becomes read-only here and in the mount namespace of the program that serves it", () => {
+  const trees = new ShareTrees("/share", places);
+  trees.attach("c/rootfs", 9, directory);
+  trees.makeReadOnly("c/rootfs", 77);
+  expect(namespaces).toEqual([
+    "read-only /share/c/rootfs",
+    "own root",
+    "enter /proc/77/ns/mnt",
+    "read-only /share/c/rootfs",
+    "enter /proc/thread-self/ns/mnt",
+  ]);
 });

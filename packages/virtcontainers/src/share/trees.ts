@@ -1,4 +1,15 @@
-import { AT, isSysError, KataError, MNT, MOUNT_ATTR, MOVE_MOUNT, O, ops } from "@kata-containers/sys";
+import {
+  AT,
+  CLONE,
+  Fd,
+  isSysError,
+  KataError,
+  MNT,
+  MOUNT_ATTR,
+  MOVE_MOUNT,
+  O,
+  ops,
+} from "@kata-containers/sys";
 
 /**
  * What a tree never has on this side, whatever the host's mount says: the guest makes device nodes and set-uid files,
@@ -50,9 +61,15 @@ export class ShareTrees {
     this.#attached.set(name, point);
   }
 
-  /** Makes an attached tree read-only on this side, after what had to be written is written. */
-  makeReadOnly(name: string): void {
-    ops.mountSetattr(AT.FDCWD, `${this.#dir}/${name}`, AT.RECURSIVE, { set: MOUNT_ATTR.RDONLY });
+  /**
+   * Makes an attached tree read-only on this side, after what had to be written is written: in this namespace, which others get
+   * their mounts from, and in that of the process that serves the share, where the mount is one of its own by now.
+   */
+  makeReadOnly(name: string, serverPid: number): void {
+    const restrict = () =>
+      ops.mountSetattr(AT.FDCWD, `${this.#dir}/${name}`, AT.RECURSIVE, { set: MOUNT_ATTR.RDONLY });
+    restrict();
+    inMountNamespaceOf(serverPid, restrict);
   }
 
   /** Detaches `name`, if it is attached; what held files open in it keeps them. */
@@ -86,6 +103,19 @@ export class ShareTrees {
 function parentsOf(name: string): string[] {
   const parts = name.split("/");
   return parts.slice(1).map((_, index) => parts.slice(0, parts.length - 1 - index).join("/"));
+}
+
+/** setns(2): a thread may enter a mount namespace when no other one has its root and current directory. */
+function inMountNamespaceOf(pid: number, work: () => void): void {
+  using ours = new Fd(ops.open("/proc/thread-self/ns/mnt", O.RDONLY | O.CLOEXEC, 0));
+  using theirs = new Fd(ops.open(`/proc/${pid}/ns/mnt`, O.RDONLY | O.CLOEXEC, 0));
+  ops.unshare(CLONE.FS);
+  ops.setns(theirs.number, CLONE.NEWNS);
+  try {
+    work();
+  } finally {
+    ops.setns(ours.number, CLONE.NEWNS);
+  }
 }
 
 function unless(codes: readonly string[], work: () => void): void {

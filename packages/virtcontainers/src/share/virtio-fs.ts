@@ -1,7 +1,7 @@
 import type { KataConfig } from "@kata-containers/config";
 import { Fd, KataError, ops } from "@kata-containers/sys";
 import { type Confinement, SOCKET_DIR } from "../confine/confinement.ts";
-import { spawnConfined } from "../confine/spawn.ts";
+import { type ConfinedProgram, spawnConfined } from "../confine/spawn.ts";
 import { SHARE_TAG } from "../paths.ts";
 import type { OpenShare, ShareDriver } from "./share.ts";
 
@@ -25,8 +25,8 @@ const CAPABILITIES = [
 ].reduce((mask, each) => mask + 2 ** Number(each.split(":")[1]), 0);
 
 /**
- * virtio-fs: virtiofsd serves the share over vhost-user. It runs in the daemon's mount namespace, so that it sees the
- * trees that are attached after its start.
+ * virtio-fs: virtiofsd serves the share over vhost-user. It has a mount namespace of its own, which trees that are attached
+ * after its start come to by propagation: from the descriptors of /proc that it keeps a way leads around its change of root.
  */
 export function createVirtioFs(config: KataConfig, confinement: Confinement): ShareDriver {
   const { virtio_fs_daemon: path, virtio_fs_cache: cache, virtio_fs_extra_args: extra } = config.hypervisor;
@@ -37,7 +37,15 @@ export function createVirtioFs(config: KataConfig, confinement: Confinement): Sh
       const { listener, connection } = await connectedPair();
       const argv = [path, ...virtiofsdArguments(confinement.shareDir, cache, LISTEN_FD), ...extra];
       const fds = [{ from: listener.number, to: LISTEN_FD }];
-      const program = { name: "virtiofsd", path, argv, fds, root: undefined, capabilities: CAPABILITIES };
+      const program: ConfinedProgram = {
+        name: "virtiofsd",
+        path,
+        argv,
+        fds,
+        root: confinement.shareServerRoot,
+        proc: "all",
+        capabilities: CAPABILITIES,
+      };
       return {
         vmmFd: connection.number,
         async serve() {

@@ -57,6 +57,7 @@ export class FakeAgent implements Agent {
 export class FakeMachine implements Machine {
   readonly processes = [{ name: "qemu" as const, identity: { pid: 77, startTime: 1 } }];
   readonly guestMount = { driver: "virtio-fs", source: "kataShared", fstype: "virtiofs", options: [] };
+  readonly shareServerPid = 78;
   readonly connected = Promise.resolve(memoryPair()[0]);
   stops = 0;
   die: (why: string) => void = () => {};

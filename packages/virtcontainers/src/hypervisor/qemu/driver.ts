@@ -77,6 +77,8 @@ class Qemu implements Hypervisor {
           argv: [path, ...qemuArguments(config, fds, { kernel, initrd, ...bios(firmware) })],
           fds: inherited,
           root: this.#confinement.vmmRoot,
+          // Its 9p server changes modes through /proc/self/fd.
+          proc: config.shareDirectory === undefined ? "none" : "processes",
           capabilities: config.shareDirectory === undefined ? 0 : SHARE_CAPABILITIES,
         },
         this.#confinement,
