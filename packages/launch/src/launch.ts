@@ -79,15 +79,20 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
   remote.close();
   const first = undo.use(new Fd(spawned.pidfd));
   const staged = plan.stage.length > 0;
-  const progress: Progress = {};
+  const progress: Progress = { children: [first] };
   const timer = setTimeout(() => {
     const ms = options.timeoutMs ?? LAUNCH_TIMEOUT_MS;
     progress.failure ??= new KataError("DeadlineExceeded", `kata-launch did not get ready within ${ms} ms`);
-    for (const pidfd of [first, progress.process?.pidfd]) if (pidfd !== undefined) kill(pidfd);
+    progress.children.forEach(kill);
     ops.cancel(control.number);
   }, options.timeoutMs ?? LAUNCH_TIMEOUT_MS);
   undo.defer(() => clearTimeout(timer));
-  await follow(control, plan, options.until, undo, progress);
+  try {
+    await follow(control, plan, options.until, undo, progress);
+  } catch (error) {
+    progress.failure ??= KataError.from(error, "kata-launch");
+    progress.children.forEach(kill);
+  }
   clearTimeout(timer);
   if (staged) await ops.waitPidfd(first.number);
   const process = staged ? progress.process : { pid: spawned.pid, pidfd: first };
@@ -116,6 +121,8 @@ function writePlan(plan: LaunchPlan): Fd {
 }
 
 type Progress = {
+  /** What has been started so far; all of it is killed when the launch fails. */
+  readonly children: Fd[];
   process?: { readonly pid: number; readonly pidfd: Fd };
   console?: Fd;
   failure?: KataError;
@@ -146,19 +153,33 @@ async function follow(
     const { data, fds } = await receive(control);
     const taken = fds.map((fd) => undo.use(new Fd(fd)));
     if (data.length === 0) break;
-    // Our own program's message: its shape is that of crates/launch/src/control.rs.
-    const message: Message = JSON.parse(ops.utf8Decode(data));
+    const message = parseMessage(data, progress);
     const [fd] = taken;
     if (message.error !== undefined) progress.failure ??= failureOf(message.error, plan);
-    if (message.pid !== undefined && fd !== undefined) progress.process = { pid: message.pid, pidfd: fd };
+    if (message.pid !== undefined && fd !== undefined) {
+      progress.process = { pid: message.pid, pidfd: fd };
+      progress.children.push(fd);
+    }
     if (message.fd === "console" && fd !== undefined) progress.console = fd;
     if (message.ready === true) ready = true;
+    // Who fails ends by itself; what is beside it may wait for ever.
+    if (progress.failure !== undefined) progress.children.forEach(kill);
     const known = progress.process !== undefined || plan.stage.length === 0;
     if (ready && known && until === "ready") return;
   }
   const endedEarly = plan.stage.length > 0 && !ready;
   if (endedEarly)
     progress.failure ??= new KataError("Internal", "kata-launch ended before the process was ready");
+}
+
+/** A message of our own program: its shape is that of crates/launch/src/control.rs. What is none is a failure, and says nothing. */
+function parseMessage(data: Uint8Array, progress: Progress): Message {
+  try {
+    return JSON.parse(ops.utf8Decode(data));
+  } catch (error) {
+    progress.failure ??= KataError.from(error, "kata-launch sent what is no message");
+    return {};
+  }
 }
 
 async function receive(control: Fd): Promise<{ data: Uint8Array; fds: number[] }> {
