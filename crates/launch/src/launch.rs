@@ -14,6 +14,8 @@ pub struct Launch {
     pub peer: Option<i32>,
     home: Option<String>,
     found: Option<String>,
+    /// A chdir has succeeded.
+    entered: bool,
 }
 
 impl Launch {
@@ -23,6 +25,7 @@ impl Launch {
             peer: None,
             home: None,
             found: None,
+            entered: false,
         }
     }
 
@@ -183,7 +186,12 @@ impl Launch {
             Operation::ParentDeathSignal { signal, parent } => {
                 process::parent_death_signal(*signal, *parent)?;
             }
-            Operation::Chdir { path } => process::chdir(path)?,
+            Operation::Chdir { path, if_not_yet } => {
+                if !(*if_not_yet && self.entered) {
+                    process::chdir(path)?;
+                    self.entered = true;
+                }
+            }
             Operation::Home { uid } => self.home = Some(process::home(*uid)),
             Operation::FindExecutable { file, path } => {
                 self.found = Some(process::find_executable(file, path)?);

@@ -58,13 +58,13 @@ impl Launch {
         if step.set | step.clear != 0 {
             mount_setattr(tree, "", AT_EMPTY_PATH, step.set, step.clear, 0)?;
         }
-        if step.set_recursive != 0 {
+        if step.set_recursive | step.clear_recursive != 0 {
             mount_setattr(
                 tree,
                 "",
                 AT_EMPTY_PATH | AT_RECURSIVE,
                 step.set_recursive,
-                0,
+                step.clear_recursive,
                 0,
             )?;
         }

@@ -74,6 +74,8 @@ pub struct Bind {
     pub set: u64,
     pub clear: u64,
     pub set_recursive: u64,
+    #[serde(default)]
+    pub clear_recursive: u64,
     pub propagation: Option<u64>,
     #[serde(rename = "as")]
     pub name: Option<String>,
@@ -247,6 +249,8 @@ pub enum Operation {
     },
     Chdir {
         path: String,
+        #[serde(default)]
+        if_not_yet: bool,
     },
     Home {
         uid: u32,

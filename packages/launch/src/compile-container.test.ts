@@ -477,3 +477,12 @@ test("a further process enters all namespaces at once by the container's pidfd, 
   expect(stage[0]).toMatchObject({ op: "write", text: "0" });
   expect(find(init, "wait")).toEqual([]);
 });
+
+test("the working directory is entered with our rights, or else with the user's", () => {
+  const { init } = compile(makeSpec()).plan;
+  const [first, second] = find(init, "chdir");
+  expect([first, second]).toMatchObject([{ ignore: [1, 13] }, { ifNotYet: true }]);
+  const at = (step: Step | undefined) => (step === undefined ? -1 : init.indexOf(step));
+  const user = init.findIndex(({ op }) => op === "user");
+  expect([at(first), user, at(second)]).toEqual([user - 1, user, user + 1]);
+});

@@ -4,10 +4,12 @@ import { MOUNT_ATTR, MS } from "@kata-containers/sys";
 export type MountOptions = {
   /** MS_* of a new file system. */
   readonly flags: number;
-  /** MOUNT_ATTR_* for a bind, and for the mounts below it (rro …). */
+  /** MOUNT_ATTR_* for a bind, which inherits from its source what is neither set nor cleared. */
   readonly set: number;
   readonly clear: number;
+  /** The same for the bind and the mounts below it (rro …). */
   readonly setRecursive: number;
+  readonly clearRecursive: number;
   /** One of MS_PRIVATE …, with MS_REC; 0: none. */
   readonly propagation: number;
   readonly bind: boolean;
@@ -18,6 +20,7 @@ export type MountOptions = {
   readonly data: string;
 };
 
+/** `atime`: a value of the one field that access times have, which is cleared before it is set (mount_setattr(2)). */
 type Flag = { readonly flag: number; readonly attr: number; readonly off?: true; readonly atime?: true };
 
 /** mount(8), "FILESYSTEM-INDEPENDENT MOUNT OPTIONS"; runtime-spec config.md, "Linux mount options". */
@@ -34,13 +37,13 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   nosymfollow: { flag: MS.NOSYMFOLLOW, attr: MOUNT_ATTR.NOSYMFOLLOW },
   symfollow: { flag: MS.NOSYMFOLLOW, attr: MOUNT_ATTR.NOSYMFOLLOW, off: true },
   noatime: { flag: MS.NOATIME, attr: MOUNT_ATTR.NOATIME, atime: true },
-  atime: { flag: MS.NOATIME, attr: MOUNT_ATTR.NOATIME, off: true },
+  atime: { flag: MS.NOATIME, attr: MOUNT_ATTR.NOATIME, off: true, atime: true },
   nodiratime: { flag: MS.NODIRATIME, attr: MOUNT_ATTR.NODIRATIME },
   diratime: { flag: MS.NODIRATIME, attr: MOUNT_ATTR.NODIRATIME, off: true },
   relatime: { flag: MS.RELATIME, attr: MOUNT_ATTR.RELATIME, atime: true },
-  norelatime: { flag: MS.RELATIME, attr: 0, off: true },
+  norelatime: { flag: MS.RELATIME, attr: 0, off: true, atime: true },
   strictatime: { flag: MS.STRICTATIME, attr: MOUNT_ATTR.STRICTATIME, atime: true },
-  nostrictatime: { flag: MS.STRICTATIME, attr: MOUNT_ATTR.STRICTATIME, off: true },
+  nostrictatime: { flag: MS.STRICTATIME, attr: MOUNT_ATTR.STRICTATIME, off: true, atime: true },
   sync: { flag: MS.SYNCHRONOUS, attr: 0 },
   async: { flag: MS.SYNCHRONOUS, attr: 0, off: true },
   dirsync: { flag: MS.DIRSYNC, attr: 0 },
@@ -68,9 +71,8 @@ export const PROPAGATION: Readonly<Record<string, number>> = {
 export function parseMountOptions(options: readonly string[]): MountOptions {
   const words = new Set(options);
   let flags = 0;
-  let set = 0;
-  let clear = 0;
-  let setRecursive = 0;
+  let own: Attributes = { set: 0, clear: 0 };
+  let recursive: Attributes = { set: 0, clear: 0 };
   let propagation = 0;
   const data: string[] = [];
   for (const option of options) {
@@ -78,18 +80,16 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     const below = option.startsWith("r") ? FLAGS[option.slice(1)] : undefined;
     if (flag !== undefined) {
       flags = flag.off ? flags & ~flag.flag : flags | flag.flag;
-      set = flag.off ? set & ~flag.attr : set | flag.attr;
-      // The three access time settings are one field, which is cleared before it is set (mount_setattr(2)).
-      if (flag.atime) clear |= MOUNT_ATTR.ATIME;
+      own = change(own, flag);
     } else if (PROPAGATION[option] !== undefined) propagation = PROPAGATION[option];
-    else if (below?.attr) setRecursive = below.off ? setRecursive & ~below.attr : setRecursive | below.attr;
+    else if (below?.attr || below?.atime) recursive = change(recursive, below);
     else if (!KNOWN.has(option)) data.push(option);
   }
   return {
     flags,
-    set,
-    clear,
-    setRecursive,
+    ...own,
+    setRecursive: recursive.set,
+    clearRecursive: recursive.clear,
     propagation,
     bind: words.has("bind") || words.has("rbind"),
     recursive: words.has("rbind"),
@@ -99,11 +99,18 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   };
 }
 
+type Attributes = { readonly set: number; readonly clear: number };
+
+function change({ set, clear }: Attributes, { attr, off, atime }: Flag): Attributes {
+  if (atime) return { set: (set & ~MOUNT_ATTR.ATIME) | (off ? 0 : attr), clear: clear | MOUNT_ATTR.ATIME };
+  return off ? { set: set & ~attr, clear: clear | attr } : { set: set | attr, clear: clear & ~attr };
+}
+
 const KNOWN: ReadonlySet<string> = new Set(["bind", "rbind", "tmpcopyup", "idmap", "ridmap"]);
 
 /** Every option that is understood, sorted; the others go to the file system as they are. */
 export function mountOptionNames(): string[] {
-  const recursive = Object.entries(FLAGS).filter(([, { attr }]) => attr !== 0);
+  const recursive = Object.entries(FLAGS).filter(([, { attr, atime }]) => attr !== 0 || atime);
   return [
     ...Object.keys(FLAGS),
     ...recursive.map(([name]) => `r${name}`),

@@ -43,6 +43,7 @@ function bindStep(mount: Mount, options: MountOptions, context: MountContext, wh
     set: options.set,
     clear: options.clear,
     setRecursive: options.setRecursive,
+    clearRecursive: options.clearRecursive,
     ...(options.propagation === 0 ? {} : { propagation: options.propagation }),
     root: ROOT,
     target: targetOf(mount),

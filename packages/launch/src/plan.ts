@@ -109,7 +109,7 @@ type Operation =
     } & Target)
   /**
    * open_tree(OPEN_TREE_CLONE) of `source` (or a `tree` that the spawner has opened), mount_setattr on the clone, move_mount.
-   * `set`/`clear`: MOUNT_ATTR_*; `setRecursive`: the same for the mounts below it.
+   * `set`/`clear`: MOUNT_ATTR_*; `setRecursive`/`clearRecursive`: the same for it and the mounts below it.
    */
   | ({
       readonly op: "bind";
@@ -123,6 +123,7 @@ type Operation =
       readonly set: number;
       readonly clear: number;
       readonly setRecursive: number;
+      readonly clearRecursive?: number;
       readonly propagation?: number;
       /** The attached mount, as a descriptor for later steps. */
       readonly as?: string;
@@ -183,8 +184,11 @@ type Operation =
   | SeccompStep
   /** A signal for when the spawner dies; fails with ESRCH when its pid is no longer `parent`. */
   | { readonly op: "parent_death_signal"; readonly signal: number; readonly parent: number }
-  /** chdir(2); refused when the result lies outside of the root (CVE-2024-21626). */
-  | { readonly op: "chdir"; readonly path: string }
+  /**
+   * chdir(2); refused when the result lies outside of the root (CVE-2024-21626). `ifNotYet`: nothing to do when an earlier chdir of
+   * this process has succeeded.
+   */
+  | { readonly op: "chdir"; readonly path: string; readonly ifNotYet?: true }
   /** Adds HOME from the uid's line in /etc/passwd, "/" when there is none, to the environment of `exec`. */
   | { readonly op: "home"; readonly uid: number }
   /** Finds `file` on `path` (colon-separated) as execvp(3) does, for `exec` with `found`. Errors: ENOENT, EACCES, EISDIR. */

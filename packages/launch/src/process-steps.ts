@@ -13,6 +13,9 @@ export type ProcessContext = {
   readonly seccomp?: SeccompStep;
 };
 
+const EPERM = 1;
+const EACCES = 13;
+
 /** The default of execvp(3)'s search, when the process has no PATH. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -70,9 +73,11 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
     { op: "close_others", keep, pass: context.pass },
     ...early,
     { op: "bounding", keep: bounding },
+    // First with our rights, as the user may not be able to enter its own working directory; what we are refused, the user may
+    // be allowed (a volume of its own on NFS), who is asked when the change of user has taken our rights (as runc).
+    { op: "chdir", path: process.cwd, ignore: [EPERM, EACCES] },
     { op: "user", uid, gid, groups: additionalGids ?? [], keepCapabilities: true },
-    // Before and not after the capabilities are dropped: root may enter any directory (as runc).
-    { op: "chdir", path: process.cwd },
+    { op: "chdir", path: process.cwd, ifNotYet: true },
     { op: "capabilities", ...sets },
     { op: "find_executable", file, path: pathOf(env) },
     { op: "ready" },

@@ -1,0 +1,38 @@
+import { MOUNT_ATTR } from "@kata-containers/sys";
+import { expect, test } from "vitest";
+import { mountOptionNames, parseMountOptions } from "./mount-options.ts";
+
+const { RDONLY, NOSUID, NODEV, NOEXEC, ATIME, NOATIME, STRICTATIME } = MOUNT_ATTR;
+
+test.each([
+  [["rw", "exec", "suid", "dev"], 0, RDONLY | NOEXEC | NOSUID | NODEV],
+  [["ro", "nosuid"], RDONLY | NOSUID, 0],
+  [["ro", "rw"], 0, RDONLY],
+  [["rw", "ro"], RDONLY, 0],
+  [["noatime"], NOATIME, ATIME],
+  [["noatime", "strictatime"], STRICTATIME, ATIME],
+  [["strictatime", "relatime"], 0, ATIME],
+  [["atime"], 0, ATIME],
+])("a bind with %j sets and clears what it says, whatever its source has", (options, set, clear) => {
+  expect(parseMountOptions(options)).toMatchObject({
+    set,
+    clear,
+    setRecursive: 0,
+    clearRecursive: 0,
+    data: "",
+  });
+  const recursive = options.map((option) => `r${option}`);
+  expect(parseMountOptions(recursive)).toMatchObject({
+    set: 0,
+    clear: 0,
+    setRecursive: set,
+    clearRecursive: clear,
+    data: "",
+  });
+});
+
+test("every option's recursive form is listed where it is understood", () => {
+  expect(mountOptionNames()).toEqual(
+    expect.arrayContaining(["rro", "rrw", "rrelatime", "rnorelatime", "rsymfollow"]),
+  );
+});
