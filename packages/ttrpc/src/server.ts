@@ -14,13 +14,16 @@ const STATUS_TAG = 10;
 const RESPONSE_PAYLOAD_TAG = 18;
 
 export interface ServerOptions {
-  /** Requests of one connection that may be under way; then it is read no further until one ends. Default 4096. */
+  /** Requests of one connection that may be under way; the others are answered with ResourceExhausted. Default 4096. */
   readonly maxInFlight?: number;
   /** Bytes of requests and answers of one connection that may be in memory, likewise. Default 32 MiB. */
   readonly maxInFlightBytes?: number;
   /** Hears why a connection ended, when that was not orderly. */
   readonly onConnectionError?: (error: KataError) => void;
 }
+
+/** Refusals that the peer has not taken; then it is read no further until it does. */
+const MAX_REFUSALS = 64;
 
 /** A blocked call costs a kilobyte or so; a pod of a thousand processes waits with some thousand calls. */
 export const DEFAULT_MAX_IN_FLIGHT = 4096;
@@ -36,6 +39,7 @@ export class ServerConnection extends Connection {
   private readonly calls = new Map<number, ServerCall>();
   private running = 0;
   private runningBytes = 0;
+  private refusals = 0;
   private roomWaiter: (() => void) | undefined;
 
   constructor(transport: FrameTransport, handlers: Handlers, options: ServerOptions = {}) {
@@ -107,7 +111,8 @@ export class ServerConnection extends Connection {
   }
 
   protected override room(): Promise<void> | undefined {
-    if (this.running < this.maxInFlight && this.runningBytes < this.maxInFlightBytes) {
+    // Never because of calls under way: they may last, and who does not read sees no end and no next session.
+    if (this.refusals < MAX_REFUSALS) {
       return undefined;
     }
     return new Promise((resolve) => {
@@ -131,6 +136,12 @@ export class ServerConnection extends Connection {
     const handler = this.handlers.get(request.service, request.method);
     if (!handler) {
       throw new KataError("Unimplemented", `${request.service}/${request.method}: no such method`);
+    }
+    if (this.running >= this.maxInFlight || this.runningBytes >= this.maxInFlightBytes) {
+      throw new KataError(
+        "ResourceExhausted",
+        `${request.service}/${request.method}: ${this.running} calls of ${this.runningBytes} bytes are under way`,
+      );
     }
     return handler;
   }
@@ -174,7 +185,6 @@ export class ServerConnection extends Connection {
       this.closeFds(call.fds);
       this.running -= 1;
       this.runningBytes -= call.bytes + answerBytes;
-      this.wakeReader();
     }
   }
 
@@ -211,9 +221,9 @@ export class ServerConnection extends Connection {
 
   /** Answers a request that reached no handler. */
   private refuse(stream: number, caught: unknown): void {
-    this.running += 1;
+    this.refusals += 1;
     void this.send(statusFrame(stream, caught)).finally(() => {
-      this.running -= 1;
+      this.refusals -= 1;
       this.wakeReader();
     });
   }

@@ -293,43 +293,60 @@ describe("a server", () => {
     await expect(client.closed).resolves.toMatchObject({ code: "InvalidArgument" });
   });
 
-  it("reads no further than its bounds while handlers run", async () => {
+  /** A method whose calls last until the gate opens. */
+  function lasting() {
     const open = gate<void>();
-    let running = 0;
-    let most = 0;
+    const calls = { running: 0, most: 0 };
     const handlers = new Handlers().unary(Health.Check, async () => {
-      running += 1;
-      most = Math.max(most, running);
+      calls.most = Math.max(calls.most, ++calls.running);
       await open.passed;
-      running -= 1;
+      calls.running -= 1;
       return { status: 1 };
     });
+    return { open, calls, handlers };
+  }
+  const outcomes = async (calls: readonly Promise<unknown>[]) => {
+    const settled = await Promise.allSettled(calls);
+    const refused = settled.filter((one) => one.status === "rejected").map((one) => one.reason.code);
+    return { done: settled.length - refused.length, refused: new Set(refused) };
+  };
+
+  it("refuses calls beyond its bounds while handlers run, and takes others afterwards", async () => {
+    const { open, calls, handlers } = lasting();
     const { client } = connect(handlers, { maxInFlight: 10 });
-    const calls = Array.from({ length: 200 }, () => client.unary(Health.Check, {}));
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(most).toBe(10);
+    const asked = Array.from({ length: 200 }, () => client.unary(Health.Check, {}));
+    const settled = outcomes(asked);
+    await expect(asked[199]).rejects.toMatchObject({ code: "ResourceExhausted" });
     open.open();
-    await Promise.all(calls);
-    expect(most).toBe(10);
+    expect(await settled).toEqual({ done: 10, refused: new Set(["ResourceExhausted"]) });
+    expect(calls.most).toBe(10);
+    expect(await client.unary(Health.Check, {})).toEqual({ status: 1 });
   });
 
   it("bounds the bytes of requests in flight, too", async () => {
-    const open = gate<void>();
-    let started = 0;
-    const handlers = new Handlers().unary(Health.Check, async () => {
-      started += 1;
-      await open.passed;
-      return { status: 1 };
-    });
+    const { open, calls, handlers } = lasting();
     const { client } = connect(handlers, { maxInFlightBytes: 100_000 });
-    const calls = Array.from({ length: 20 }, () =>
+    const asked = Array.from({ length: 20 }, () =>
       client.unary(Health.Check, { service: "x".repeat(20_000) }),
     );
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(started).toBe(5);
+    const settled = outcomes(asked);
+    await expect(asked[19]).rejects.toMatchObject({ code: "ResourceExhausted" });
     open.open();
-    await Promise.all(calls);
-    expect(started).toBe(20);
+    expect(await settled).toEqual({ done: 5, refused: new Set(["ResourceExhausted"]) });
+    expect(calls.most).toBe(5);
+  });
+
+  it("sees its peer's end also when all the calls that it takes are under way", async () => {
+    const ended = gate<void>();
+    const handlers = new Handlers().unary(Health.Check, (_request, { signal }) => {
+      signal.addEventListener("abort", () => ended.open());
+      return new Promise(() => {});
+    });
+    const { client } = connect(handlers, { maxInFlight: 1 });
+    const settled = outcomes([client.unary(Health.Check, {}), client.unary(Health.Check, {})]);
+    client.close();
+    await ended.passed;
+    expect((await settled).done).toBe(0);
   });
 
   it("aborts the signals of its handlers when the connection ends", async () => {
