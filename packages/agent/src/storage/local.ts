@@ -1,12 +1,18 @@
 import { KataError, mkdirp, ops, removeTree } from "@kata-containers/sys";
 import type { StorageDriver } from "./driver.ts";
+import { volumeOwner } from "./fs-group.ts";
 
-/** A directory of the guest; option `mode=` in octal (upstream's default 0777). */
+/** A directory of the guest; options: see {@link volumeOwner}, and no others. */
 export const localStorage: StorageDriver = ({ options, mountPoint }) => {
-  const mode = options.find((option) => option.startsWith("mode="))?.slice("mode=".length) ?? "777";
-  if (!/^0?[0-7]{1,4}$/.test(mode))
-    throw new KataError("InvalidArgument", `storage option mode=${mode}: not octal`);
+  const { gid, mode, rest } = volumeOwner(options, "777");
+  if (rest.length > 0)
+    throw new KataError(
+      "InvalidArgument",
+      `storage option ${rest[0]}: not of a local storage, which is a directory`,
+    );
   mkdirp(mountPoint);
-  ops.chmod(mountPoint, Number.parseInt(mode, 8));
+  // The mode last: a change of group may clear its setgid bit.
+  if (gid !== undefined) ops.chown(mountPoint, 0, gid);
+  ops.chmod(mountPoint, mode);
   return () => removeTree(mountPoint);
 };
