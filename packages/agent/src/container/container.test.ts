@@ -114,3 +114,28 @@ test("kill ends every process and waits for the end of each", async () => {
   waiter.end({ pid: 101, signal: KILL });
   await killing;
 });
+
+test("kill waits for a process that is still being started, and ends it; no other is started", async () => {
+  const container = await create();
+  container.start();
+  let open: () => void = () => {};
+  launcher.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const starting = container.exec("e", process);
+  let killed = false;
+  const killing = container.kill().then(() => {
+    killed = true;
+  });
+  waiter.end({ pid: 100, signal: KILL });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(killed).toBe(false);
+  await expect(container.exec("f", process)).rejects.toThrow(/is being killed|is stopped/);
+  open();
+  await starting;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(signals).toContain("101:9");
+  expect(killed).toBe(false);
+  waiter.end({ pid: 101, signal: KILL });
+  await killing;
+});

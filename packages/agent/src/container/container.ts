@@ -21,8 +21,10 @@ export class Container {
   readonly #launcher: Launcher;
   readonly #waiter: ChildWaiter;
   readonly #processes = new Map<string, GuestProcess>();
-  /** Exec ids whose process is being started. */
-  readonly #starting = new Set<string>();
+  /** Processes that are being started, by exec id; settled, never rejected. */
+  readonly #starting = new Map<string, Promise<void>>();
+  /** Being killed: nothing more is started. */
+  #killed = false;
   #state: ContainerState = "created";
   /** The state that resume leads back to. */
   #beforePause: ContainerState = "running";
@@ -112,14 +114,24 @@ export class Container {
     if (this.#processes.has(execId) || this.#starting.has(execId)) {
       throw new KataError("AlreadyExists", `process ${execId} of container ${this.id}`);
     }
-    this.#starting.add(execId);
+    if (this.#killed) throw new KataError("FailedPrecondition", `container ${this.id} is being killed`);
+    const starting = this.#startProcess(execId, process);
+    const settled = starting.then(
+      () => {},
+      () => {},
+    );
+    this.#starting.set(execId, settled);
     try {
-      using _expected = this.#waiter.expect();
-      const launched = await this.#launcher.exec(this.id, this.#spec, this.init.pidfd, process);
-      this.#processes.set(execId, new GuestProcess(execId, launched, this.#waiter));
+      await starting;
     } finally {
       this.#starting.delete(execId);
     }
+  }
+
+  async #startProcess(execId: string, process: Process): Promise<void> {
+    using _expected = this.#waiter.expect();
+    const launched = await this.#launcher.exec(this.id, this.#spec, this.init.pidfd, process);
+    this.#processes.set(execId, new GuestProcess(execId, launched, this.#waiter));
   }
 
   /**
@@ -167,13 +179,21 @@ export class Container {
     if (process !== undefined && process !== this.init && process.spent) this.#processes.delete(execId);
   }
 
-  /** Kills everything in it, and resolves when its processes have ended. */
+  /** Kills everything in it, also what is being started, and resolves when its processes have ended. */
   async kill(): Promise<void> {
+    this.#killed = true;
+    await this.#killKnown();
+    // What starts a process is in the container's control groups, and may yet bring one to life.
+    await Promise.all(this.#starting.values());
+    await this.#killKnown();
+    await this.#killRest();
+  }
+
+  async #killKnown(): Promise<void> {
     this.init.signal(SIG.SIGKILL);
     for (const process of this.#processes.values()) process.signal(SIG.SIGKILL);
     this.#letDie(SIG.SIGKILL);
     await Promise.all([...this.#processes.values()].map((process) => process.exited));
-    await this.#killRest();
   }
 
   /** Kills what is left in its control groups, until nothing is. */

@@ -147,3 +147,20 @@ test("two removals of one container give back once what it held", async () => {
   await Promise.all([remove(), remove()]);
   expect(launcher.log.filter((line) => line === "destroy c")).toHaveLength(1);
 });
+
+test("a container that is still being created when the sandbox ends, ends with it; no other is created", async () => {
+  await client.unary(A.CreateSandbox, {});
+  let open: () => void = () => {};
+  launcher.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const create = (id: string) => client.unary(A.CreateContainer, { containerId: id, execId: id, OCI });
+  const creating = create("c");
+  const destroying = client.unary(A.DestroySandbox, {});
+  await expect(create("d")).rejects.toMatchObject({ code: "FailedPrecondition" });
+  open();
+  await creating;
+  await destroying;
+  expect(launcher.log).toEqual(["create c", "destroy c"]);
+  expect(calls).toContain("umount /run/sandbox-ns/ipc");
+});

@@ -25,6 +25,8 @@ interface Running {
   readonly namespaces: SharedNamespaces;
   readonly pid: PidNamespace;
   readonly undo: Undo;
+  /** Being destroyed: nothing more is created in it. */
+  ending: boolean;
 }
 
 /** A pod's volumes: they outlive the containers that use them, for these are made anew when they fail. */
@@ -34,8 +36,8 @@ const SANDBOX_STORAGES: readonly string[] = ["ephemeral", "local"];
 export class Sandbox {
   readonly #parts: SandboxParts;
   readonly #containers = new Map<string, Container>();
-  /** Ids of containers that are being created. */
-  readonly #creating = new Set<string>();
+  /** Containers that are being created, by id; settled, never rejected. */
+  readonly #creating = new Map<string, Promise<void>>();
   readonly #storages: Storages;
   /** Containers that ran out of memory. */
   readonly ooms = new OomEvents();
@@ -61,14 +63,18 @@ export class Sandbox {
     undo.defer(() => this.#storages.releaseAll());
     for (const storage of request.storages) this.#storages.attach(storage);
     writeResolvConf(request.dns);
-    this.#running = { namespaces, pid, undo: undo.move() };
+    this.#running = { namespaces, pid, undo: undo.move(), ending: false };
   }
 
   /** Ends every container and gives everything back. Nothing when there is no sandbox. */
   async destroy(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    for (const id of [...this.#containers.keys()]) await this.remove(id, 0);
+    running.ending = true;
+    await Promise.all(this.#creating.values());
+    for (const id of [...this.#containers.keys()]) if (this.#containers.has(id)) await this.remove(id, 0);
+    // Another request may have destroyed it meanwhile.
+    if (this.#running !== running) return;
     this.#running = undefined;
     await running.undo.run();
   }
@@ -78,34 +84,45 @@ export class Sandbox {
    * @throws KataError FailedPrecondition without a sandbox, AlreadyExists for an id in use
    */
   async createContainer(order: ContainerOrder): Promise<void> {
-    const { id, spec, storages } = order;
+    const { id } = order;
     const running = this.#running;
     if (running === undefined)
       throw new KataError("FailedPrecondition", "there is no sandbox: call CreateSandbox first");
+    if (running.ending) throw new KataError("FailedPrecondition", "the sandbox is being destroyed");
     if (this.#containers.has(id) || this.#creating.has(id))
       throw new KataError("AlreadyExists", `container ${id}`);
-    const pidNamespace = order.sharePid ? running.pid.path : undefined;
-    const guest = guestSpec(spec, running.namespaces, pidNamespace);
-    setGuestSysctls(splitSysctls(spec.linux?.sysctl ?? {}).guest);
-    this.#creating.add(id);
+    const making = this.#makeContainer(order, running);
+    const settled = making.then(
+      () => {},
+      () => {},
+    );
+    this.#creating.set(id, settled);
     try {
-      await using undo = new Undo();
-      const used: string[] = [];
-      for (const storage of storages) {
-        const mountPoint = this.#storages.attach(storage);
-        if (SANDBOX_STORAGES.includes(storage.driver)) continue;
-        used.push(mountPoint);
-        undo.defer(() => this.#storages.release(mountPoint));
-      }
-      const { launcher, waiter } = this.#parts;
-      const container = await Container.create({ ...order, spec: guest }, used, launcher, waiter);
-      this.#containers.set(id, container);
-      running.pid.hold(container.init.pid);
-      container.watchOom(() => this.ooms.push(id));
-      undo.commit();
+      await making;
     } finally {
       this.#creating.delete(id);
     }
+  }
+
+  async #makeContainer(order: ContainerOrder, running: Running): Promise<void> {
+    const { id, spec, storages } = order;
+    const pidNamespace = order.sharePid ? running.pid.path : undefined;
+    const guest = guestSpec(spec, running.namespaces, pidNamespace);
+    setGuestSysctls(splitSysctls(spec.linux?.sysctl ?? {}).guest);
+    await using undo = new Undo();
+    const used: string[] = [];
+    for (const storage of storages) {
+      const mountPoint = this.#storages.attach(storage);
+      if (SANDBOX_STORAGES.includes(storage.driver)) continue;
+      used.push(mountPoint);
+      undo.defer(() => this.#storages.release(mountPoint));
+    }
+    const { launcher, waiter } = this.#parts;
+    const container = await Container.create({ ...order, spec: guest }, used, launcher, waiter);
+    this.#containers.set(id, container);
+    running.pid.hold(container.init.pid);
+    container.watchOom(() => this.ooms.push(id));
+    undo.commit();
   }
 
   /** @throws KataError NotFound */

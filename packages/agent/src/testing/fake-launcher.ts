@@ -29,10 +29,13 @@ export class FakeLauncher implements Launcher {
   readonly log: string[] = [];
   cgroups: readonly CgroupPlace[] = [];
   failNext: KataError | undefined;
+  /** What every start waits for. */
+  gate: Promise<void> = Promise.resolve();
   #pid = 100;
 
   async create(id: string): Promise<CreatedContainer> {
     this.#mayFail();
+    await this.gate;
     this.log.push(`create ${id}`);
     return {
       ...this.#process(),
@@ -45,6 +48,7 @@ export class FakeLauncher implements Launcher {
 
   async exec(id: string): Promise<LaunchedProcess> {
     this.#mayFail();
+    await this.gate;
     this.log.push(`exec in ${id}`);
     return this.#process();
   }
