@@ -49,6 +49,15 @@ describe("a bad bundle is refused:", () => {
     expectRefused(await create(bundle), `${bundle}/config.json: process: is missing`);
   });
 
+  it("the host's network namespace", async () => {
+    const bundle = runtime.bundle({
+      edit: ({ linux }) => {
+        linux.namespaces[1] = { type: "network", path: "/proc/self/ns/net" };
+      },
+    });
+    expectRefused(await create(bundle), "network namespace /proc/self/ns/net: is the host's");
+  });
+
   it("no rootfs", async () => {
     const bundle = runtime.bundle();
     rmSync(`${bundle}/rootfs`, { recursive: true });
@@ -64,6 +73,10 @@ describe("a bad id is refused:", () => {
     ["of 256 bytes", "a".repeat(256), "invalid container ID format: 256 bytes, the limit is 255"],
   ])("%s", async (_, id, text) => {
     expectRefused(await create(runtime.bundle(), id), text);
+  });
+
+  it.each(["..", "a/b", "a".repeat(256)])("%s, which no container can have, is unknown", async (id) => {
+    expectRefused(await runtime.kata(["state", id]), `container "${id}" does not exist`);
   });
 
   it("in use", async () => {

@@ -1,4 +1,4 @@
-import { isSysError, KataError } from "@kata-containers/sys";
+import { isSuppressedError, isSysError, KataError } from "@kata-containers/sys";
 import type { AnyCommand } from "./command.ts";
 import { globalOptions, readGlobals } from "./globals.ts";
 import { renderHelp } from "./help.ts";
@@ -32,8 +32,8 @@ export async function main(argv: readonly string[], commands: readonly AnyComman
       );
     return await command.invoke(words.slice(next + 1), globals);
   } catch (error) {
-    if (!(error instanceof KataError) && !isSysError(error)) throw error;
-    reportError(errorLog, error.message);
+    if (!(error instanceof KataError) && !isSysError(error) && !isSuppressedError(error)) throw error;
+    reportError(errorLog, KataError.from(error).message);
     return 1;
   }
 }

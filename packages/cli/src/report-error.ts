@@ -1,4 +1,5 @@
 import { Fd, Logger, O, ops } from "@kata-containers/sys";
+import { printable } from "./printable.ts";
 
 /** Where errors are told besides standard error. */
 export interface ErrorLog {
@@ -45,8 +46,13 @@ function appendLog({ log, logFormat }: ErrorLog, level: "error" | "warn", line: 
   }
 }
 
+/** Characters of a line; an agent could send megabytes. */
+const MAX_LINE = 4096;
+
+/** Part of it may be the guest's words. */
 function oneLine(message: string): string {
-  return message.replaceAll(/\s*\n\s*/g, " ");
+  const line = message.slice(0, MAX_LINE).replaceAll(/\s*\n\s*|\t/g, " ");
+  return `${printable(line)}${message.length > MAX_LINE ? " …" : ""}`;
 }
 
 function writeStderr(text: string): void {

@@ -6,7 +6,7 @@ export { ERRNO } from "./errno.ts";
 export { Fd } from "./fd.ts";
 export { exists, MAX_TEXT_BYTES, mkdirp, readText, removeTree, writeFileAtomic, writeText } from "./files.ts";
 export { joinPath } from "./join-path.ts";
-export { KataError, STATUS, type StatusName } from "./kata-error.ts";
+export { isSuppressedError, KataError, STATUS, type StatusName } from "./kata-error.ts";
 export { LEVELS, type Level, type LogFields, Logger, type LoggerOptions, logfmt } from "./logger.ts";
 export { loadNodeAddon } from "./node-addon.ts";
 export type * from "./ops.gen.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { KataError } from "./kata-error.ts";
 import { isSysError, SysError } from "./sys-error.ts";
+import { Undo } from "./undo.ts";
 
 test("a SysError says which call failed on what and why", () => {
   const error = new SysError("ENOENT", "open", "/x");
@@ -36,4 +37,17 @@ test("a KataError stays itself, and keeps its code under a new heading", () => {
     message: "exec: agent is gone",
     cause: error,
   });
+});
+
+test("a release that fails as well does not hide the reason", async () => {
+  const failing = async () => {
+    await using undo = new Undo();
+    undo.defer(() => {
+      throw new SysError("EBUSY", "rmdir", "/cg");
+    });
+    throw new KataError("NotFound", "no such command");
+  };
+  const error = KataError.from(await failing().catch((caught: unknown) => caught));
+  expect(error.code).toBe("NotFound");
+  expect(error.message).toMatch(/^no such command; and then: rmdir \/cg: EBUSY/);
 });

@@ -62,7 +62,8 @@ export class KataError extends Error {
   }
 
   /**
-   * Turns anything caught into a KataError: itself when it is one, a SysError by its errno, anything else as Internal.
+   * Turns anything caught into a KataError: itself when it is one, a SysError by its errno, anything else as Internal. Of a
+   * SuppressedError the first failure is the reason, and what then could not be released is told behind it.
    * @param doing what was being done, put in front of the message: "cannot start VM"
    */
   static from(caught: unknown, doing = ""): KataError {
@@ -70,8 +71,28 @@ export class KataError extends Error {
     if (caught instanceof KataError) {
       return doing === "" ? caught : new KataError(caught.code, front + caught.message, { cause: caught });
     }
+    if (isSuppressedError(caught)) {
+      const first = KataError.from(caught.suppressed, doing);
+      const then = KataError.from(caught.error).message;
+      return new KataError(first.code, `${first.message}; and then: ${then}`, { cause: caught.suppressed });
+    }
     const code = caught instanceof SysError ? (OF_ERRNO[caught.code] ?? "Internal") : "Internal";
     const message = caught instanceof Error ? caught.message : String(caught);
     return new KataError(code, front + message, { cause: caught });
   }
+}
+
+/**
+ * Whether a `using` declaration's release failed while another failure was on its way. Told by its name: the class is not in
+ * every engine, and the bundler has one of its own.
+ */
+export function isSuppressedError(
+  caught: unknown,
+): caught is Error & { readonly error: unknown; readonly suppressed: unknown } {
+  return (
+    caught instanceof Error &&
+    caught.name === "SuppressedError" &&
+    "error" in caught &&
+    "suppressed" in caught
+  );
 }

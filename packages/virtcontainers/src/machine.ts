@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { deadline, KataError, type Logger, ops, sleep } from "@kata-containers/sys";
+import { deadline, KataError, type Logger, ops, sleep, Undo } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { AgentChannel } from "./agent-channel/agent-channel.ts";
 import { openAgentChannel } from "./agent-channel/choose.ts";
@@ -44,40 +44,33 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
   const choice = chooseAccelerator(config.hypervisor.accelerator, ops);
   if (choice.warning !== undefined) log.warn(choice.warning);
   const hypervisor = createHypervisor("qemu", { config, confinement });
+  // What VMM and share server have by the end, and what is given back only when there is no machine.
+  await using passed = new Undo();
+  await using undo = new Undo();
   const channel = openAgentChannel(config.hypervisor.agent_channel, (text) => log.warn(text));
+  passed.defer(() => channel.releaseVmmFd());
+  undo.defer(() => channel.close());
   const shareDriver =
     config.hypervisor.shared_fs === "virtio-9p" ? createVirtio9p() : createVirtioFs(config, confinement);
   const console = openConsole(config.hypervisor.enable_debug || config.agent.enable_debug ? log : undefined);
+  passed.defer(() => ops.close(console.vmmFd));
   phases.end("host");
   const share = await shareDriver.open();
-  try {
-    // At once: each waits for the other on a socket, not here.
-    const [vm, server] = await bothOrNone(
-      hypervisor.start(vmConfig(name, config, choice.accelerator, ops.cpuCount(), channel.kernelParams), {
-        agent: channel.device,
-        share: share.vmmFd,
-        console: console.vmmFd,
-      }),
-      share.serve(),
-    );
-    phases.end("qemu");
-    return new RunningMachine({
-      vm,
-      server,
-      guestMount: shareDriver.guestMount,
-      channel,
-      console,
-      config,
-      phases,
-    });
-  } catch (error) {
-    channel.close();
-    throw error;
-  } finally {
-    channel.releaseVmmFd();
-    share.close();
-    ops.close(console.vmmFd);
-  }
+  passed.defer(() => share.close());
+  // At once: each waits for the other on a socket, not here.
+  const [vm, server] = await bothOrNone(
+    hypervisor.start(vmConfig(name, config, choice.accelerator, ops.cpuCount(), channel.kernelParams), {
+      agent: channel.device,
+      share: share.vmmFd,
+      console: console.vmmFd,
+    }),
+    share.serve(),
+  );
+  phases.end("qemu");
+  const { guestMount } = shareDriver;
+  const machine = new RunningMachine({ vm, server, guestMount, channel, console, config, phases });
+  undo.commit();
+  return machine;
 }
 
 /** VMM and share server, or the first one's failure after the other one was ended. */

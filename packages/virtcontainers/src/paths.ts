@@ -34,10 +34,15 @@ export function socketPath(root: string, id: string): string {
   return `${RUNTIME_DIR}/${sandboxHash(root, id)}.sock`;
 }
 
-/** `<container>-<16 hex>-<basename>`: the name of a volume below the share; the random part keeps two volumes of one basename apart. */
+/**
+ * `<container>-<16 hex>-<basename>`: the name of a volume below the share; the random part keeps two volumes of one basename
+ * apart. An id and a basename may have 255 bytes each, the name as well: what is longer is cut.
+ */
 export function volumeName(containerId: string, destination: string): string {
   const base = destination.split("/").filter(Boolean).at(-1) ?? "root";
-  return `${containerId}-${hex(ops.random(8))}-${base}`;
+  // A character of a basename has four bytes at most.
+  const cut = [...base].slice(0, 32).join("");
+  return `${containerId.slice(0, 96)}-${hex(ops.random(8))}-${cut}`;
 }
 
 export function hex(bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 import { Daemon } from "@kata-containers/protocols";
 import { connectDaemon, type DaemonClient } from "@kata-containers/shim";
-import { KataError } from "@kata-containers/sys";
+import { KataError, ops } from "@kata-containers/sys";
 import {
   type ContainerRecord,
   createFileStore,
@@ -53,7 +53,8 @@ export async function currentState(found: FoundContainer): Promise<ContainerReco
 
 /** An id that no container can have names none: its text must not become a path. */
 function existingId(id: string): string {
-  if (id !== "" && id !== "." && id !== ".." && !id.includes("/")) return id;
+  const couldBe = id !== "" && id !== "." && id !== ".." && !id.includes("/");
+  if (couldBe && ops.utf8Encode(id).length <= 255) return id;
   throw new KataError("NotFound", `container "${id}" does not exist`);
 }
 

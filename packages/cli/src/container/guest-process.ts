@@ -1,4 +1,5 @@
 import { KataError, ops } from "@kata-containers/sys";
+import { printable } from "../printable.ts";
 
 /** A process in the guest, as kata-agent lists it (ListProcesses, format "processes"). */
 export interface GuestProcessRow {
@@ -65,11 +66,6 @@ function readRow(value: unknown): GuestProcessRow {
     comm: text("comm"),
     args: text("args"),
   };
-}
-
-/** As ps: what is no printable character is a question mark. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu, "?");
 }
 
 function wrong(): KataError {

@@ -87,7 +87,7 @@ export function virtiofsdArguments(shareDir: string, cache: string, listenFd: nu
  */
 async function connectedPair(): Promise<{ listener: Fd; connection: Fd }> {
   const path = `${SOCKET_DIR}/share.sock`;
-  const listener = new Fd(ops.unixListen(path, 1));
+  const listener = listen(path);
   try {
     return { listener, connection: new Fd(await ops.unixConnect(path)) };
   } catch (cause) {
@@ -95,5 +95,13 @@ async function connectedPair(): Promise<{ listener: Fd; connection: Fd }> {
     throw KataError.from(cause, "cannot connect to virtiofsd's socket");
   } finally {
     ops.unlink(path);
+  }
+}
+
+function listen(path: string): Fd {
+  try {
+    return new Fd(ops.unixListen(path, 1));
+  } catch (cause) {
+    throw KataError.from(cause, "cannot make virtiofsd's socket");
   }
 }
