@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
-import { type Ended, run } from "../harness/process.ts";
+import { type Ended, eventually, run } from "../harness/process.ts";
 import { configurationFile, writeConfiguration } from "../harness/programs.ts";
 import { useRuntime } from "../harness/runtime.ts";
 
@@ -157,7 +157,19 @@ describe("a broken installation is told:", () => {
     expect(Date.now() - begun).toBeLessThan(60_000);
   });
 
-  it("a QEMU that dies in mid-boot", async () => {
+  it("a QEMU that dies while the guest boots", async () => {
+    // A guest whose agent never comes up: QEMU is there until somebody kills it.
+    configure({ "hypervisor.qemu": { kernel_params: "rdinit=/kata-launch panic=0" } });
+    const creating = create(runtime.bundle());
+    const pid = await eventually("QEMU runs", () => {
+      const line = findTraces(runtime.traces()).find((trace) => trace.includes("qemu-system"));
+      return /^process (\d+)/.exec(line ?? "")?.[1];
+    });
+    process.kill(Number(pid), "SIGKILL");
+    expectRefused(await creating, "cannot start VM: QEMU ended");
+  });
+
+  it("a QEMU that ends at once", async () => {
     const fake = runtime.scratch.join("qemu");
     writeFileSync(fake, "#!/bin/busybox sh\nexit 3\n");
     chmodSync(fake, 0o755);

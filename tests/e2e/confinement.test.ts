@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { basename, dirname } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { findTraces } from "../harness/leaks.ts";
+import { findTraces, hashOf } from "../harness/leaks.ts";
 import { buildConfiguration } from "../harness/programs.ts";
 import { useSharedRuntime } from "../harness/runtime.ts";
 
@@ -145,5 +146,23 @@ describe("the daemon", () => {
     expect(session).not.toBe(Number(readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ")[3]));
     for (const fd of [0, 1, 2])
       expect(readlinkSync(`/proc/${pid}/fd/${fd}`)).toMatch(/^\/(dev\/null|.*daemon\.log)$/);
+  });
+
+  it("listens to root alone, and to others still when one of them talks nonsense", async () => {
+    const [id = ""] = runtime.traces().ids;
+    const socket = `/run/vc/${hashOf(runtime.root, id)}.sock`;
+    expect(statSync(socket).mode & 0o777).toBe(0o600);
+    // Frames that claim more than the protocol allows, or are none.
+    for (const bytes of [
+      Buffer.alloc(10, 0xff),
+      Buffer.from("GET / HTTP/1.1\r\n\r\n"),
+      Buffer.alloc(1 << 20),
+    ]) {
+      const client = connect(socket);
+      client.on("error", () => {});
+      client.end(bytes);
+      await new Promise((resolve) => client.resume().on("close", resolve));
+    }
+    expect((await runtime.state(id)).status).toBe("running");
   });
 });
