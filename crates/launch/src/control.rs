@@ -1,5 +1,6 @@
 //! The control socket: one JSON object a message (SOCK_SEQPACKET), with at most one descriptor.
 
+use crate::json;
 use crate::sys::{Failure, Result, check};
 use std::ffi::c_long;
 use std::mem::{size_of, zeroed};
@@ -35,7 +36,7 @@ pub fn send(message: &str, fd: Option<i32>) -> Result<()> {
 
 /// Reports a failed step; on stderr when the spawner has gone or gave no control socket.
 pub fn report(list: &str, index: usize, failure: &Failure) {
-    let detail = serde_json::to_string(&failure.detail).unwrap_or_default();
+    let detail = json::quote(failure.detail.as_deref());
     let errno = failure.errno;
     let message = format!(
         r#"{{"error":{{"list":"{list}","index":{index},"errno":{errno},"detail":{detail}}}}}"#

@@ -1,7 +1,7 @@
 //! Runs the steps of a list in order.
 
 use crate::control::{self, CONTROL};
-use crate::plan::{FdRef, Found, Operation, Program, Side, Step};
+use crate::plan::{FdRef, Operation, Program, Side, Step};
 use crate::sys::*;
 use crate::{device_filter, files, mounts, paths, process, terminal};
 use std::collections::BTreeMap;
@@ -279,7 +279,7 @@ impl Launch {
         let path = match program {
             Program::Fd { .. } => String::new(),
             Program::Path { path } => path.clone(),
-            Program::Found(Found::Found) => self.found.clone().unwrap_or_default(),
+            Program::Found => self.found.clone().unwrap_or_default(),
         };
         let c_path = c_string(&path)?;
         // SAFETY: both lists end in a null pointer, and what they point to lives until the end of this function.

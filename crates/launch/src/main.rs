@@ -4,8 +4,10 @@
 //! small size makes running from a sealed copy cheap. Descriptor 4 is the control socket.
 
 mod control;
+mod decode;
 mod device_filter;
 mod files;
+mod json;
 mod launch;
 mod mounts;
 mod paths;
@@ -32,7 +34,7 @@ fn main() {
 
 fn run() -> Result<()> {
     let text = read_plan()?;
-    let plan: Plan = match serde_json::from_slice(&text) {
+    let plan = match decode::plan(&text) {
         Ok(plan) => plan,
         Err(error) => return fail_at(libc::EINVAL, format!("plan: {error}")),
     };

@@ -1,8 +1,5 @@
-//! The plan as JSON. The documentation of every step is in packages/launch/src/plan.ts.
+//! The plan. The documentation of every step is in packages/launch/src/plan.ts; decode.rs reads it from JSON.
 
-use serde::Deserialize;
-
-#[derive(Deserialize)]
 pub struct Plan {
     pub sealed: bool,
     pub parent: Vec<Step>,
@@ -10,61 +7,46 @@ pub struct Plan {
     pub init: Vec<Step>,
 }
 
-#[derive(Deserialize)]
 pub struct Step {
-    #[serde(default)]
     pub ignore: Vec<i32>,
-    #[serde(flatten)]
     pub operation: Operation,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
 pub enum FdRef {
     Number(i32),
     Name(String),
 }
 
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy)]
 pub enum Create {
     Directory,
     File,
     LikeSource,
 }
 
-#[derive(Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
+#[derive(PartialEq)]
 pub enum Side {
     Send,
     Wait,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Target {
     pub root: Option<FdRef>,
     pub target: String,
     pub create: Option<Create>,
-    #[serde(default)]
     pub no_symlinks: bool,
     pub not_on: Option<i64>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Mount {
     pub fstype: String,
     pub source: String,
     pub flags: u64,
     pub data: String,
     pub propagation: Option<u64>,
-    #[serde(flatten)]
     pub target: Target,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Bind {
     pub source: Option<String>,
     pub source_root: Option<FdRef>,
@@ -74,17 +56,12 @@ pub struct Bind {
     pub set: u64,
     pub clear: u64,
     pub set_recursive: u64,
-    #[serde(default)]
     pub clear_recursive: u64,
     pub propagation: Option<u64>,
-    #[serde(rename = "as")]
     pub name: Option<String>,
-    #[serde(flatten)]
     pub target: Target,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Console {
     pub root: FdRef,
     pub bind_console: bool,
@@ -94,28 +71,21 @@ pub struct Console {
     pub columns: Option<u16>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
 pub enum Program {
-    Path { path: String },
-    Fd { fd: FdRef },
-    Found(Found),
-}
-
-/// What find_executable found.
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Found {
+    Path {
+        path: String,
+    },
+    Fd {
+        fd: FdRef,
+    },
+    /// What find_executable found.
     Found,
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum Operation {
     Open {
         path: String,
         flags: i32,
-        #[serde(rename = "as")]
         name: String,
         root: Option<FdRef>,
     },
@@ -129,7 +99,6 @@ pub enum Operation {
     Write {
         path: String,
         text: String,
-        #[serde(default)]
         proc: bool,
     },
     Mkdir {
@@ -249,7 +218,6 @@ pub enum Operation {
     },
     Chdir {
         path: String,
-        #[serde(default)]
         if_not_yet: bool,
     },
     Home {
