@@ -91,7 +91,7 @@ fn utf8_decode(bytes: Bytes) -> Res<String> {
 }
 
 fn random(len: u32) -> Res<Bytes> {
-    let mut bytes = vec![0; len as usize];
+    let mut bytes = crate::spare::zeros(len as usize).call("getrandom")?;
     let mut filled = 0;
     while filled < bytes.len() {
         filled +=

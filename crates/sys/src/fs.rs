@@ -3,6 +3,7 @@
 use crate::error::{Context, OpError, Res, check};
 use crate::process::c_string;
 use crate::reactor;
+use crate::spare::room;
 use crate::table::{ops, wire};
 use crate::value::Bytes;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -186,7 +187,7 @@ fn set_nonblock(fd: i32, on: bool) -> Res<()> {
 }
 
 fn pread(number: i32, len: u32, offset: u64) -> Res<Bytes> {
-    let mut buffer = Vec::with_capacity(len as usize);
+    let mut buffer = room(len as usize).call("pread")?;
     while buffer.len() < len as usize {
         let at = offset + buffer.len() as u64;
         let spare = rustix::buffer::spare_capacity(&mut buffer);
@@ -225,11 +226,9 @@ fn read_to_end(file: &OwnedFd, path: &str, max: u64) -> Res<Vec<u8>> {
         }
         if buffer.len() == buffer.capacity() {
             // The size plus one byte, in which the end shows; files of /proc say 0.
-            buffer.reserve(
-                (size.min(max) as usize + 1)
-                    .saturating_sub(buffer.len())
-                    .max(4096),
-            );
+            let more = (size.min(max) as usize + 1).saturating_sub(buffer.len());
+            let grown = buffer.try_reserve(more.max(4096));
+            grown.map_err(|_| Errno::NOMEM).on("read", path)?;
         }
         if rustix::io::read(file, rustix::buffer::spare_capacity(&mut buffer)).on("read", path)?
             == 0
@@ -283,7 +282,7 @@ fn write_sync(number: i32, bytes: Bytes) -> Res<()> {
 }
 
 fn read_sync(number: i32, max: u32) -> Res<Bytes> {
-    let mut buffer = Vec::with_capacity(max as usize);
+    let mut buffer = room(max as usize).call("read")?;
     rustix::io::read(fd(&number)?, rustix::buffer::spare_capacity(&mut buffer)).call("read")?;
     Ok(Bytes(buffer))
 }

@@ -131,7 +131,7 @@ fn receive(fd: RawFd) -> Res<Vec<u8>> {
                 errno => return Err(errno).call("netlink recv"),
             }
         }
-        let mut datagram = vec![0; size as usize];
+        let mut datagram = crate::spare::zeros(size as usize).call("netlink recv")?;
         // SAFETY: recv writes at most the buffer's length.
         let got = unsafe {
             libc::recv(

@@ -220,7 +220,7 @@ fn send_fds(fd: i32, bytes: Bytes, fds: Vec<i32>) -> Res<impl Future<Output = Re
 }
 
 fn recv_with_fds(socket: RawFd, buffer: &mut Vec<u8>, max: usize) -> Result<Vec<RawFd>, Errno> {
-    buffer.reserve_exact(max);
+    crate::spare::make_room(buffer, max)?;
     let mut control = control_buffer(MAX_FDS);
     let mut vector = libc::iovec {
         iov_base: buffer.as_mut_ptr().cast(),

@@ -1,6 +1,7 @@
 //! Buffers for bulk data that are used again. A fresh one of a megabyte costs 256 page faults, which under software
 //! emulation is more than the copy into it.
 
+use rustix::io::Errno;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Smaller ones come from the heap, without faults.
@@ -16,16 +17,36 @@ fn spare() -> MutexGuard<'static, Vec<Vec<u8>>> {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// An empty buffer with room for `len` bytes. ENOMEM when there is no memory for it, where Vec::with_capacity would abort the
+/// process: `len` is a script's.
+pub(crate) fn room(len: usize) -> Result<Vec<u8>, Errno> {
+    let mut buffer = Vec::new();
+    make_room(&mut buffer, len)?;
+    Ok(buffer)
+}
+
+/// Room for `more` bytes behind what `buffer` holds; ENOMEM as [`room`].
+pub(crate) fn make_room(buffer: &mut Vec<u8>, more: usize) -> Result<(), Errno> {
+    buffer.try_reserve_exact(more).map_err(|_| Errno::NOMEM)
+}
+
+/// `len` zeros; ENOMEM as [`room`].
+pub(crate) fn zeros(len: usize) -> Result<Vec<u8>, Errno> {
+    let mut buffer = room(len)?;
+    buffer.resize(len, 0);
+    Ok(buffer)
+}
+
 /// An empty buffer with room for `len` bytes, and for no more than twice as many: else what fills it would be trimmed.
-pub(crate) fn take(len: usize) -> Vec<u8> {
+pub(crate) fn take(len: usize) -> Result<Vec<u8>, Errno> {
     if len >= SMALLEST {
         let mut kept = spare();
         let fits = |buffer: &Vec<u8>| (len..=2 * len).contains(&buffer.capacity());
         if let Some(at) = kept.iter().position(fits) {
-            return kept.swap_remove(at);
+            return Ok(kept.swap_remove(at));
         }
     }
-    Vec::with_capacity(len)
+    room(len)
 }
 
 /// Gives a buffer back.
@@ -55,15 +76,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn memory_that_is_not_to_be_had_is_an_error_and_not_the_end_of_the_process() {
+        let more_than_there_is = isize::MAX as usize;
+        assert_eq!(room(more_than_there_is), Err(Errno::NOMEM));
+        assert_eq!(zeros(more_than_there_is), Err(Errno::NOMEM));
+        assert_eq!(take(more_than_there_is), Err(Errno::NOMEM));
+        assert_eq!(
+            make_room(&mut vec![1], more_than_there_is),
+            Err(Errno::NOMEM)
+        );
+    }
+
+    #[test]
     fn a_large_buffer_is_used_again_empty_and_a_short_read_keeps_its_bytes_only() {
-        let mut first = take(LARGEST);
+        let mut first = take(LARGEST).unwrap();
         first.extend_from_slice(b"old");
         let place = first.as_ptr();
         let short = trimmed(first);
         assert_eq!((short.as_slice(), short.capacity()), (&b"old"[..], 3));
-        let too_small_for_that = take(SMALLEST);
+        let too_small_for_that = take(SMALLEST).unwrap();
         assert_ne!(too_small_for_that.as_ptr(), place);
-        let second = take(LARGEST);
+        let second = take(LARGEST).unwrap();
         assert_eq!((second.as_ptr(), second.len()), (place, 0));
         give(second);
         give(Vec::with_capacity(LARGEST + 1));

@@ -68,9 +68,9 @@ pub(crate) fn read_some(
         polled(fd, libc::POLLIN)?;
     }
     if buffer.capacity() == 0 {
-        *buffer = spare::take(max);
+        *buffer = spare::take(max)?;
     }
-    buffer.reserve_exact(max);
+    spare::make_room(buffer, max)?;
     let at = buffer
         .spare_capacity_mut()
         .as_mut_ptr()
@@ -281,7 +281,7 @@ fn read_block_exact(fd: i32, len: u32) -> Res<impl Future<Output = Res<Block>> +
     let hold = hold(fd)?;
     Ok(async move {
         let len = len as usize;
-        let mut buffer = spare::take(len);
+        let mut buffer = spare::take(len).call("read")?;
         while buffer.len() < len {
             let left = len - buffer.len();
             let count = hold
