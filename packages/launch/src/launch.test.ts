@@ -49,6 +49,16 @@ test("a launch that gets nowhere is killed and waited for, and is DeadlineExceed
   expect(noted.closed.sort()).toEqual([3, 4, 5, 6]);
 });
 
+test("a launch without a limit is not ended by time", async () => {
+  const messages = [message('{"pid":71}', 9), message('{"ready":true}')];
+  const noted = fakeLaunch(async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return messages.shift() ?? message("");
+  });
+  const { pid } = await launch(staged, { ...options, timeoutMs: Number.POSITIVE_INFINITY });
+  expect({ pid, killed: noted.killed.size }).toEqual({ pid: 71, killed: 0 });
+});
+
 test("a message that is none fails the launch; what was started before and after it is killed and waited for", async () => {
   const messages = [message("{"), message('{"pid":71}', 9), message("")];
   const noted = fakeLaunch(async () => messages.shift() ?? message(""));

@@ -12,6 +12,7 @@ import {
 } from "@kata-containers/sys";
 import { describeStep } from "./describe-step.ts";
 import type { LaunchPlan, Step, StepList } from "./plan.ts";
+import { whereabouts } from "./whereabouts.ts";
 
 export type LaunchOptions = {
   /** Path of kata-launch. */
@@ -25,7 +26,7 @@ export type LaunchOptions = {
   readonly until: "ready" | "exec";
   /** For a plan without a stage: PR_SET_PDEATHSIG is the plan's business, these are the spawner's. */
   readonly setsid?: boolean;
-  /** Milliseconds until the process must be as far as `until` says. Default {@link LAUNCH_TIMEOUT_MS}. */
+  /** Milliseconds until the process must be as far as `until` says; Infinity: no limit. Default {@link LAUNCH_TIMEOUT_MS}. */
   readonly timeoutMs?: number;
 };
 
@@ -80,12 +81,14 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
   const first = undo.use(new Fd(spawned.pidfd));
   const staged = plan.stage.length > 0;
   const progress: Progress = { children: [first] };
-  const timer = setTimeout(() => {
-    const ms = options.timeoutMs ?? LAUNCH_TIMEOUT_MS;
-    progress.failure ??= new KataError("DeadlineExceeded", `kata-launch did not get ready within ${ms} ms`);
+  const timer = startTimer(options.timeoutMs ?? LAUNCH_TIMEOUT_MS, (ms) => {
+    const pids = staged ? [spawned.pid, progress.process?.pid] : [spawned.pid];
+    const where = pids.flatMap((pid) => (pid === undefined ? [] : whereabouts(pid))).join(", ");
+    const late = `kata-launch did not get ready within ${ms} ms`;
+    progress.failure ??= new KataError("DeadlineExceeded", where === "" ? late : `${late}: ${where}`);
     progress.children.forEach(kill);
     ops.cancel(control.number);
-  }, options.timeoutMs ?? LAUNCH_TIMEOUT_MS);
+  });
   undo.defer(() => clearTimeout(timer));
   try {
     await follow(control, plan, options.until, undo, progress);
@@ -103,6 +106,11 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
   }
   if (process !== undefined) await ops.waitPidfd(process.pidfd.number);
   throw progress.failure ?? new KataError("Internal", "kata-launch ended without a process");
+}
+
+/** @returns undefined when there is no limit */
+function startTimer(ms: number, late: (ms: number) => void): ReturnType<typeof setTimeout> | undefined {
+  return Number.isFinite(ms) ? setTimeout(() => late(ms), ms) : undefined;
 }
 
 function kill(pidfd: Fd): void {

@@ -3,6 +3,12 @@
 // throws SysError. Ops that return a promise wait on epoll, never on a thread. What concerns the whole process (own) is
 // refused with ENOTSUP in a host program (Node.js).
 
+/** What {@link Ops.tsc} reads. */
+export type TscSample = {
+  ticks: number;
+  ms: number;
+};
+
 /** Memory of this process, from /proc/self/status and smaps_rollup. */
 export type MemoryUse = {
   rssKb: number;
@@ -149,6 +155,8 @@ export interface Ops {
   exit(code: number): void;
   /** CLOCK_MONOTONIC */
   monotonicMs(): number;
+  /** The CPU's time-stamp counter and CLOCK_MONOTONIC (ms) of one moment; ENODEV on a CPU without one. */
+  tsc(): TscSample;
   /** Clock of the day, ms since the epoch. */
   realtimeMs(): number;
   utf8Encode(text: string): Uint8Array;

@@ -8,6 +8,9 @@ import { FRAME, HEADER_BYTES, malformed, putHeader } from "./frame.ts";
 import { errorOf } from "./status.ts";
 import type { FrameTransport } from "./transport.ts";
 
+/** The message of DeadlineExceeded when it is the client that gave up: the server may say the same code in words of its own. */
+export const NO_ANSWER = "no answer within the time-out";
+
 const MAX_STREAM = 0xffff_ffff;
 /** Calls given up whose answers are still to come. */
 const MAX_ABANDONED = 65_536;
@@ -100,7 +103,7 @@ class Call implements Expiring {
   }
 
   expire(): void {
-    this.owner.abandon(this, new KataError("DeadlineExceeded", "no answer within the time-out"));
+    this.owner.abandon(this, new KataError("DeadlineExceeded", NO_ANSWER));
   }
 }
 

@@ -1,7 +1,7 @@
 // ttRPC (github.com/containerd/ttrpc, unary calls) over any byte stream, and the agent channel's session layer.
 
 export { Bulk, BulkData, bulk } from "./bulk.ts";
-export { type BulkReply, type CallOptions, type Client, createClient } from "./client.ts";
+export { type BulkReply, type CallOptions, type Client, createClient, NO_ANSWER } from "./client.ts";
 export type { Context } from "./context.ts";
 export {
   connectUnix,

@@ -229,7 +229,10 @@ export class ServerConnection extends Connection {
   }
 
   private readonly onExpire = (call: ServerCall): void => {
-    const error = new KataError("DeadlineExceeded", "no answer within the time-out");
+    const error = new KataError(
+      "DeadlineExceeded",
+      "not done within the time-out, by the clock of who was asked",
+    );
     void this.answerStatus(call, error);
     call.abort(error);
   };

@@ -9,6 +9,7 @@ import { type Console, openConsole } from "./console.ts";
 import { chooseAccelerator } from "./hypervisor/accelerator.ts";
 import type { Vm } from "./hypervisor/hypervisor.ts";
 import { createHypervisor } from "./hypervisor/registry.ts";
+import { measureTsc } from "./hypervisor/tsc.ts";
 import { vmConfig } from "./hypervisor/vm-config.ts";
 import type { ProcessIdentity } from "./persist/record.ts";
 import type { Phases } from "./phases.ts";
@@ -41,6 +42,7 @@ export interface Machine {
 /** Boots a machine; resolves when its processes run, while the guest still boots. Undoes all when it fails. */
 export async function bootMachine(name: string, deps: MachineDeps): Promise<Machine> {
   const { config, confinement, phases, log } = deps;
+  const tscKhz = measureTsc(ops);
   const choice = chooseAccelerator(config.hypervisor.accelerator, ops);
   if (choice.warning !== undefined) log.warn(choice.warning);
   const hypervisor = createHypervisor("qemu", { config, confinement });
@@ -57,9 +59,11 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
   phases.end("host");
   const share = await shareDriver.open();
   passed.defer(() => share.close());
+  const { kernelParams } = channel;
+  const vmm = vmConfig(name, config, choice.accelerator, ops.cpuCount(), kernelParams, await tscKhz());
   // At once: each waits for the other on a socket, not here.
   const [vm, server] = await bothOrNone(
-    hypervisor.start(vmConfig(name, config, choice.accelerator, ops.cpuCount(), channel.kernelParams), {
+    hypervisor.start(vmm, {
       agent: channel.device,
       share: share.vmmFd,
       console: console.vmmFd,

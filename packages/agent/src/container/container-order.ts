@@ -11,6 +11,8 @@ export interface ContainerOrder {
   readonly storages: readonly Storage[];
   /** The filter of the spec's profile, if the host has compiled it. */
   readonly seccomp: CompiledSeccomp | undefined;
+  /** Milliseconds for its init process to get ready; Infinity: no limit. */
+  readonly timeoutMs: number;
   /** It joins the sandbox's pid namespace; the first container makes it. */
   readonly sharePid: boolean;
 }

@@ -34,7 +34,12 @@ beforeEach(() => {
 afterEach(() => setOps(undefined));
 
 const create = () =>
-  Container.create({ id: "c", execId: "c", spec, seccomp: undefined }, [], launcher, waiter);
+  Container.create(
+    { id: "c", execId: "c", spec, seccomp: undefined, timeoutMs: 60_000 },
+    [],
+    launcher,
+    waiter,
+  );
 
 test("a container is created, started, and stopped by the end of its init process", async () => {
   const container = await create();

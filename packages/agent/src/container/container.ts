@@ -59,13 +59,13 @@ export class Container {
    * @param storages mount points that it uses
    */
   static async create(
-    { id, execId, spec, seccomp }: Omit<ContainerOrder, "storages" | "sharePid">,
+    { id, execId, spec, seccomp, timeoutMs }: Omit<ContainerOrder, "storages" | "sharePid">,
     storages: readonly string[],
     launcher: Launcher,
     waiter: ChildWaiter,
   ): Promise<Container> {
     using _expected = waiter.expect();
-    const created = await launcher.create(id, spec, seccomp);
+    const created = await launcher.create(id, spec, seccomp, timeoutMs);
     const init = new GuestProcess(execId, created, waiter);
     return new Container(id, init, spec, storages, created, launcher, waiter);
   }
@@ -109,13 +109,14 @@ export class Container {
     this.#state = this.#beforePause;
   }
 
-  async exec(execId: string, process: Process): Promise<void> {
+  /** @param timeoutMs milliseconds until it must run; Infinity: no limit */
+  async exec(execId: string, process: Process, timeoutMs = Number.POSITIVE_INFINITY): Promise<void> {
     next(this.id, this.#state, "exec");
     if (this.#processes.has(execId) || this.#starting.has(execId)) {
       throw new KataError("AlreadyExists", `process ${execId} of container ${this.id}`);
     }
     if (this.#killed) throw new KataError("FailedPrecondition", `container ${this.id} is being killed`);
-    const starting = this.#startProcess(execId, process);
+    const starting = this.#startProcess(execId, process, timeoutMs);
     const settled = starting.then(
       () => {},
       () => {},
@@ -128,9 +129,10 @@ export class Container {
     }
   }
 
-  async #startProcess(execId: string, process: Process): Promise<void> {
+  async #startProcess(execId: string, process: Process, timeoutMs: number): Promise<void> {
     using _expected = this.#waiter.expect();
-    const launched = await this.#launcher.exec(this.id, this.#spec, this.init.pidfd, process);
+    const { pidfd } = this.init;
+    const launched = await this.#launcher.exec(this.id, this.#spec, pidfd, process, timeoutMs);
     this.#processes.set(execId, new GuestProcess(execId, launched, this.#waiter));
   }
 

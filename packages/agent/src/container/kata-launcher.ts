@@ -4,6 +4,7 @@ import {
   compileContainer,
   compileExec,
   type HostFacts,
+  type LaunchOptions,
   launch,
   readHostFacts,
 } from "@kata-containers/launch";
@@ -42,7 +43,12 @@ export class KataLauncher implements Launcher {
     this.#log = log;
   }
 
-  async create(id: string, spec: Spec, seccomp: CompiledSeccomp | undefined): Promise<CreatedContainer> {
+  async create(
+    id: string,
+    spec: Spec,
+    seccomp: CompiledSeccomp | undefined,
+    timeoutMs: number,
+  ): Promise<CreatedContainer> {
     const startFd = EXTRA_FD;
     const compiled = compileContainer(spec, this.#hostFacts(), {
       id,
@@ -56,12 +62,10 @@ export class KataLauncher implements Launcher {
     using gate = new Fd(reader);
     const starter = undo.use(new Fd(writer));
     undo.defer(() => removeCgroups(compiled));
-    const launched = await this.#launch(
-      compiled.plan,
-      spec.process,
-      [{ from: gate.number, to: startFd }],
-      "ready",
-    );
+    const launched = await this.#launch(compiled.plan, spec.process, [{ from: gate.number, to: startFd }], {
+      until: "ready",
+      timeoutMs,
+    });
     undo.commit();
     this.#compiled.set(id, compiled);
     return {
@@ -80,31 +84,37 @@ export class KataLauncher implements Launcher {
     };
   }
 
-  async exec(id: string, spec: Spec, pidfd: number, process: Process): Promise<LaunchedProcess> {
+  async exec(
+    id: string,
+    spec: Spec,
+    pidfd: number,
+    process: Process,
+    timeoutMs: number,
+  ): Promise<LaunchedProcess> {
     const { cgroups = [], seccomp } = this.#compiled.get(id) ?? {};
     const plan = compileExec(spec, process, this.#hostFacts(), {
       containerPidfd: EXTRA_FD,
       cgroups,
       ...(seccomp === undefined ? {} : { seccomp }),
     });
-    return this.#launch(plan, process, [{ from: pidfd, to: EXTRA_FD }], "exec");
+    return this.#launch(plan, process, [{ from: pidfd, to: EXTRA_FD }], { until: "exec", timeoutMs });
   }
 
   async #launch(
     plan: Compiled["plan"],
     process: Process | undefined,
     extra: readonly { from: number; to: number }[],
-    until: "ready" | "exec",
+    wait: Pick<LaunchOptions, "until" | "timeoutMs">,
   ): Promise<LaunchedProcess> {
     this.#sealedPath ??= sealedProgram(this.#launchPath);
     const launchPath = this.#sealedPath;
     if (process?.terminal === true) {
-      const { pid, pidfd, console } = await launch(plan, { launchPath, fds: extra, until });
+      const { pid, pidfd, console } = await launch(plan, { launchPath, fds: extra, ...wait });
       const master = console?.release() ?? -1;
       return { pid, pidfd: pidfd.release(), master, streams: terminalStreams(master) };
     }
     using pipes = new Pipes(this.#pipeSize);
-    const { pid, pidfd } = await launch(plan, { launchPath, fds: [...pipes.fds, ...extra], until });
+    const { pid, pidfd } = await launch(plan, { launchPath, fds: [...pipes.fds, ...extra], ...wait });
     return { pid, pidfd: pidfd.release(), master: undefined, streams: pipes.streams() };
   }
 

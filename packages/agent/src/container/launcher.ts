@@ -18,9 +18,18 @@ export interface CreatedContainer extends LaunchedProcess {
 export interface Launcher {
   /**
    * @param seccomp the filter of the spec's profile, if the host has compiled it
+   * @param timeoutMs milliseconds until the process must be ready; Infinity: no limit
    * @throws KataError with what failed, on what, why; nothing is left then
    */
-  create(id: string, spec: Spec, seccomp: CompiledSeccomp | undefined): Promise<CreatedContainer>;
-  /** Starts one more process in a container, whose init process `pidfd` refers to. */
-  exec(id: string, spec: Spec, pidfd: number, process: Process): Promise<LaunchedProcess>;
+  create(
+    id: string,
+    spec: Spec,
+    seccomp: CompiledSeccomp | undefined,
+    timeoutMs: number,
+  ): Promise<CreatedContainer>;
+  /**
+   * Starts one more process in a container, whose init process `pidfd` refers to. In a paused container it gets nowhere
+   * until the container is resumed.
+   */
+  exec(id: string, spec: Spec, pidfd: number, process: Process, timeoutMs: number): Promise<LaunchedProcess>;
 }

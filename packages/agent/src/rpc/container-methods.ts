@@ -10,12 +10,13 @@ import {
   type WaitProcessRequest,
 } from "@kata-containers/protocols";
 import { KataError } from "@kata-containers/sys";
+import type { Context } from "@kata-containers/ttrpc";
 import { checkContainerId, checkExecId, checkSignal } from "../check.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** The RPCs about containers and their processes. */
 export const containerMethods = (sandbox: Sandbox) => ({
-  CreateContainer: async (request: CreateContainerRequest) => {
+  CreateContainer: async (request: CreateContainerRequest, context: Context) => {
     const id = checkContainerId(request.containerId);
     const execId = checkExecId(request.execId === "" ? id : request.execId);
     if (request.OCI === undefined) throw new KataError("InvalidArgument", "OCI: missing");
@@ -23,7 +24,8 @@ export const containerMethods = (sandbox: Sandbox) => ({
     const { storages, sandboxPidns: sharePid } = request;
     const spec = grpcToSpec(request.OCI);
     const seccomp = checkFilter(request.seccomp);
-    await sandbox.createContainer({ id, execId, spec, seccomp, storages, sharePid });
+    const timeoutMs = launchTimeout(context);
+    await sandbox.createContainer({ id, execId, spec, seccomp, storages, sharePid, timeoutMs });
     return {};
   },
 
@@ -32,10 +34,11 @@ export const containerMethods = (sandbox: Sandbox) => ({
     return {};
   },
 
-  ExecProcess: async (request: ExecProcessRequest) => {
+  ExecProcess: async (request: ExecProcessRequest, context: Context) => {
     const container = sandbox.container(request.containerId);
     if (request.process === undefined) throw new KataError("InvalidArgument", "process: missing");
-    await container.exec(checkExecId(request.execId), grpcToProcess(request.process));
+    const process = grpcToProcess(request.process);
+    await container.exec(checkExecId(request.execId), process, launchTimeout(context));
     return {};
   },
 
@@ -53,6 +56,14 @@ export const containerMethods = (sandbox: Sandbox) => ({
     return {};
   },
 });
+
+/** The rest of the caller's time is for telling it where the launch was stuck. */
+const LAUNCH_SHARE = 0.9;
+
+/** For a caller that waits for ever, so does the launch: an exec in a paused container goes on when that is resumed. */
+function launchTimeout({ timeoutMs }: Context): number {
+  return timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs * LAUNCH_SHARE;
+}
 
 /** BPF_MAXINSNS of include/uapi/linux/bpf_common.h, times the size of struct sock_filter. */
 const MAX_FILTER_BYTES = 4096 * 8;

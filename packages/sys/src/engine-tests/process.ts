@@ -7,6 +7,13 @@ test("ids are those that /proc tells", () => {
   ok(ops.getppid() >= 0, "parent");
 });
 
+test("the time-stamp counter counts on, beside the monotonic clock", () => {
+  const first = ops.tsc();
+  const next = ops.tsc();
+  ok(next.ticks > first.ticks, `${next.ticks} after ${first.ticks}`);
+  ok(first.ms <= next.ms && next.ms <= ops.monotonicMs(), `${first.ms} to ${next.ms}`);
+});
+
 test("a child's exit status and signal come by its pidfd", async () => {
   equal(await runProgram("/bin/sh", ["sh", "-c", "exit 42"]), { code: 42, text: "" });
   equal(await runProgram("/bin/sh", ["sh", "-c", "kill -9 $$"]), { code: 128 + 9, text: "" });

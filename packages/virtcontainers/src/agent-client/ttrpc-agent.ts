@@ -1,6 +1,6 @@
 import { AgentService, type Init, type Method } from "@kata-containers/protocols";
 import { KataError } from "@kata-containers/sys";
-import { bulk, createClient, type FrameTransport } from "@kata-containers/ttrpc";
+import { bulk, createClient, type FrameTransport, NO_ANSWER } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent.ts";
 import { OUTPUT_BYTES } from "./stdio-pump.ts";
 
@@ -47,10 +47,10 @@ export function createAgent(channel: FrameTransport, timeoutMs: number): Agent {
   };
 }
 
-/** What the agent refused is told in its own words; what went wrong on the way names the request. */
+/** What the agent refused, or was too late with by its own clock, is told in its own words; what went wrong on the way names the request. */
 function named(method: { readonly method: string }, error: unknown, limit: number): KataError {
   const kata = KataError.from(error);
-  if (kata.code === "DeadlineExceeded") {
+  if (kata.message === NO_ANSWER) {
     const why = `the agent did not answer ${method.method} within ${limit / 1000} s (agent.kata.request_timeout)`;
     return new KataError("DeadlineExceeded", why, { cause: error });
   }

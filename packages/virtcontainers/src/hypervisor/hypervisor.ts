@@ -34,6 +34,8 @@ export type VmConfig = {
   /** Requests that may be under way at the share. */
   readonly shareQueueSize: number;
   readonly accelerator: "kvm" | "tcg";
+  /** Frequency of the host's time-stamp counter, kHz; undefined: it has none. */
+  readonly tscKhz: number | undefined;
   /** The guest's kernel says on the console what it does, not only why it dies. */
   readonly debug: boolean;
 };

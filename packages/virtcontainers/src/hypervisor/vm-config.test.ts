@@ -2,7 +2,8 @@ import { parseConfig } from "@kata-containers/config";
 import { expect, test } from "vitest";
 import { vmConfig } from "./vm-config.ts";
 
-const of = (toml: string, hostCpus = 4) => vmConfig("n", parseConfig(toml, "/c.toml"), "tcg", hostCpus, []);
+const of = (toml: string, hostCpus = 4) =>
+  vmConfig("n", parseConfig(toml, "/c.toml"), "tcg", hostCpus, [], undefined);
 const hypervisor = (keys: string) => of(`[hypervisor.qemu]\n${keys}`);
 
 test.each([

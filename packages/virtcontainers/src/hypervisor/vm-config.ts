@@ -7,6 +7,7 @@ import type { VmConfig } from "./hypervisor.ts";
  * What the configuration asks of a sandbox's virtual machine.
  * @param hostCpus CPUs that this process may use
  * @param channelParams where the agent listens, in its own options
+ * @param tscKhz frequency of the host's time-stamp counter, if it has one
  */
 export function vmConfig(
   name: string,
@@ -14,6 +15,7 @@ export function vmConfig(
   accelerator: Accelerator,
   hostCpus: number,
   channelParams: readonly string[],
+  tscKhz: number | undefined,
 ): VmConfig {
   return {
     name,
@@ -27,6 +29,7 @@ export function vmConfig(
     shareDirectory: hypervisor.shared_fs === "virtio-9p" ? SHARE_DIR : undefined,
     shareQueueSize: hypervisor.virtio_fs_queue_size,
     accelerator,
+    tscKhz,
     debug: hypervisor.enable_debug,
   };
 }

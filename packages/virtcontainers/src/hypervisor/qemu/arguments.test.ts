@@ -14,6 +14,7 @@ const vm: VmConfig = {
   shareDirectory: undefined,
   shareQueueSize: 1024,
   accelerator: "tcg",
+  tscKhz: undefined,
   debug: false,
 };
 const fds: QemuDescriptors = { qmp: 5, agent: { kind: "virtio-serial", fd: 6 }, console: 8 };

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import { kernelCommandLine } from "./kernel-command-line.ts";
 
-const emulated = { accelerator: "tcg", vcpus: 1, debug: false, kernelParams: [] } as const;
+const emulated = { accelerator: "tcg", vcpus: 1, tscKhz: 2_596_100, debug: false, kernelParams: [] } as const;
+
+test("an emulated guest is told the frequency of its clock, and measures nothing", () => {
+  expect(kernelCommandLine(emulated).split(" ")).toContain("tsc_early_khz=2596100");
+  expect(kernelCommandLine({ ...emulated, tscKhz: undefined })).not.toContain("tsc_early_khz");
+  expect(kernelCommandLine({ ...emulated, accelerator: "kvm" })).not.toContain("tsc_early_khz");
+});
 
 test("the timer is not calibrated where software emulates one CPU, and only there", () => {
   expect(kernelCommandLine(emulated).split(" ")).toContain("nolapic_timer");
