@@ -34,6 +34,19 @@ const ownNamespaces = (program: string) =>
     (name) => readlinkSync(`/proc/${pidOf(program)}/ns/${name}`) !== readlinkSync(`/proc/self/ns/${name}`),
   );
 
+it("QEMU, virtiofsd and kata-shim are in the sandbox's cgroup, the daemon in one beside it", () => {
+  const hash = hashOf(runtime.root, runtime.traces().ids[0] ?? "");
+  const cgroups = (program: string) =>
+    readFileSync(`/proc/${pidOf(program)}/cgroup`, "utf8")
+      .trim()
+      .split("\n")
+      .filter((line) => line.includes(":memory:") || line.startsWith("0::/kata"))
+      .map((line) => line.split(":")[2]);
+  for (const program of ["qemu", "virtiofsd", "kata-shim"])
+    expect(new Set(cgroups(program)), program).toEqual(new Set([`/kata_${hash}`]));
+  expect(new Set(cgroups("containerd-shim-kata-v2"))).toEqual(new Set([`/kata_daemon_${hash}`]));
+});
+
 describe("QEMU", () => {
   it("has no capability, no new privileges, and a seccomp filter", () => {
     for (const set of ["CapEff", "CapPrm", "CapInh", "CapAmb"])

@@ -6,6 +6,7 @@ import {
   createSandbox,
   type HostResource,
   identityOf,
+  joinCgroup,
   leaveCgroup,
   loadSavedConfig,
   Phases,
@@ -80,6 +81,9 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
   };
   let left = false;
   const service = new DaemonService(sandbox, phases, log, warnings, times, {
+    admit(pid) {
+      admitToCgroup(confinement.cgroupProcs, pid, log);
+    },
     leave() {
       left = leftCgroup(log);
     },
@@ -130,6 +134,15 @@ function nameOwnResources(record: SandboxRecord): SandboxRecord {
     ...record,
     resources: [...record.resources, ...cgroups, { kind: "process", name: "daemon", identity }],
   };
+}
+
+/** kata-shim was born in its caller's cgroup, whose end must not be its own. One that cannot be moved stands there as well. */
+function admitToCgroup(procs: readonly string[], pid: number, log: Logger): void {
+  try {
+    joinCgroup(procs, pid);
+  } catch (error) {
+    log.debug("kata-shim stays in its caller's cgroup", { pid, reason: KataError.from(error).message });
+  }
 }
 
 /** @returns whether it did; if not, `undo` tries again, and its failure is told */

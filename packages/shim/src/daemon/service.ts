@@ -43,8 +43,10 @@ export type CallContext = {
   readonly cancelled: Promise<void>;
 };
 
-/** What the sandbox has on the host, as far as its deletion goes. */
+/** What the sandbox has on the host, as far as the service goes. */
 export interface HostPlace {
+  /** Takes a process into the sandbox's cgroup. */
+  admit(pid: number): void;
   /** The daemon leaves its cgroup, which waits for an RCU grace period: called while the VM ends, so that both waits are one. */
   leave(): void;
   /** Removes everything, after the last container and before the answer. */
@@ -155,6 +157,8 @@ export class DaemonService {
   /** From now on the caller stands for the process on the host: when it goes, so does the process. */
   async attach(request: AttachRequest, context: CallContext): Promise<WaitResponse> {
     const { id, execId } = request;
+    // While the guest boots, or makes it: a move waits for an RCU grace period. An exec's would wait for its own, and goes without.
+    if (key(id, execId) === key(id, "")) this.#host.admit(context.peerPid);
     const process = await this.#attachments.attach(key(id, execId), context.peerPid, context.cancelled);
     const exit = await Promise.race([process.ended, context.cancelled.then(() => undefined)]);
     if (exit === undefined) {
