@@ -206,6 +206,9 @@ fn start(plan: &mut Plan, ours: &OwnedFd, theirs: OwnedFd) -> StepResult<Spawned
         if direct {
             become_program(plan);
         }
+        // A copy here would keep the program-to-be from seeing our end.
+        // SAFETY: the child's copy; the child never returns to the owner.
+        unsafe { libc::close(ours.as_raw_fd()) };
         intermediate(plan);
     }
     drop(blocked);

@@ -7,6 +7,7 @@ import {
   createFileStore,
   daemonAlive,
   type SandboxRecord,
+  type Store,
   undoFromRecord,
   withoutContainer,
 } from "@kata-containers/virtcontainers";
@@ -59,9 +60,40 @@ async function findOrRemove(
   } catch (error) {
     if (!force || !(error instanceof KataError)) throw error;
     const store = createFileStore(globals.root);
-    if (store.list().includes(id)) store.remove(id);
+    if (!store.list().includes(id)) return undefined;
+    const record = readable(store, id);
+    // Its daemon cannot be reached from here: no reason to forget what it has.
+    if (record?.containers.some((each) => each.id === id)) throw error;
+    if (record?.id === id) await deleteEmpty(store, record);
+    else store.remove(id);
     return undefined;
   }
+}
+
+function readable(store: Store, id: string): SandboxRecord | undefined {
+  try {
+    return store.load(id);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A record without containers: another command is deleting it, or its daemon has failed in the middle of that. */
+async function deleteEmpty(store: Store, record: SandboxRecord): Promise<void> {
+  await daemonLeaves(record);
+  if (!stillThere(store, record)) return;
+  await undoFromRecord(record);
+  store.remove(record.id);
+}
+
+/** Whether the id still means this sandbox: another one has another daemon. */
+function stillThere(store: Store, record: SandboxRecord): boolean {
+  const current = readable(store, record.id);
+  return current !== undefined && JSON.stringify(daemonsOf(current)) === JSON.stringify(daemonsOf(record));
+}
+
+function daemonsOf({ resources }: SandboxRecord) {
+  return resources.filter((each) => each.kind === "process" && each.name === "daemon");
 }
 
 /** What came of asking the daemon; "unknown": it lives, and has never heard of the container. */
@@ -81,9 +113,13 @@ async function askDaemon(
     // A daemon that does not know it has lost it, one that hangs or died cannot say; the record is left.
     const cannotSay = ["Unavailable", "NotFound", "DeadlineExceeded"].includes(error.code);
     if (cannotSay && (force || !daemonAlive(record))) return error.code === "NotFound" ? "unknown" : "none";
-    if (error.code === "NotFound") throw new KataError("NotFound", `container "${id}" does not exist`);
+    if (error.code === "NotFound") throw missing(id);
     throw error;
   }
+}
+
+function missing(id: string): KataError {
+  return new KataError("NotFound", `container "${id}" does not exist`);
 }
 
 /** By the record alone: the daemon is gone, or with force killed, for it does not answer. */
@@ -92,6 +128,10 @@ async function deleteLeftovers(
   force: boolean,
   answer: Answer,
 ): Promise<void> {
+  if (!force && daemonAlive(record)) {
+    await daemonEnds(record).catch(() => {});
+    if (!stillThere(store, record)) throw missing(container.id);
+  }
   if (!force && daemonAlive(record)) {
     throw new KataError(
       "Unavailable",
@@ -115,6 +155,15 @@ async function deleteLeftovers(
 
 /** When `delete` returns, nothing of the sandbox is left: not its daemon either. */
 async function daemonLeaves(record: SandboxRecord): Promise<void> {
+  try {
+    await daemonEnds(record);
+  } catch {
+    await undoFromRecord(record);
+  }
+}
+
+/** @throws Error when it has not left in time */
+async function daemonEnds(record: SandboxRecord): Promise<void> {
   for (const resource of record.resources) {
     if (resource.kind !== "process" || resource.name !== "daemon" || !daemonAlive(record)) continue;
     try {
@@ -123,7 +172,7 @@ async function daemonLeaves(record: SandboxRecord): Promise<void> {
       await deadline(ops.pidfdEnded(pidfd.number), LEAVE_MS, () => new Error("the daemon stays"));
     } catch (error) {
       if (isSysError(error, "ESRCH")) return;
-      await undoFromRecord(record);
+      throw error;
     }
   }
 }
