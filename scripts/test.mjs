@@ -104,6 +104,7 @@ const results = [
   endToEnd("the guest", "tests/guest", 10),
   endToEnd("containers in VMs", "tests/e2e", 20),
   endToEnd("smoke in every other cell", "tests/matrix", 15),
+  endToEnd("faults", "tests/faults", 10),
 ];
 if (full) {
   for (const cell of otherCells()) {
@@ -111,6 +112,10 @@ if (full) {
     results.push(endToEnd(`containers in VMs, ${cell}`, "tests/e2e", 30));
   }
   delete process.env.KATA_TEST_CELL;
+  // Another seed each time: the log names it.
+  process.env.KATA_FAULT_SEED ??= String(Date.now() % 1_000_000);
+  process.env.KATA_FAULT_POINTS ??= "500";
+  results.push(endToEnd("500 faults", "tests/faults", 90));
   results.push(endToEnd("soak", "tests/full", 120));
 }
 

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { useRuntime } from "../harness/runtime.ts";
 
 /** Containers of the soak; KATA_SOAK_RUNS for a shorter look. */
-const RUNS = Number(process.env.KATA_SOAK_RUNS ?? 100);
+const RUNS = Number(process.env.KATA_SOAK_RUNS ?? 200);
 
 // Its leak check looks at the whole suite's traces afterwards.
 const runtime = useRuntime();

@@ -46,7 +46,7 @@ export class Runtime {
   /** The same; fails unless it succeeds. */
   async ok(args: readonly string[], options?: RunOptions): Promise<string> {
     const ended = await this.kata(args, options);
-    expect(ended, `kata-runtime ${args.join(" ")}`).toMatchObject({ status: 0 });
+    expect(ended, `kata-runtime ${args.join(" ")}: ${ended.stderr}`).toMatchObject({ status: 0 });
     return ended.stdout;
   }
 

@@ -1,0 +1,96 @@
+import { calls } from "./calls.ts";
+import type { Random } from "./random.ts";
+
+/** What is done while the fault happens. */
+export const operations = ["create", "start", "exec", "delete", "force-delete"] as const;
+export type Operation = (typeof operations)[number];
+
+/**
+ * Whose system calls: the command's, the daemon's, or of the daemon and of all that it starts (kata-launch, QEMU,
+ * virtiofsd), where the N-th call of every one of them is hit.
+ */
+export type Scope = "command" | "daemon" | "tree";
+
+/** Who is killed. The guest ends by a panic of its kernel. */
+export const victims = ["command", "daemon", "qemu", "virtiofsd", "kata-shim", "guest"] as const;
+export type Victim = (typeof victims)[number];
+
+export type Point = { readonly operation: Operation } & (
+  | {
+      readonly kind: "call";
+      readonly scope: Scope;
+      readonly call: string;
+      readonly nth: number;
+      readonly effect: string;
+    }
+  /** @property moment a part of the time that the operation takes undisturbed */
+  | { readonly kind: "kill"; readonly victim: Victim; readonly moment: number }
+  /** @property change after that many changes of the record since the operation began */
+  | { readonly kind: "record"; readonly victim: Victim; readonly change: number }
+);
+
+/** How often each call is made in an undisturbed run, by operation and scope. */
+export type Census = readonly {
+  readonly operation: Operation;
+  readonly scope: Scope;
+  readonly counts: ReadonlyMap<string, number>;
+}[];
+
+/** A point as one word, which `parsePoint` understands: `create/call/daemon/mkdir/3/ENOSPC`, `exec/kill/qemu/0.421`. */
+export function pointName(point: Point): string {
+  const { operation, kind } = point;
+  if (kind === "call") return [operation, kind, point.scope, point.call, point.nth, point.effect].join("/");
+  const when = kind === "kill" ? point.moment.toFixed(3) : point.change;
+  return [operation, kind, point.victim, when].join("/");
+}
+
+export function parsePoint(name: string): Point {
+  const [first, kind, who, ...rest] = name.split("/");
+  const operation = operations.find((each) => each === first);
+  const victim = victims.find((each) => each === who);
+  const scope = (["command", "daemon", "tree"] as const).find((each) => each === who);
+  const [call = "", nth = "", effect = ""] = rest;
+  if (operation !== undefined && kind === "call" && scope !== undefined && effect !== "") {
+    return { operation, kind, scope, call, nth: Number(nth), effect };
+  }
+  if (operation !== undefined && kind === "kill" && victim !== undefined) {
+    return { operation, kind, victim, moment: Number(call) };
+  }
+  if (operation !== undefined && kind === "record" && victim !== undefined) {
+    return { operation, kind, victim, change: Number(call) };
+  }
+  throw new Error(`KATA_FAULT_POINT: ${JSON.stringify(name)} names no point`);
+}
+
+/** Changes of the record within one operation: create makes about this many, the others fewer. */
+const CHANGES = 7;
+
+export function randomPoint(random: Random, census: Census): Point {
+  const share = random.fraction();
+  if (share < 0.65) return randomCall(random, census);
+  const operation = random.pick(operations);
+  // A container must run for the guest to be ended from inside.
+  const victim = random.pick(
+    victims.filter((each) => each !== "guest" || ["exec", "force-delete"].includes(operation)),
+  );
+  // Some of the moments lie after the end: the operation has just succeeded.
+  if (share < 0.9 || victim === "guest") {
+    return { operation, kind: "kill", victim, moment: Math.round(random.fraction() * 1100) / 1000 };
+  }
+  return {
+    operation,
+    kind: "record",
+    victim,
+    change: 1 + random.below(operation === "create" ? CHANGES : 2),
+  };
+}
+
+function randomCall(random: Random, census: Census): Point {
+  const { operation, scope, counts } = random.pick(census);
+  // Of the others the first and only execve is strace's own.
+  const call = random.pick([...counts.keys()].filter((each) => scope === "tree" || each !== "execve"));
+  const nth = 1 + random.below(counts.get(call) ?? 1);
+  // Half of the faults are deaths.
+  const effect = random.fraction() < 0.5 ? "SIGKILL" : random.pick(calls[call] ?? []);
+  return { operation, kind: "call", scope, call, nth, effect };
+}

@@ -1,0 +1,229 @@
+import type { ChildProcess } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cellConfiguration, cells } from "../harness/cells.ts";
+import { expectNoLeaks } from "../harness/leaks.ts";
+import { eventually } from "../harness/process.ts";
+import { buildConfiguration, kataRuntime } from "../harness/programs.ts";
+import type { Operation, Point, Scope } from "./point.ts";
+import { type Ended, FaultySandbox } from "./sandbox.ts";
+import { attach, traced, tracing, wasInjected, writeTracedProgram } from "./strace.ts";
+
+/** Where the daemon's log of a watched run goes. */
+const LOG = "strace.log";
+
+export type Durations = ReadonlyMap<Operation, number>;
+
+/** Does the operation with its fault, then looks whether everything holds. @returns whether the fault has happened */
+export async function runPoint(point: Point, bundle: string, durations: Durations): Promise<boolean> {
+  using sandbox = sandboxFor(point, bundle);
+  try {
+    await prepare(sandbox, point.operation);
+    const { happened, ended } = await disturb(sandbox, point, durations);
+    await checkTruth(sandbox, point, happened, ended);
+    return happened;
+  } catch (error) {
+    // What it has left must not be found by the others.
+    await sandbox.kata("delete", "--force", sandbox.id).catch(() => {});
+    throw error;
+  }
+}
+
+function sandboxFor(point: Point, bundle: string): FaultySandbox {
+  const watched = point.kind === "call" && point.operation === "create" && point.scope !== "command";
+  // Our kernel has no sysrq, by which the guest is ended from inside.
+  const kernel = point.kind === "kill" && point.victim === "guest" ? "debian" : "own";
+  return new FaultySandbox(
+    bundle,
+    kernelFiles(kernel),
+    watched ? (scratch) => shim(point, scratch.join.bind(scratch)) : undefined,
+  );
+}
+
+/** The daemon under strace from its first call. */
+export function shim(
+  point: Extract<Point, { kind: "call" }> | { scope: Scope },
+  join: (name: string) => string,
+): string {
+  const options = [
+    ...(point.scope === "tree" ? ["-f"] : []),
+    ...tracing("call" in point ? point : undefined, join(LOG)),
+  ];
+  return writeTracedProgram(join("shim"), buildConfiguration().runtime.shim_path, options);
+}
+
+export function kernelFiles(kernel: "own" | "debian"): { kernel: string; initrd: string } {
+  const cell = cells.find((each) => each.kernel === kernel);
+  if (cell === undefined) throw new Error(`no cell has the kernel ${kernel}`);
+  const { kernel: file, initrd } = cellConfiguration(cell)["hypervisor.qemu"] ?? {};
+  return { kernel: String(file), initrd: String(initrd) };
+}
+
+/** Everything up to the operation. */
+export async function prepare(sandbox: FaultySandbox, operation: Operation): Promise<void> {
+  if (operation === "create") return;
+  await sandbox.run(kataRuntime, sandbox.argv("create")).ended.then(expectSuccess("create"));
+  if (operation === "start") return;
+  await sandbox.ok("start", sandbox.id);
+  if (operation !== "delete") return;
+  await sandbox.ok("kill", sandbox.id, "KILL");
+  await eventually("stopped", async () => ((await stateOf(sandbox)) === "stopped" ? true : undefined));
+}
+
+const expectSuccess = (what: string) => (ended: Ended) => {
+  if (ended.status !== 0) throw new Error(`${what}: status ${ended.status}: ${ended.stderr}`);
+};
+
+type Disturbed = { readonly happened: boolean; readonly ended: Ended };
+
+async function disturb(sandbox: FaultySandbox, point: Point, durations: Durations): Promise<Disturbed> {
+  const argv = sandbox.argv(point.operation);
+  if (point.kind !== "call") return await killMeanwhile(sandbox, point, durations);
+  const options = tracing(point, sandbox.join(LOG));
+  if (point.scope === "command") {
+    const ended = await sandbox.run(...traced(kataRuntime, argv, options)).ended;
+    return { happened: await injected(sandbox, ended), ended };
+  }
+  let tracer: ChildProcess | undefined;
+  if (point.operation !== "create") {
+    tracer = await attach(sandbox.pidOf("daemon") ?? 0, options);
+  }
+  const ended = await sandbox.run(kataRuntime, argv).ended;
+  tracer?.kill("SIGTERM");
+  // What is asked of the daemon afterwards is not part of the fault.
+  await sandbox.stopTracer();
+  return { happened: await injected(sandbox, ended), ended };
+}
+
+/** The tracer writes its log when it ends, which may be a little later. */
+async function injected(sandbox: FaultySandbox, { status }: Ended): Promise<boolean> {
+  const look = () => wasInjected(sandbox.join(LOG));
+  if (status === 0 || look()) return look();
+  return await eventually("the fault's trace", () => look() || undefined, 3_000).catch(() => false);
+}
+
+async function killMeanwhile(
+  sandbox: FaultySandbox,
+  point: Exclude<Point, { kind: "call" }>,
+  durations: Durations,
+): Promise<Disturbed> {
+  let before = sandbox.recordVersion();
+  const { child, ended } = sandbox.run(kataRuntime, sandbox.argv(point.operation));
+  let over = false;
+  ended.then(
+    () => {
+      over = true;
+    },
+    () => {},
+  );
+  if (point.kind === "kill") await sleep(point.moment * (durations.get(point.operation) ?? 1000));
+  else {
+    for (let changes = 0; changes < point.change && !over; ) {
+      await sleep(0);
+      const now = sandbox.recordVersion();
+      if (now !== before) changes++;
+      before = now;
+    }
+  }
+  const happened = await strike(sandbox, point, child, () => over);
+  return { happened, ended: await ended };
+}
+
+/** Kills the victim, which may yet have to come. */
+async function strike(
+  sandbox: FaultySandbox,
+  { victim }: Exclude<Point, { kind: "call" }>,
+  command: ChildProcess,
+  over: () => boolean,
+): Promise<boolean> {
+  if (victim === "command") return !over() && command.kill("SIGKILL");
+  if (victim === "guest") {
+    // Nobody answers any more when it has worked.
+    const argv = ["exec", sandbox.id, "sh", "-c", "echo c > /proc/sysrq-trigger"];
+    return (await sandbox.kata(...argv)).status !== 0;
+  }
+  for (;;) {
+    const last = over();
+    const pid = sandbox.pidOf(victim);
+    if (pid !== undefined && signal(pid)) return true;
+    if (last) return false;
+    await sleep(1);
+  }
+}
+
+function signal(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
+  }
+}
+
+async function stateOf(sandbox: FaultySandbox): Promise<string> {
+  const { status, stdout, stderr } = await sandbox.kata("state", sandbox.id);
+  if (status === 0) return JSON.parse(stdout).status;
+  if (stderr === `kata-runtime: container "${sandbox.id}" does not exist\n`) return "none";
+  throw new Error(`state: status ${status}: ${stderr}`);
+}
+
+/** What holds after any fault. */
+async function checkTruth(
+  sandbox: FaultySandbox,
+  point: Point,
+  happened: boolean,
+  ended: Ended,
+): Promise<void> {
+  const { status, signal: killed, stderr } = ended;
+  if (!happened && status !== 0) throw new Error(`without a fault: status ${status}: ${stderr}`);
+  // The engine cannot wake itself: no host runs out of what that takes.
+  if (stderr.includes("failed to wake I/O driver")) return await checkCleanup(sandbox);
+  if (stderr !== "" && !/^kata-runtime: [^\n]+\n$/.test(stderr))
+    throw new Error(`not one line: ${JSON.stringify(stderr)}`);
+  if (status !== 0 && killed === null && point.operation !== "exec" && stderr === "") {
+    throw new Error(`status ${status} without a word`);
+  }
+  if (
+    point.operation === "create" &&
+    killed === null &&
+    status !== 0 &&
+    (await stateOf(sandbox)) !== "none"
+  ) {
+    throw new Error(`create has failed (${stderr.trim()}), and state says ${await stateOf(sandbox)}`);
+  }
+  const state = await eventually("state and processes agree", () => agreement(sandbox), 15_000);
+  if (!allowed(point, ended).includes(state)) {
+    throw new Error(`state says ${state} after status ${status} (${stderr.trim()})`);
+  }
+  await checkCleanup(sandbox);
+}
+
+async function checkCleanup(sandbox: FaultySandbox): Promise<void> {
+  await sandbox.ok("list", "--format", "json");
+  await sandbox.ok("delete", "--force", sandbox.id);
+  await sandbox.ok("delete", "--force", sandbox.id);
+  await expectNoLeaks(sandbox.traces());
+}
+
+/** What the container may be. */
+function allowed(point: Point, { status }: Ended): string[] {
+  const { operation } = point;
+  const all = ["none", "creating", "created", "running", "stopped"];
+  const command = point.kind === "call" ? point.scope === "command" : point.victim === "command";
+  if (operation === "exec") return command ? ["running"] : ["running", "stopped"];
+  if (operation === "start") return command ? ["created", "running"] : ["created", "running", "stopped"];
+  if (operation === "create") return status === 0 ? ["created", "stopped"] : all;
+  return status === 0 ? ["none"] : all;
+}
+
+/** The state, once what it says is so. */
+async function agreement(sandbox: FaultySandbox): Promise<string | undefined> {
+  const state = await stateOf(sandbox);
+  const roles = sandbox.processes().map(({ role }) => role);
+  const lives = roles.includes("daemon") && roles.includes("qemu");
+  if (state === "created") return lives ? state : undefined;
+  // One whose end has not been noticed yet does nothing any more.
+  if (state === "running") {
+    return lives && (await sandbox.kata("exec", sandbox.id, "true")).status === 0 ? state : undefined;
+  }
+  if (state === "creating") return roles.includes("daemon") ? state : undefined;
+  return roles.includes("qemu") ? undefined : state;
+}

@@ -1,0 +1,154 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { hashOf, pids } from "../harness/leaks.ts";
+import { eventually, run } from "../harness/process.ts";
+import { kataRuntime, Scratch, writeConfiguration } from "../harness/programs.ts";
+import { exitOf } from "../harness/runtime.ts";
+import type { Operation, Victim } from "./point.ts";
+
+/** How a command ended: 128 + N after signal N. */
+export type Ended = {
+  readonly status: number;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+};
+
+/** No command may take longer, whatever has happened, ms. */
+const LIMIT_MS = 60_000;
+
+let count = 0;
+
+/** One container in its sandbox, with a state root of its own, for one fault. */
+export class FaultySandbox implements Disposable {
+  readonly id = `fault-${process.pid}-${count++}`;
+  readonly #scratch = new Scratch();
+  readonly root = this.#scratch.join("state");
+  readonly log = this.#scratch.join("runtime.log");
+  readonly #bundle: string;
+  readonly #configuration: string;
+
+  /** @param shim another program in place of the daemon's */
+  constructor(
+    bundle: string,
+    kernel: { kernel: string; initrd: string },
+    shim?: (scratch: Scratch) => string,
+  ) {
+    mkdirSync(this.root);
+    this.#bundle = bundle;
+    this.#configuration = writeConfiguration(this.#scratch.join("configuration.toml"), {
+      "hypervisor.qemu": kernel,
+      ...(shim === undefined ? {} : { runtime: { shim_path: shim(this.#scratch) } }),
+    });
+  }
+
+  join(name: string): string {
+    return this.#scratch.join(name);
+  }
+
+  traces() {
+    return { root: this.root, ids: [this.id] };
+  }
+
+  argv(operation: Operation): string[] {
+    const command = {
+      create: ["create", "--bundle", this.#bundle, this.id],
+      start: ["start", this.id],
+      exec: ["exec", this.id, "true"],
+      delete: ["delete", this.id],
+      "force-delete": ["delete", "--force", this.id],
+    }[operation];
+    return [...this.#globals(), ...command];
+  }
+
+  #globals(): string[] {
+    return ["--root", this.root, "--log", this.log, "--config", this.#configuration];
+  }
+
+  /** kata-runtime with a command, to its end and that of its output. */
+  kata(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+    return run(kataRuntime, [...this.#globals(), ...args], { timeoutMs: LIMIT_MS });
+  }
+
+  async ok(...args: string[]): Promise<string> {
+    const ended = await this.kata(...args);
+    if (ended.status !== 0) throw new Error(`${args.join(" ")}: status ${ended.status}: ${ended.stderr}`);
+    return ended.stdout;
+  }
+
+  /** A program to its end; what it leaves behind may keep its output. */
+  run(program: string, args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill("SIGKILL");
+    }, LIMIT_MS);
+    const ended = exitOf(child).then(({ status, stderr }) => {
+      clearTimeout(timer);
+      if (late) throw new Error(`${args.slice(-3).join(" ")}: still running after ${LIMIT_MS} ms`);
+      return { status: status ?? 128, signal: child.signalCode, stderr };
+    });
+    return { child, ended };
+  }
+
+  /** What runs of it, by role. */
+  processes(): { pid: number; role: Victim | "other" }[] {
+    const hash = hashOf(this.root, this.id);
+    return pids().flatMap((pid) => {
+      const words = read(`/proc/${pid}/cmdline`);
+      if (!words.includes(this.id) && !words.includes(hash) && !read(`/proc/${pid}/cgroup`).includes(hash))
+        return [];
+      if (/\) [ZX] /.test(read(`/proc/${pid}/stat`))) return [];
+      return [{ pid, role: roleOf(words) }];
+    });
+  }
+
+  pidOf(victim: Victim): number | undefined {
+    return this.processes().find(({ role }) => role === victim)?.pid;
+  }
+
+  /** Ends strace, if it watches the daemon since its birth; resolves when nobody is under watch any more. */
+  async stopTracer(): Promise<void> {
+    const tracer = this.#tracer();
+    if (tracer === 0) return;
+    process.kill(tracer, "SIGTERM");
+    await eventually("strace lets go", () => (this.#tracer() === 0 ? true : undefined), 10_000);
+  }
+
+  #tracer(): number {
+    const daemon = this.pidOf("daemon");
+    const status = daemon === undefined ? "" : read(`/proc/${daemon}/status`);
+    return Number(/^TracerPid:\t(\d+)/m.exec(status)?.[1] ?? 0);
+  }
+
+  /** Changes with each write of the record. */
+  recordVersion(): string {
+    try {
+      const { ino, mtimeMs } = statSync(`${this.root}/${this.id}/persist.json`);
+      return `${ino} ${mtimeMs}`;
+    } catch {
+      return "";
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#scratch[Symbol.dispose]();
+  }
+}
+
+function roleOf(cmdline: string): Victim | "other" {
+  const program = cmdline.split("\0")[0] ?? "";
+  if (/containerd-shim-kata-v2$/.test(program)) return "daemon";
+  if (/qemu-system/.test(program)) return "qemu";
+  if (/virtiofsd$/.test(program)) return "virtiofsd";
+  if (/kata-shim$/.test(program)) return "kata-shim";
+  return "other";
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
