@@ -176,7 +176,7 @@ async function checkTruth(
   if (!happened && status !== 0) throw new Error(`without a fault: status ${status}: ${stderr}`);
   // The engine cannot wake itself: no host runs out of what that takes.
   if (stderr.includes("failed to wake I/O driver")) return await checkCleanup(sandbox);
-  if (stderr !== "" && !/^kata-runtime: [^\n]+\n$/.test(stderr))
+  if (stderr !== "" && !/^kata-[a-z]+: [^\n]+\n$/.test(stderr))
     throw new Error(`not one line: ${JSON.stringify(stderr)}`);
   if (status !== 0 && killed === null && point.operation !== "exec" && stderr === "") {
     throw new Error(`status ${status} without a word`);

@@ -112,7 +112,10 @@ export class FaultySandbox implements Disposable {
     const tracer = this.#tracer();
     if (tracer === 0) return;
     process.kill(tracer, "SIGTERM");
-    await eventually("strace lets go", () => (this.#tracer() === 0 ? true : undefined), 10_000);
+    const gone = () => (this.#tracer() === tracer ? undefined : true);
+    // It waits for a tracee that does nothing; the kernel lets go of what a killed one has traced.
+    await eventually("strace lets go", gone, 3_000).catch(() => process.kill(tracer, "SIGKILL"));
+    await eventually("strace is gone", gone);
   }
 
   #tracer(): number {
