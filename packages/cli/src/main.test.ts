@@ -2,14 +2,14 @@ import { setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { commands } from "./commands.ts";
 import { main } from "./main.ts";
-import { fakeFiles, useOps } from "./testing/fake-ops.ts";
+import { noFiles, useOps } from "./testing/fake-ops.ts";
 
 let written: { fd: number; text: string }[] = [];
 
 beforeEach(() => {
   written = [];
   useOps({
-    ...fakeFiles({}),
+    ...noFiles(),
     readdir: () => [],
     readlink: () => "/cwd",
     sha256: () => new Uint8Array(32),

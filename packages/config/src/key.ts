@@ -97,18 +97,11 @@ export const seconds = (min: number) => ({ min, max: 86_400, unit: "seconds" });
 
 /** One of some numbers. */
 export function oneOfNumbers(value: number, others: readonly number[], told: Told<number>): Key<number> {
-  const all = [...others, value].sort((a, b) => a - b);
-  const mustBe = all.join(" or ");
-  return {
-    ...told,
-    default: value,
-    type: mustBe,
-    file: false,
-    check: (given) => {
-      const found = all.find((choice) => choice === given);
-      return found === undefined ? { mustBe } : { value: found };
-    },
-  };
+  return choice(
+    value,
+    [...others, value].sort((a, b) => a - b),
+    told,
+  );
 }
 
 /** @param told.refused other values that are known, and why we do not have them */
@@ -117,16 +110,23 @@ export function oneOf<const T extends string>(
   others: readonly T[],
   told: Told<T> & { readonly refused?: Readonly<Record<string, string>> },
 ): Key<T> {
-  const all = [value, ...others];
-  const reasons = told.refused ?? {};
-  const mustBe = all.map((choice) => JSON.stringify(choice)).join(" or ");
+  return choice(value, [value, ...others], told, told.refused);
+}
+
+function choice<T extends string | number>(
+  value: T,
+  all: readonly T[],
+  told: Told<T>,
+  reasons: Readonly<Record<string, string>> = {},
+): Key<T> {
+  const mustBe = all.map((one) => JSON.stringify(one)).join(" or ");
   return {
     ...told,
     default: value,
     type: mustBe,
     file: false,
     check: (given) => {
-      const found = all.find((choice) => choice === given);
+      const found = all.find((one) => one === given);
       if (found !== undefined) return { value: found };
       const known = typeof given === "string" && Object.hasOwn(reasons, given) ? reasons[given] : undefined;
       return { mustBe: known === undefined ? mustBe : `${mustBe} (${known})` };

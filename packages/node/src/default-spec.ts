@@ -1,4 +1,4 @@
-import type { Spec } from "@kata-containers/oci";
+import { OCI_VERSION, type Spec } from "@kata-containers/oci";
 import type { ContainerOptions } from "./api.ts";
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -56,7 +56,7 @@ const READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sys
 export function defaultSpec(options: ContainerOptions & { rootfs: string; args: readonly string[] }): Spec {
   const { rootfs, args, env = [], cwd = "/", hostname } = options;
   return {
-    ociVersion: "1.2.0",
+    ociVersion: OCI_VERSION,
     process: {
       user: { uid: 0, gid: 0 },
       args,

@@ -1,4 +1,4 @@
-import { type Ops, S, SysError, setOps } from "@kata-containers/sys";
+import { type Ops, SysError, setOps } from "@kata-containers/sys";
 
 /** Puts an op table in place that has these ops only; every other one throws, by name. */
 export function useOps(fake: Partial<Ops>): void {
@@ -18,16 +18,10 @@ export function useOps(fake: Partial<Ops>): void {
   );
 }
 
-/** Ops over the given files: text, or "dir" for a directory. Everything else is absent. */
-export function fakeFiles(files: Readonly<Record<string, string>>): Partial<Ops> {
-  const look = (path: string, syscall: string) => {
-    const found = files[path];
-    if (found === undefined) throw new SysError("ENOENT", syscall, path);
-    return found;
+/** Ops of a host without a file. */
+export function noFiles(): Partial<Ops> {
+  const absent = (syscall: string) => (path: string) => {
+    throw new SysError("ENOENT", syscall, path);
   };
-  const empty = { dev: 0, ino: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, mtimeMs: 0, blocks: 0 };
-  return {
-    readFile: (path) => new TextEncoder().encode(look(path, "open")),
-    stat: (path) => ({ ...empty, mode: look(path, "stat") === "dir" ? S.IFDIR | 0o755 : S.IFREG | 0o644 }),
-  };
+  return { readFile: absent("open"), stat: absent("stat") };
 }

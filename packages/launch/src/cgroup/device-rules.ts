@@ -1,4 +1,5 @@
 import type { DeviceRule } from "@kata-containers/oci";
+import { DEFAULT_DEVICES } from "../devices.ts";
 import { invalid } from "../refuse.ts";
 
 /** A rule in full. */
@@ -25,12 +26,7 @@ const always = (type: "b" | "c", major?: number, minor?: number, access = "rwm")
 const ALWAYS: readonly DeviceAccess[] = [
   always("c", undefined, undefined, "m"),
   always("b", undefined, undefined, "m"),
-  always("c", 1, 3),
-  always("c", 1, 5),
-  always("c", 1, 7),
-  always("c", 1, 8),
-  always("c", 1, 9),
-  always("c", 5, 0),
+  ...DEFAULT_DEVICES.map(({ major, minor }) => always("c", major, minor)),
   always("c", 5, 2),
   always("c", 136),
 ];

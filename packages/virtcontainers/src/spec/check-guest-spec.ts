@@ -1,4 +1,4 @@
-import type { Process, Spec } from "@kata-containers/oci";
+import { OCI_VERSION, type Process, type Spec } from "@kata-containers/oci";
 import { lostInGrpc } from "@kata-containers/protocols";
 import { KataError } from "@kata-containers/sys";
 
@@ -27,7 +27,7 @@ export function checkGuestSpec(spec: Spec): readonly string[] {
 
 /** The same for a process that is executed in a container. */
 export function checkGuestProcess(process: Process): void {
-  checkGuestSpec({ ociVersion: "1.2.0", process });
+  checkGuestSpec({ ociVersion: OCI_VERSION, process });
 }
 
 function isResource(path: string): boolean {
