@@ -9,6 +9,9 @@ mkdirSync(reports, { recursive: true });
 
 /** @typedef {{passed: number, failed: number}} Count */
 
+/** What failed, one line each: told again at the end, because a CI log is often kept by its tail only. */
+const failures = [];
+
 /** @type {(name: string, command: string, args: string[], count: (output: string) => Count, minutes: number) => Count} */
 const suite = (name, command, args, count, minutes) => {
   const started = Date.now();
@@ -29,7 +32,9 @@ const suite = (name, command, args, count, minutes) => {
     console.log(`${name}: no result (${error})`);
   }
   if ((run.status !== 0 || result.passed === 0) && result.failed === 0) {
-    console.log(`${name}: ended with ${run.signal ?? run.status}, and counted no failure`);
+    const reason = `${name}: ended with ${run.signal ?? run.status}, and counted no failure`;
+    console.log(reason);
+    failures.push(reason);
     result.failed = 1;
   }
   console.log(
@@ -47,15 +52,29 @@ const vitest = (name, args, minutes) => {
     "npx",
     ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...args],
     () => {
-      const { numPassedTests, numFailedTests, numFailedTestSuites, success } = JSON.parse(
-        readFileSync(report, "utf8"),
-      );
+      const outcome = JSON.parse(readFileSync(report, "utf8"));
+      const { numPassedTests, numFailedTests, numFailedTestSuites, success } = outcome;
+      failures.push(...failedTests(name, outcome));
       const failed = numFailedTests || (success ? 0 : Math.max(1, numFailedTestSuites));
       return { passed: numPassedTests, failed };
     },
     minutes,
   );
 };
+
+/** The failed tests of a report of vitest: suite, file, name, and the message up to 2,000 characters. */
+function failedTests(name, { testResults }) {
+  const where = (file) => file.replace(`${process.cwd()}/`, "");
+  return testResults.flatMap((file) => {
+    const tests = file.assertionResults.filter(({ status }) => status === "failed");
+    if (tests.length === 0 && file.status === "failed")
+      return [`${name}: ${where(file.name)}: ${file.message.slice(0, 2000)}`];
+    return tests.map(
+      (test) =>
+        `${name}: ${where(file.name)}: ${test.fullName}: ${test.failureMessages.join("\n").slice(0, 2000)}`,
+    );
+  });
+}
 
 const sum = (pattern) => (output) => {
   const total = { passed: 0, failed: 0 };
@@ -121,5 +140,6 @@ if (full) {
 
 const passed = results.reduce((n, r) => n + r.passed, 0);
 const failed = results.reduce((n, r) => n + r.failed, 0);
+for (const failure of failures) console.log(`FAILED ${failure}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
