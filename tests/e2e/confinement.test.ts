@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { basename, dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { findTraces, hashOf } from "../harness/leaks.ts";
 import { buildConfiguration } from "../harness/programs.ts";
@@ -57,13 +57,19 @@ describe("QEMU", () => {
 
   it("sees a root of its own, without the host's files", () => {
     const root = readdirSync(`/proc/${pidOf("qemu")}/root`);
-    for (const name of ["home", "root", "var", "proc", "sys"]) expect(root, name).not.toContain(name);
-    // Kernel and initrd are at their configured paths, alone there.
+    // Kernel and initrd are at their configured paths, and nothing is beside those: the clone may be in /root or /home.
     const { kernel, initrd } = buildConfiguration().hypervisor;
-    for (const file of [kernel, initrd]) {
-      const beside = readdirSync(`/proc/${pidOf("qemu")}/root${dirname(file)}`);
-      expect(beside.filter((name) => ![basename(kernel), basename(initrd)].includes(name))).toEqual([]);
-    }
+    const kept = [kernel, initrd];
+    for (const name of ["home", "root", "var", "proc", "sys"])
+      if (!kept.some((file) => file.startsWith(`/${name}/`))) expect(root, name).not.toContain(name);
+    for (const file of kept)
+      for (let folder = dirname(file); folder !== "/"; folder = dirname(folder)) {
+        const there = readdirSync(`/proc/${pidOf("qemu")}/root${folder}`).map((name) => join(folder, name));
+        const others = there.filter(
+          (path) => !kept.some((file) => file === path || file.startsWith(`${path}/`)),
+        );
+        expect(others, folder).toEqual([]);
+      }
     // What the dynamic loader needs, and nothing else of the host's configuration.
     if (root.includes("etc")) {
       const names = readdirSync(`/proc/${pidOf("qemu")}/root/etc`);
