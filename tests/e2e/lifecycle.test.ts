@@ -51,6 +51,20 @@ describe("a container's life", () => {
     expect(findTraces(runtime.traces())).toEqual([]);
   });
 
+  it("has a cgroup of its own on the host: deleting one must not end another", async () => {
+    const cgroupsPath = `/kata-test-shared-${process.pid}`;
+    const first = await runtime.start({ cgroupsPath });
+    const second = await runtime.kata([
+      "create",
+      "--bundle",
+      runtime.bundle({ cgroupsPath }),
+      runtime.newId(),
+    ]);
+    expect(second.status).toBe(1);
+    expect(second.stderr).toMatch(/cgroup is not empty: \d+ process\(es\) found/);
+    expect((await runtime.state(first)).status).toBe("running");
+  });
+
   it("is listed while it is there", async () => {
     expect(await runtime.ok(["list", "--format", "json"])).toBe("null\n");
     const id = await runtime.start();
