@@ -92,7 +92,7 @@ test("resource limits", () => {
 });
 
 test("namespaces, hostname, domain name, the network's loopback", () => {
-  compare("hostname; cat /proc/sys/kernel/domainname; ip addr; ps | wc -l");
+  compare('hostname; cat /proc/sys/kernel/domainname; ip addr; all=$(ps); echo "$all" | wc -l');
 });
 
 test("environment", () => {
