@@ -47,8 +47,8 @@ describe("hooks on the host", () => {
     const states = made.map(({ log }) => JSON.parse(log()));
     const common = { ociVersion: "1.0.2-dev", id, bundle, annotations };
     expect(states).toEqual([
-      { ...common, status: "creating", pid },
-      { ...common, status: "creating", pid },
+      { ...common, status: "created", pid },
+      { ...common, status: "created", pid },
       { ...common, status: "running", pid },
       { ...common, status: "stopped" },
     ]);

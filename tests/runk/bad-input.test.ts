@@ -55,13 +55,6 @@ test.each([
     /rootfs \(.*\/nosuch\) does not exist/,
   ),
   bad(
-    "a hook",
-    (spec) => {
-      spec.hooks = { prestart: [{ path: "/bin/true" }] };
-    },
-    /hooks\.prestart: a hook is not supported/,
-  ),
-  bad(
     "a seccomp listener",
     (spec) => {
       const syscalls = [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }];
@@ -145,4 +138,11 @@ test("a state directory that cannot be written", () => {
   expect([result.status, result.stderr]).toEqual([1, expect.stringMatching(/state.*(EEXIST|ENOTDIR)/)]);
   rmSync(bundle.state);
   mkdirSync(bundle.state);
+});
+
+test("the mount namespace of the host is not joined", () => {
+  bundle = new Bundle((spec) => {
+    spec.linux.namespaces = [{ type: "mount", path: "/proc/self/ns/mnt" }];
+  });
+  expect(bundle.run().stderr).toContain("/proc/self/ns/mnt is the host's mount namespace");
 });

@@ -54,11 +54,15 @@ test("a container is created, running, stopped, and gone", async () => {
   expect(bundle.runk("state", id).stderr).toContain("container does not exist");
 });
 
-test("delete kills a container that has only been created", () => {
+test("delete refuses a container that has only been created, as it is not stopped", () => {
   bundle = new Bundle();
   const id = bundle.id();
   expect(bundle.runk("create", id).status).toBe(0);
-  expect(bundle.runk("delete", id)).toMatchObject({ status: 0, stderr: "" });
+  expect(bundle.runk("delete", id).stderr).toContain(
+    `cannot delete container ${id} that is not stopped: created`,
+  );
+  expect(state(id).status).toBe("created");
+  expect(bundle.runk("delete", "--force", id)).toMatchObject({ status: 0, stderr: "" });
 });
 
 test("delete --force kills a running container, and takes an unknown one for deleted", () => {

@@ -1,11 +1,15 @@
 //! The control socket: one JSON object a message (SOCK_SEQPACKET), with at most one descriptor.
 
 use crate::json;
-use crate::sys::{Failure, Result, check};
+use crate::sys::{Failure, Result, check, read, write_all_at_once};
 use std::ffi::c_long;
 use std::mem::{size_of, zeroed};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 pub const CONTROL: i32 = 4;
+
+/// Where failures are told.
+static REPORTS: AtomicI32 = AtomicI32::new(CONTROL);
 
 /// Sends one message; `fd` goes with it.
 pub fn send(message: &str, fd: Option<i32>) -> Result<()> {
@@ -41,8 +45,26 @@ pub fn report(list: &str, index: usize, failure: &Failure) {
     let message = format!(
         r#"{{"error":{{"list":"{list}","index":{index},"errno":{errno},"detail":{detail}}}}}"#
     );
-    if send(&message, None).is_err() {
+    let told = match REPORTS.load(Ordering::Relaxed) {
+        CONTROL => send(&message, None),
+        fd => write_all_at_once(fd, &message),
+    };
+    if told.is_err() {
         let why = std::io::Error::from_raw_os_error(errno);
         eprintln!("kata-launch: {list} step {index}: {why} {detail}");
     }
+}
+
+/// Asks the spawner to do something, and waits until it is done. Its end of the socket closed: it has failed, or is gone.
+pub fn ask(what: &str) -> Result<()> {
+    send(&format!(r#"{{"ask":{}}}"#, json::quote(Some(what))), None)?;
+    if read(CONTROL, &mut [0])? == 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+/// From here on failures are told to whoever reads `fd`, and no longer to the spawner.
+pub fn report_to(fd: i32) {
+    REPORTS.store(fd, Ordering::Relaxed);
 }

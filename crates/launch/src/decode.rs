@@ -190,6 +190,13 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
             file: fields.get("file")?,
             path: fields.get("path")?,
         },
+        "ask" => Operation::Ask {
+            what: fields.get("what")?,
+        },
+        "report_to" => Operation::ReportTo {
+            fd: fields.get("fd")?,
+        },
+        "hook" => Operation::Hook(Hook::decode(fields)?),
         "ready" => Operation::Ready,
         "wait" => Operation::Wait {
             fd: fields.get("fd")?,
@@ -243,6 +250,19 @@ impl Bind {
             propagation: fields.maybe("propagation")?,
             name: fields.maybe("as")?,
             target: Target::decode(fields)?,
+        })
+    }
+}
+
+impl Hook {
+    fn decode(fields: &mut Fields) -> Decoded<Self> {
+        Ok(Hook {
+            path: fields.get("path")?,
+            name: fields.get("name")?,
+            argv: fields.get("argv")?,
+            env: fields.get("env")?,
+            state: fields.get("state")?,
+            seconds: fields.get("seconds")?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::control::{self, CONTROL};
 use crate::plan::{FdRef, Operation, Program, Side, Step};
 use crate::sys::*;
-use crate::{device_filter, files, mounts, paths, process, terminal};
+use crate::{device_filter, files, hook, mounts, paths, process, terminal};
 use std::collections::BTreeMap;
 
 /// What the steps of one process share.
@@ -196,6 +196,11 @@ impl Launch {
             Operation::FindExecutable { file, path } => {
                 self.found = Some(process::find_executable(file, path)?);
             }
+            Operation::Ask { what } => {
+                control::ask(what)?;
+            }
+            Operation::ReportTo { fd } => control::report_to(self.fd(fd)?),
+            Operation::Hook(hook) => hook::run(hook)?,
             Operation::Ready => control::send(r#"{"ready":true}"#, None)?,
             Operation::Wait { fd } => {
                 // End of file: whoever could have started us is gone.

@@ -7,6 +7,7 @@ mod control;
 mod decode;
 mod device_filter;
 mod files;
+mod hook;
 mod json;
 mod launch;
 mod mounts;

@@ -71,6 +71,17 @@ pub struct Console {
     pub columns: Option<u16>,
 }
 
+/// A hook that this process runs itself (hook.rs).
+pub struct Hook {
+    pub name: String,
+    pub path: String,
+    pub argv: Vec<String>,
+    pub env: Vec<String>,
+    /// What comes before and after our own pid.
+    pub state: Vec<String>,
+    pub seconds: u32,
+}
+
 pub enum Program {
     Path {
         path: String,
@@ -227,6 +238,13 @@ pub enum Operation {
         file: String,
         path: String,
     },
+    Ask {
+        what: String,
+    },
+    ReportTo {
+        fd: FdRef,
+    },
+    Hook(Hook),
     Ready,
     Wait {
         fd: FdRef,

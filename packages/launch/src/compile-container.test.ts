@@ -182,14 +182,16 @@ describe("mounts", () => {
       { type: "bind", source: "/s", options: ["idmap"] },
       /mounts\[0\]: an id-mapped mount/,
     ],
-    [
-      "data of a bind",
-      { type: "bind", source: "/s", options: ["bind", "size=1"] },
-      /bind mounts cannot have any filesystem-specific options/,
-    ],
     ["no type", {}, /mounts\[0\]\.type: is missing/],
   ])("%s is refused", (_what, mount, message) => {
     expect(() => one(mount)).toThrow(message);
+  });
+
+  test("a file system's options on a bind have no effect, and a warning says so", () => {
+    const mounts = [{ destination: "/m", type: "bind", source: "/s", options: ["bind", "size=1"] }];
+    expect(compile(makeSpec({ mounts })).warnings).toEqual([
+      "mounts[0].options: without effect on a bind mount: size=1",
+    ]);
   });
 
   test("a /dev of the caller's is left as it is", () => {
@@ -441,10 +443,37 @@ describe("seccomp", () => {
   });
 });
 
-test("a hook is refused", () => {
-  expect(() => compile(makeSpec({ hooks: { prestart: [{ path: "/h" }] } }))).toThrow(
-    /hooks\.prestart: a hook/,
+test("hooks of create come after the mounts and before the root, those of start after the byte and the filter", () => {
+  const [one, two] = [
+    { path: "/1", args: ["one"], timeout: 5 },
+    { path: "/2", env: ["A=b"] },
+  ];
+  const spec = makeSpec({ hooks: { prestart: [one], createContainer: [one, two], startContainer: [two] } });
+  const options = { id: "c", bundle: "/b", startFd: 5, startedFd: 6, hookEnv: ["OURS=1"] };
+  const { init } = compileContainer(spec, HOST, options).plan;
+  const interesting = ["ask", "hook", "pivot_root", "report_to", "wait", "exec"];
+  expect(init.map(({ op }) => op).filter((op) => interesting.includes(op))).toEqual([
+    ...["ask", "hook", "hook", "pivot_root", "report_to", "wait", "hook", "exec"],
+  ]);
+  const [first, second, third] = find(init, "hook");
+  expect(first).toMatchObject({
+    name: "hook createContainer[0]",
+    argv: ["one"],
+    env: ["OURS=1"],
+    seconds: 5,
+  });
+  expect(second).toMatchObject({ path: "/2", argv: ["/2"], env: ["A=b"], seconds: 3600 });
+  expect(JSON.parse(third?.state.join("7") ?? "")).toMatchObject({ status: "created", pid: 7 });
+});
+
+test("a label for mounts is refused where there are labels, and without effect where there are none", () => {
+  const spec = makeSpec({
+    linux: { ...makeSpec().linux, mountLabel: "system_u:object_r:x_t:s0" },
+  });
+  expect(() => compile(spec, { ...HOST, selinux: true })).toThrow(
+    "linux.mountLabel: SELinux is not supported",
   );
+  expect(compile(spec).warnings).toEqual(["linux.mountLabel: without effect, this kernel has no SELinux"]);
 });
 
 describe("sysctl", () => {
@@ -478,11 +507,11 @@ test("a further process enters all namespaces at once by the container's pidfd, 
   expect(find(init, "wait")).toEqual([]);
 });
 
-test("the working directory is entered with our rights, or else with the user's", () => {
+test("the working directory is entered with our rights before the filter, or else with the user's", () => {
   const { init } = compile(makeSpec()).plan;
   const [first, second] = find(init, "chdir");
   expect([first, second]).toMatchObject([{ ignore: [1, 13] }, { ifNotYet: true }]);
   const at = (step: Step | undefined) => (step === undefined ? -1 : init.indexOf(step));
   const user = init.findIndex(({ op }) => op === "user");
-  expect([at(first), user, at(second)]).toEqual([user - 1, user, user + 1]);
+  expect([at(first), user, at(second)]).toEqual([user - 2, user, user + 1]);
 });

@@ -3,6 +3,7 @@ import { MOUNT_ATTR, MS } from "@kata-containers/sys";
 import { type CgroupPlace, cgroupPlaces } from "./cgroup/cgroup-places.ts";
 import { cgroupSteps } from "./cgroup/cgroup-steps.ts";
 import { deviceSteps } from "./devices.ts";
+import { createHookSteps, innerHookSteps } from "./hook-steps.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { PROPAGATION } from "./mount-options.ts";
 import { ROOT } from "./mount-target.ts";
@@ -20,6 +21,10 @@ export type ContainerOptions = {
   readonly bundle: string;
   /** The inherited descriptor whose first byte starts the process (an exec FIFO opened for reading and writing, a pipe). */
   readonly startFd?: FdRef;
+  /** With `startFd`, inherited: what fails after the start byte is written there; it is closed when the program runs. */
+  readonly startedFd?: FdRef;
+  /** The environment of hooks without one of their own; default: none. */
+  readonly hookEnv?: readonly string[];
   /** The filter of `linux.seccomp`, if it was compiled before. */
   readonly seccomp?: CompiledSeccomp;
   /** Inherited descriptors that the process keeps besides 0 to 2. */
@@ -48,7 +53,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const process = spec.process ?? invalid("process", "is required");
   const root = spec.root ?? invalid("root", "is required");
   const warnings: string[] = [];
-  checkSpec(spec);
+  checkSpec(spec, facts, warnings);
   checkProcess(process);
   const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings, options.seccomp);
   const namespaces = planNamespaces(spec);
@@ -58,12 +63,15 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     { op: "setsid" } as const,
     ...namespaceSteps(spec, options.id, namespaces),
     ...rootSteps(spec, rootPath),
-    ...contentSteps(spec, process, options, cgroups, namespaces),
+    ...contentSteps(spec, process, options, cgroups, namespaces, warnings),
+    ...createHookSteps(spec, options),
     ...enterSteps(spec, facts),
     ...processSteps(process, {
       lastCapability: facts.lastCapability,
       pass: options.pass ?? [],
       ...(options.startFd === undefined ? {} : { startFd: options.startFd }),
+      ...(options.startedFd === undefined ? {} : { startedFd: options.startedFd }),
+      startHooks: innerHookSteps("startContainer", spec, options),
       ...(seccomp === undefined ? {} : { seccomp }),
     }),
   ];
@@ -80,10 +88,12 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   };
 }
 
-function checkSpec(spec: Spec): void {
-  const hooks = Object.entries(spec.hooks ?? {}).filter(([, list]) => list.length > 0);
-  for (const [kind] of hooks) unsupported(`hooks.${kind}`, "a hook");
-  if (spec.linux?.mountLabel) unsupported("linux.mountLabel", "SELinux");
+function checkSpec(spec: Spec, facts: HostFacts, warnings: string[]): void {
+  if (spec.linux?.mountLabel) {
+    if (facts.selinux) unsupported("linux.mountLabel", "SELinux");
+    // As runc: where nothing has a label, there is none to set.
+    warnings.push("linux.mountLabel: without effect, this kernel has no SELinux");
+  }
   if (spec.linux?.intelRdt !== undefined) unsupported("linux.intelRdt", "Intel RDT");
   if (spec.linux?.personality !== undefined) unsupported("linux.personality", "an execution domain");
 }
@@ -136,11 +146,13 @@ function contentSteps(
   options: ContainerOptions,
   cgroups: readonly CgroupPlace[],
   namespaces: NamespacePlan,
+  warnings: string[],
 ): Step[] {
   const mounts = mountSteps(spec, {
     bundle: options.bundle,
     cgroups,
     cgroupNamespace: namespaces.has("cgroup"),
+    warnings,
   });
   return [
     ...mounts.now,

@@ -39,6 +39,10 @@ export function describeStep(step: Step): string {
       return `install the seccomp filter of ${step.program.length / 2} instructions`;
     case "device_filter":
       return `attach the device filter of ${step.program.length / 2} instructions to ${step.cgroup}`;
+    case "hook":
+      return `${step.name} ${step.path}`;
+    case "ask":
+      return `have the spawner run ${step.what}`;
     case "sync":
       return `${step.side === "send" ? "tell" : "wait for"} ${step.name}`;
     default:

@@ -58,12 +58,14 @@ export function deviceSteps(spec: Spec, inUserNamespace: boolean): Step[] {
 }
 
 function madeDevice(device: Device): Step {
+  // A FIFO has no device number, whatever the configuration says.
+  const { major = 0, minor = 0 } = device.type === "p" ? {} : device;
   return {
     op: "mknod",
     path: device.path,
     mode: (TYPES[device.type] ?? S.IFCHR) | (device.fileMode ?? 0o666),
-    major: device.major ?? 0,
-    minor: device.minor ?? 0,
+    major,
+    minor,
     uid: device.uid ?? 0,
     gid: device.gid ?? 0,
     root: ROOT,

@@ -5,6 +5,8 @@ export type HostFacts = {
   readonly rootIsInitramfs: boolean;
   /** /proc/sys/kernel/cap_last_cap. */
   readonly lastCapability: number;
+  /** SELinux is in force: files have labels. */
+  readonly selinux?: boolean;
   /** Absent: the kernel has no seccomp filters, and a profile is refused. */
   readonly seccomp?: SeccompFacts;
 };

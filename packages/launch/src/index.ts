@@ -4,6 +4,16 @@ export { type LimitFile, limitFiles } from "./cgroup/limit-files.ts";
 export { type Compiled, type ContainerOptions, compileContainer } from "./compile-container.ts";
 export { compileExec, type ExecOptions } from "./compile-exec.ts";
 export { describeStep } from "./describe-step.ts";
+export { ASK_HOOKS } from "./hook-steps.ts";
+export {
+  createHookSeconds,
+  type HookedContainer,
+  hasCreateHooks,
+  hookedContainer,
+  runCreateHooks,
+  runLaterHooks,
+  secondsOf,
+} from "./hooks.ts";
 export type {
   CgroupFacts,
   CgroupHierarchy,
@@ -11,7 +21,14 @@ export type {
   SeccompFacts,
   UnifiedHierarchy,
 } from "./host-facts.ts";
-export { type Launched, type LaunchOptions, launch, ProcessError } from "./launch.ts";
+export {
+  LAUNCH_TIMEOUT_MS,
+  type Launched,
+  type LaunchOptions,
+  launch,
+  ProcessError,
+  readReport,
+} from "./launch.ts";
 export { mountOptionNames } from "./mount-options.ts";
 export type { CreateTarget, FdRef, LaunchPlan, SeccompStep, Step, StepList } from "./plan.ts";
 export { readHostFacts } from "./read-host-facts.ts";

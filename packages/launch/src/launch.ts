@@ -28,6 +28,8 @@ export type LaunchOptions = {
   readonly setsid?: boolean;
   /** Milliseconds until the process must be as far as `until` says; Infinity: no limit. Default {@link LAUNCH_TIMEOUT_MS}. */
   readonly timeoutMs?: number;
+  /** Does what the plan asks for (step `ask`) about the process with this pid. What it throws ends the launch. */
+  readonly answer?: (what: string, pid: number) => Promise<void>;
 };
 
 /** Ten times what the slowest emulated guest takes: a container's own FIFO or file system may hold a step up for ever. */
@@ -91,7 +93,7 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
   });
   undo.defer(() => clearTimeout(timer));
   try {
-    await follow(control, plan, options.until, undo, progress);
+    await follow(control, plan, options, undo, progress);
   } catch (error) {
     progress.failure ??= KataError.from(error, "kata-launch");
     progress.children.forEach(kill);
@@ -140,23 +142,27 @@ type Message = {
   readonly pid?: number;
   readonly fd?: string;
   readonly ready?: boolean;
-  readonly error?: {
-    readonly list: StepList | "start";
-    readonly index: number;
-    readonly errno: number;
-    readonly detail: string | null;
-  };
+  readonly ask?: string;
+  readonly error?: StepError;
+};
+
+type StepError = {
+  readonly list: StepList | "start";
+  readonly index: number;
+  readonly errno: number;
+  readonly detail: string | null;
 };
 
 /** Reads the control socket until the process is far enough, or has failed. Descriptors that come are released by `undo`. */
 async function follow(
   control: Fd,
   plan: LaunchPlan,
-  until: "ready" | "exec",
+  { until, answer }: LaunchOptions,
   undo: Undo,
   progress: Progress,
 ): Promise<void> {
   let ready = false;
+  let asked: string | undefined;
   while (true) {
     const { data, fds } = await receive(control);
     const taken = fds.map((fd) => undo.use(new Fd(fd)));
@@ -170,8 +176,15 @@ async function follow(
     }
     if (message.fd === "console" && fd !== undefined) progress.console = fd;
     if (message.ready === true) ready = true;
+    if (message.ask !== undefined) asked = message.ask;
     // Who fails ends by itself; what is beside it may wait for ever.
     if (progress.failure !== undefined) progress.children.forEach(kill);
+    // Init may ask before S has told us of it.
+    if (asked !== undefined && progress.process !== undefined && progress.failure === undefined) {
+      await answer?.(asked, progress.process.pid);
+      asked = undefined;
+      ops.writeSync(control.number, Uint8Array.of(0));
+    }
     const known = progress.process !== undefined || plan.stage.length === 0;
     if (ready && known && until === "ready") return;
   }
@@ -200,12 +213,13 @@ async function receive(control: Fd): Promise<{ data: Uint8Array; fds: number[] }
   }
 }
 
-function failureOf(error: NonNullable<Message["error"]>, plan: LaunchPlan): KataError {
+function failureOf(error: StepError, plan: LaunchPlan): KataError {
   const { code, text } = errnoName(error.errno);
   const detail = error.detail ?? "";
   if (error.list === "start")
     return new KataError("Internal", `kata-launch: ${detail || "start"}: ${code} (${text})`);
-  const step = plan[error.list][error.index];
+  const step: Step | undefined = plan[error.list][error.index];
+  if (step?.op === "hook") return failureInWords(error);
   if (step === undefined)
     return new KataError("Internal", `${error.list} step ${error.index}: ${code} (${text})`);
   return (
@@ -215,6 +229,23 @@ function failureOf(error: NonNullable<Message["error"]>, plan: LaunchPlan): Kata
       `${error.list} step ${error.index + 1} (${describeStep(step)})${detail === "" ? "" : `: ${detail}`}: ${code} (${text})`,
     )
   );
+}
+
+/** A failure whose detail says what failed; errno 0: a hook ran, and its detail says how it ended. */
+function failureInWords({ errno, detail }: StepError): KataError {
+  const { code, text } = errnoName(errno);
+  return new KataError("Internal", errno === 0 ? `${detail}` : `${detail}: ${code} (${text})`);
+}
+
+/**
+ * What a process has written to the descriptor of the step `report_to` by the end of that: undefined when its program runs, or it has
+ * ended without a word.
+ */
+export function readReport(text: string): KataError | undefined {
+  if (text === "") return undefined;
+  // Our own program's, as in parseMessage.
+  const { error }: Message = JSON.parse(text);
+  return error === undefined ? undefined : failureInWords(error);
 }
 
 /** The texts of Go's exec package and of runc, by which docker, podman and containerd tell 127 and 126 from other failures. */

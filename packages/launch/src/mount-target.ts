@@ -11,6 +11,8 @@ export type MountContext = {
   readonly bundle: string;
   readonly cgroups: readonly CgroupPlace[];
   readonly cgroupNamespace: boolean;
+  /** Takes one line each. */
+  readonly warnings: string[];
 };
 
 /** As runc: a path that is not absolute is taken from the root. */

@@ -30,10 +30,8 @@ export function mountSteps(spec: Spec, context: MountContext): { now: Step[]; la
 function bindStep(mount: Mount, options: MountOptions, context: MountContext, where: string): Step {
   if (mount.source === undefined || mount.source === "") invalid(`${where}.source`, "a bind mount needs one");
   if (options.data !== "") {
-    invalid(
-      `${where}.options`,
-      `bind mounts cannot have any filesystem-specific options applied: ${options.data}`,
-    );
+    // As with mount(8), and as crun and runc 1.1 do: the file system is mounted already.
+    context.warnings.push(`${where}.options: without effect on a bind mount: ${options.data}`);
   }
   const source = mount.source.startsWith("/") ? mount.source : `${context.bundle}/${mount.source}`;
   return {

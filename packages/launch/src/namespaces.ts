@@ -75,7 +75,6 @@ function checkNamespaces(
 ): void {
   const where = "linux.namespaces";
   if (mount === undefined) unsupported(where, "a container without a mount namespace of its own");
-  if (!isNew("mount")) unsupported(where, "joining another container's mount namespace");
   const mappings = (spec.linux?.uidMappings?.length ?? 0) + (spec.linux?.gidMappings?.length ?? 0);
   if (mappings > 0 && !isNew("user")) invalid("linux.uidMappings", "id mappings need a new user namespace");
   if (spec.linux?.timeOffsets !== undefined && !isNew("time")) {

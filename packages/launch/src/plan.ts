@@ -193,6 +193,11 @@ type Operation =
   | { readonly op: "home"; readonly uid: number }
   /** Finds `file` on `path` (colon-separated) as execvp(3) does, for `exec` with `found`. Errors: ENOENT, EACCES, EISDIR. */
   | { readonly op: "find_executable"; readonly file: string; readonly path: string }
+  /** Has the spawner do something ({"ask": what}) and waits for its answer; ends when there will be none. */
+  | { readonly op: "ask"; readonly what: string }
+  /** From here on a failure is told to whoever reads this descriptor, in place of the spawner, who may be gone. */
+  | { readonly op: "report_to"; readonly fd: FdRef }
+  | HookStep
   /** Tells the spawner that nothing but `wait` and `exec` are left: {"ready":true}. */
   | { readonly op: "ready" }
   /** Reads one byte from a descriptor (the exec FIFO); its end of file ends the process. */
@@ -204,6 +209,23 @@ type Operation =
       readonly env: readonly string[];
       readonly program: "found" | { readonly path: string } | { readonly fd: FdRef };
     };
+
+/**
+ * Runs a program of this process's file system to its end, in a session of its own; it fails unless that ends with status 0 in time.
+ * What it writes is kept for the error.
+ */
+export type HookStep = {
+  readonly op: "hook";
+  /** For errors: "hook createContainer[0]". */
+  readonly name: string;
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+  /** Its standard input: what stands before and after this process's own pid, as it sees itself. */
+  readonly state: readonly [string, string];
+  /** It is killed, with its children, when it takes longer. */
+  readonly seconds: number;
+};
 
 export type SeccompStep = {
   readonly op: "seccomp";

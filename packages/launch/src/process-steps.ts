@@ -8,6 +8,10 @@ export type ProcessContext = {
   readonly lastCapability: number;
   /** The descriptor whose byte starts the process; absent: it starts at once. */
   readonly startFd?: FdRef;
+  /** Whoever starts the process reads there what fails from then on, and the end once the program runs. */
+  readonly startedFd?: FdRef;
+  /** The startContainer hooks. */
+  readonly startHooks?: readonly Step[];
   /** Descriptors that the process inherits besides 0 to 2. */
   readonly pass: readonly number[];
   readonly seccomp?: SeccompStep;
@@ -57,7 +61,7 @@ export function terminalSteps(process: Process, root: FdRef, bindConsole: boolea
 export function processSteps(process: Process, context: ProcessContext): Step[] {
   const { uid = 0, gid = 0, additionalGids, umask } = process.user ?? {};
   const { bounding, ...sets } = capabilityMasks(process.capabilities, context.lastCapability);
-  const keep = context.startFd === undefined ? [] : [context.startFd];
+  const keep = [context.startFd, context.startedFd].filter((fd) => fd !== undefined);
   const [file = ""] = process.args ?? [];
   const env = process.env ?? [];
   const filter = context.seccomp === undefined ? [] : [context.seccomp];
@@ -71,18 +75,22 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
     { op: "home", uid },
     ...(process.noNewPrivileges === true ? [{ op: "no_new_privileges" } as const] : []),
     { op: "close_others", keep, pass: context.pass },
+    // First with our rights, as the user may not be able to enter its own working directory; what we are refused, the user may
+    // be allowed (a volume of its own on NFS), who is asked when the change of user has taken our rights (as runc). Before an
+    // early filter, which need not allow it.
+    { op: "chdir", path: process.cwd, ignore: [EPERM, EACCES] },
     ...early,
     { op: "bounding", keep: bounding },
-    // First with our rights, as the user may not be able to enter its own working directory; what we are refused, the user may
-    // be allowed (a volume of its own on NFS), who is asked when the change of user has taken our rights (as runc).
-    { op: "chdir", path: process.cwd, ignore: [EPERM, EACCES] },
     { op: "user", uid, gid, groups: additionalGids ?? [], keepCapabilities: true },
     { op: "chdir", path: process.cwd, ifNotYet: true },
     { op: "capabilities", ...sets },
     { op: "find_executable", file, path: pathOf(env) },
     { op: "ready" },
+    ...(context.startedFd === undefined ? [] : [{ op: "report_to", fd: context.startedFd } as const]),
     ...(context.startFd === undefined ? [] : [{ op: "wait", fd: context.startFd } as const]),
     ...late,
+    // Programs of the container's file system, so under its filter.
+    ...(context.startHooks ?? []),
     { op: "exec", argv: process.args ?? [], env, program: "found" },
   ];
 }

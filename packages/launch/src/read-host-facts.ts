@@ -1,4 +1,4 @@
-import { isSysError, ops, readText } from "@kata-containers/sys";
+import { exists, isSysError, ops, readText } from "@kata-containers/sys";
 import type { CgroupFacts, CgroupHierarchy, HostFacts, SeccompFacts } from "./host-facts.ts";
 
 /** Reads /proc for what the compiler has to know of this machine. `override` decides what only the caller can. */
@@ -9,6 +9,7 @@ export function readHostFacts(override: Partial<HostFacts> = {}): HostFacts {
     cgroup: parseCgroups(mounts, readText("/proc/self/cgroup"), unifiedControllers),
     rootIsInitramfs: rootType(mounts) === "rootfs",
     lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
+    selinux: exists("/sys/fs/selinux/enforce"),
     ...(seccomp === undefined ? {} : { seccomp }),
     ...override,
   };

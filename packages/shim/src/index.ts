@@ -8,13 +8,6 @@ export {
   listenForDaemon,
   spawnDaemon,
 } from "./client/daemon-process.ts";
-export {
-  createHookSeconds,
-  type HookedContainer,
-  hasCreateHooks,
-  runCreateHooks,
-  runLaterHooks,
-} from "./client/hooks.ts";
 export { openNetworkNamespace } from "./client/network-namespace.ts";
 export { openTrees, type Trees, type VolumeTree } from "./client/trees.ts";
 export { ENDING, FORWARDED, SignalInbox } from "./signal-inbox.ts";

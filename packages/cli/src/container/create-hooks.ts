@@ -1,10 +1,11 @@
 import {
-  type Bundle,
   createHookSeconds,
   hasCreateHooks,
+  hookedContainer,
   runCreateHooks,
   runLaterHooks,
-} from "@kata-containers/shim";
+} from "@kata-containers/launch";
+import type { Bundle } from "@kata-containers/shim";
 import { Fd, KataError, ops, SOCK } from "@kata-containers/sys";
 import type { ShimProcess } from "./shim-process.ts";
 
@@ -70,6 +71,6 @@ export class CreateHooks implements Disposable {
 
   #container() {
     const { path, spec } = this.#bundle;
-    return { id: this.#id, bundle: path, ociVersion: spec.ociVersion, annotations: spec.annotations ?? {} };
+    return hookedContainer(this.#id, path, spec);
   }
 }

@@ -1,5 +1,5 @@
+import { runLaterHooks } from "@kata-containers/launch";
 import { Daemon } from "@kata-containers/protocols";
-import { runLaterHooks } from "@kata-containers/shim";
 import { deadline, Fd, isSysError, KataError, ops } from "@kata-containers/sys";
 import {
   type ContainerRecord,

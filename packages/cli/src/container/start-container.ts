@@ -1,6 +1,7 @@
 import type { KataConfig } from "@kata-containers/config";
+import { runLaterHooks } from "@kata-containers/launch";
 import { Daemon, type Phase } from "@kata-containers/protocols";
-import { type DaemonClient, runLaterHooks } from "@kata-containers/shim";
+import type { DaemonClient } from "@kata-containers/shim";
 import type { ContainerRecord } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { reportWarning } from "../report-error.ts";

@@ -1,5 +1,5 @@
 import { OCI_VERSION, type State } from "@kata-containers/oci";
-import { Fd, isSysError, KataError, O, ops, signalNumber } from "@kata-containers/sys";
+import { KataError, ops, signalNumber } from "@kata-containers/sys";
 import type { Arguments, Options } from "./arguments.ts";
 import { signalCgroups } from "./cgroup-removal.ts";
 import { openProcess, statusOf } from "./container-process.ts";
@@ -8,9 +8,10 @@ import { destroyContainer } from "./destroy-container.ts";
 import { EXEC_OPTIONS, exec } from "./exec.ts";
 import type { Globals } from "./globals.ts";
 import { LIST_OPTIONS, list } from "./list.ts";
-import { type ContainerRecord, RecordDirectory, readRecord } from "./record.ts";
+import { RecordDirectory, readRecord } from "./record.ts";
 import { print } from "./report.ts";
 import { RUN_OPTIONS, run } from "./run.ts";
+import { start } from "./start.ts";
 
 export type Command = {
   readonly options: Options;
@@ -40,31 +41,6 @@ async function create(args: Arguments, globals: Globals): Promise<number> {
   return 0;
 }
 
-async function start(args: Arguments, globals: Globals): Promise<number> {
-  using directory = RecordDirectory.open(globals.root, args.word(0, "container id"));
-  const record = recordOf(directory);
-  const status = statusOf(globals.root, record);
-  if (status === "stopped")
-    throw new KataError("FailedPrecondition", "cannot start a container that has stopped");
-  if (status === "running")
-    throw new KataError("FailedPrecondition", "cannot start an already running container");
-  startProcess(directory);
-  return 0;
-}
-
-function startProcess(directory: RecordDirectory): void {
-  try {
-    using fifo = new Fd(ops.open(directory.fifo, O.WRONLY | O.NONBLOCK | O.CLOEXEC, 0));
-    ops.writeSync(fifo.number, Uint8Array.of(0));
-  } catch (error) {
-    // No reader: the process has gone meanwhile.
-    if (isSysError(error, "ENXIO"))
-      throw new KataError("FailedPrecondition", "cannot start a container that has stopped");
-    throw error;
-  }
-  ops.unlink(directory.fifo);
-}
-
 async function state(args: Arguments, globals: Globals): Promise<number> {
   const record = readRecord(globals.root, args.word(0, "container id"));
   const status = statusOf(globals.root, record);
@@ -89,7 +65,7 @@ async function kill(args: Arguments, globals: Globals): Promise<number> {
   const signal = signalNumber(text);
   if (signal === undefined) throw new KataError("InvalidArgument", `unknown signal ${JSON.stringify(text)}`);
   using directory = RecordDirectory.open(globals.root, id);
-  const record = recordOf(directory);
+  const record = directory.mustRead();
   using process = openProcess(record);
   if (args.flag("all")) signalCgroups(record.cgroups, signal);
   else if (process === undefined) throw new KataError("FailedPrecondition", "container not running");
@@ -110,15 +86,10 @@ async function remove(args: Arguments, globals: Globals): Promise<number> {
   using locked = directory;
   const record = locked.read();
   const status = record === undefined ? "stopped" : statusOf(globals.root, record);
-  if (!force && status === "running") {
+  // Also one that is only created: OCI runtime-spec, runtime.md, "Delete".
+  if (!force && status !== "stopped") {
     throw new KataError("FailedPrecondition", `cannot delete container ${id} that is not stopped: ${status}`);
   }
   await destroyContainer(locked, record);
   return 0;
-}
-
-function recordOf(directory: RecordDirectory): ContainerRecord {
-  const record = directory.read();
-  if (record === undefined) throw new KataError("NotFound", "container does not exist");
-  return record;
 }

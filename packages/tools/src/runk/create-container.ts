@@ -1,16 +1,18 @@
-import { compileContainer, type Launched, launch, readHostFacts } from "@kata-containers/launch";
+import {
+  compileContainer,
+  hookedContainer,
+  type Launched,
+  readHostFacts,
+  runLaterHooks,
+} from "@kata-containers/launch";
 import { parseSpec, type Spec, validateContainerId } from "@kata-containers/oci";
 import {
   exists,
-  Fd,
   isSysError,
   KataError,
   MAX_TEXT_BYTES,
   mkdirp,
-  O,
   ops,
-  S,
-  SIG,
   Undo,
   writeFileAtomic,
 } from "@kata-containers/sys";
@@ -19,6 +21,8 @@ import { refuseUsedCgroups, removeCgroups } from "./cgroup-removal.ts";
 import { sendConsole } from "./console.ts";
 import { processStat } from "./container-process.ts";
 import type { Globals } from "./globals.ts";
+import { laterHooks, startIsWatched } from "./later-hooks.ts";
+import { launchProcess, START_FD, STARTED_FD } from "./launch-process.ts";
 import { type ContainerRecord, RecordDirectory } from "./record.ts";
 import { warn } from "./report.ts";
 
@@ -58,12 +62,25 @@ export async function createContainer(
   // Descriptors 3 and 4 are kata-launch's own, so the caller's cannot keep their numbers.
   if (Number(args.value("preserve-fds") ?? 0) > 0)
     throw new KataError("Unimplemented", "--preserve-fds is not supported");
-  const compiled = compileContainer(spec, facts, { id, bundle, ...(waits ? { startFd: START_FD } : {}) });
+  refuseOwnMountNamespace(spec);
+  const hooks = laterHooks(spec.hooks);
+  const watched = waits && startIsWatched(hooks);
+  const compiled = compileContainer(spec, facts, {
+    id,
+    bundle,
+    ...(waits ? { startFd: START_FD } : {}),
+    ...(watched ? { startedFd: STARTED_FD } : {}),
+    ...(spec.hooks === undefined ? {} : { hookEnv: ops.env() }),
+  });
   for (const warning of compiled.warnings) warn(warning);
   const rootfs = absolute(spec.root?.path ?? "", bundle);
   if (!exists(rootfs)) throw new KataError("NotFound", `rootfs (${rootfs}) does not exist`);
 
   await using undo = new Undo();
+  // What hooks have made, the poststop hooks remove (OCI runtime-spec, runtime.md, "Lifecycle", steps 3 to 5).
+  const container = hookedContainer(id, bundle, spec);
+  let launched = false;
+  undo.defer(() => runLaterHooks("poststop", launched ? hooks?.poststop : [], container, 0, warn));
   mkdirp(globals.root, 0o711);
   const directory = undo.use(RecordDirectory.create(globals.root, id));
   undo.defer(() => directory.remove());
@@ -80,13 +97,22 @@ export async function createContainer(
     pid: 0,
     startTime: 0,
     cgroups: compiled.cgroups,
+    ...(hooks === undefined ? {} : { hooks }),
   };
   // Before anything is made, so that `delete --force` finds what a crash would leave.
   directory.write(record);
   writeFileAtomic(directory.spec, text, 0o600);
   if (compiled.seccomp !== undefined) directory.writeSeccomp(compiled.seccomp);
   undo.defer(() => removeCgroups(compiled.cgroups));
-  const process = await launchProcess(compiled.plan, spec, directory, globals, waits, undo);
+  launched = true;
+  const process = await launchProcess(compiled.plan, spec, {
+    directory,
+    waits,
+    watched,
+    container,
+    launchPath: globals.launchPath,
+    undo,
+  });
   const started = { ...record, pid: process.pid, startTime: processStat(process.pid)?.startTime ?? 0 };
   directory.write(started);
   const socket = args.value("console-socket");
@@ -95,36 +121,6 @@ export async function createContainer(
   if (pidFile !== undefined) writePidFile(pidFile, process.pid);
   undo.commit();
   return { record: started, directory, process };
-}
-
-const START_FD = 5;
-
-async function launchProcess(
-  plan: Parameters<typeof launch>[0],
-  spec: Spec,
-  directory: RecordDirectory,
-  globals: Globals,
-  waits: boolean,
-  undo: Undo,
-): Promise<Launched> {
-  const stdio = spec.process?.terminal === true ? [] : [0, 1, 2].map((fd) => ({ from: fd, to: fd }));
-  using start = waits ? makeFifo(directory.fifo) : undefined;
-  const process = await launch(plan, {
-    launchPath: globals.launchPath,
-    fds: start === undefined ? stdio : [...stdio, { from: start.number, to: START_FD }],
-    until: waits ? "ready" : "exec",
-  });
-  undo.defer(async () => {
-    ops.pidfdSendSignal(process.pidfd.number, SIG.SIGKILL);
-    await ops.waitPidfd(process.pidfd.number);
-  });
-  return process;
-}
-
-/** Opened for both directions: opening does not wait, and `start` finds a reader for as long as the process waits. */
-function makeFifo(path: string): Fd {
-  ops.mknod(path, S.IFIFO | 0o600, 0, 0);
-  return new Fd(ops.open(path, O.RDWR | O.CLOEXEC, 0));
 }
 
 function readBundle(bundle: string): { spec: Spec; text: Uint8Array } {
@@ -138,6 +134,18 @@ function readBundle(bundle: string): { spec: Spec; text: Uint8Array } {
     }
     throw error;
   }
+}
+
+/** The container's root would become ours, and everyone's who is in this namespace. */
+function refuseOwnMountNamespace(spec: Spec): void {
+  const path = spec.linux?.namespaces?.find(({ type }) => type === "mount")?.path;
+  if (path === undefined || path === "" || !exists(path)) return;
+  const [asked, own] = [ops.stat(path), ops.stat("/proc/self/ns/mnt")];
+  if (asked.ino === own.ino && asked.dev === own.dev)
+    throw new KataError(
+      "InvalidArgument",
+      `config.json: linux.namespaces: ${path} is the host's mount namespace`,
+    );
 }
 
 /** runc's rules and texts (utils_linux.go, checkTerminal). */

@@ -1,9 +1,11 @@
+import { runLaterHooks } from "@kata-containers/launch";
 import { type Fd, ops, SIG } from "@kata-containers/sys";
 import { removeCgroups } from "./cgroup-removal.ts";
 import { openProcess } from "./container-process.ts";
 import type { ContainerRecord, RecordDirectory } from "./record.ts";
+import { warn } from "./report.ts";
 
-/** Kills what is left of a container and removes everything that is recorded of it, the record last. */
+/** Kills what is left of a container and removes everything that is recorded of it, the record last; then the poststop hooks run. */
 export async function destroyContainer(
   directory: RecordDirectory,
   record: ContainerRecord | undefined,
@@ -14,6 +16,9 @@ export async function destroyContainer(
     await removeCgroups(record.cgroups);
   }
   directory.remove();
+  if (record?.hooks === undefined) return;
+  const container = { ...record, annotations: record.annotations ?? {} };
+  await runLaterHooks("poststop", record.hooks.poststop, container, 0, warn);
 }
 
 async function kill(process: Fd): Promise<void> {

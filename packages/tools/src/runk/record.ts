@@ -11,6 +11,7 @@ import {
   removeTree,
   writeFileAtomic,
 } from "@kata-containers/sys";
+import type { LaterHooks } from "./later-hooks.ts";
 
 /** What is kept of a container: <root>/<id>/state.json, replaced as a whole. */
 export type ContainerRecord = {
@@ -29,6 +30,8 @@ export type ContainerRecord = {
   /** Field 22 of /proc/<pid>/stat, in clock ticks after boot: tells a process from a later one with its pid. */
   readonly startTime: number;
   readonly cgroups: readonly CgroupPlace[];
+  /** Those that are still to run; absent: none. */
+  readonly hooks?: LaterHooks;
 };
 
 const SECCOMP_FILE = "seccomp.json";
@@ -72,6 +75,11 @@ export class RecordDirectory implements Disposable {
     return `${this.path}/exec.fifo`;
   }
 
+  /** There when `start` waits for more than the exec FIFO: the process tells here what fails, and closes it by its exec. */
+  get startedFifo(): string {
+    return `${this.path}/started.fifo`;
+  }
+
   /** The container's config.json as it was when it was created. */
   get spec(): string {
     return `${this.path}/config.json`;
@@ -79,6 +87,13 @@ export class RecordDirectory implements Disposable {
 
   read(): ContainerRecord | undefined {
     return readRecordFile(this.path);
+  }
+
+  /** @throws KataError NotFound */
+  mustRead(): ContainerRecord {
+    const record = this.read();
+    if (record === undefined) throw new KataError("NotFound", NO_SUCH);
+    return record;
   }
 
   write(record: ContainerRecord): void {

@@ -1,4 +1,4 @@
-import type { Launched } from "@kata-containers/launch";
+import { type Launched, runLaterHooks } from "@kata-containers/launch";
 import { Fd, isSysError, ops, SIG } from "@kata-containers/sys";
 import type { Arguments, Options } from "./arguments.ts";
 import { relayConsole } from "./console.ts";
@@ -6,6 +6,7 @@ import { CREATE_OPTIONS, createContainer } from "./create-container.ts";
 import { destroyContainer } from "./destroy-container.ts";
 import type { Globals } from "./globals.ts";
 import { RecordDirectory } from "./record.ts";
+import { warn } from "./report.ts";
 
 export const RUN_OPTIONS: Options = { ...CREATE_OPTIONS, detach: { short: "d" }, keep: {} };
 
@@ -16,6 +17,9 @@ export async function run(args: Arguments, globals: Globals): Promise<number> {
   const signals = detach ? undefined : new Fd(ops.signalOpen([...FORWARDED]));
   const created = await createContainer(id, args, globals, false, !detach);
   created.directory[Symbol.dispose]();
+  const { record } = created;
+  const container = { ...record, annotations: record.annotations ?? {} };
+  await runLaterHooks("poststart", record.hooks?.poststart, container, record.pid, warn);
   if (signals === undefined) return 0;
   const status = await waitInForeground(created.process, signals);
   signals.close();

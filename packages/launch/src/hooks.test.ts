@@ -49,7 +49,7 @@ test("the state says who, where and in which state; a container that is gone has
   expect(JSON.parse(hookState("createRuntime", container, 7))).toEqual({
     ociVersion: "1.0.2",
     id: "c",
-    status: "creating",
+    status: "created",
     pid: 7,
     bundle: "/b",
     annotations: { a: "b" },

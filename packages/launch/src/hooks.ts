@@ -1,9 +1,9 @@
-import { type Hook, type Hooks, OCI_VERSION, type State } from "@kata-containers/oci";
+import { type Hook, type Hooks, OCI_VERSION, type Spec, type State } from "@kata-containers/oci";
 import { type AbortSignalLike, KataError } from "@kata-containers/sys";
 import { HOOK_SECONDS, runHook } from "./hook-process.ts";
 
-/** The kinds that run on the host, in the caller's namespaces, in the order of a container's life: OCI runtime-spec, config.md, "POSIX-platform Hooks". */
-export type HostHookKind = "prestart" | "createRuntime" | "poststart" | "poststop";
+/** In the order of a container's life: OCI runtime-spec, config.md, "POSIX-platform Hooks". */
+export type HookKind = keyof Hooks;
 
 /** Whose hooks they are. */
 export interface HookedContainer {
@@ -13,16 +13,26 @@ export interface HookedContainer {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** The states in which a kind of hook sees the container. */
+/**
+ * The states in which a kind of hook sees the container. "created" begins when the runtime environment has been made, which is
+ * before the hooks of create (runtime.md, "State": "after step 2 in the lifecycle"; "Lifecycle", steps 2 to 5).
+ */
 const STATUS = {
-  prestart: "creating",
-  createRuntime: "creating",
+  prestart: "created",
+  createRuntime: "created",
+  createContainer: "created",
+  startContainer: "created",
   poststart: "running",
   poststop: "stopped",
-} as const satisfies Readonly<Record<HostHookKind, State["status"]>>;
+} as const satisfies Readonly<Record<HookKind, State["status"]>>;
 
-/** What a hook reads on its standard input. @param pid kata-shim's, in the sandbox's network namespace; 0: none is left */
-export function hookState(kind: HostHookKind, container: HookedContainer, pid: number): string {
+/** Who a bundle's hooks are told of. */
+export function hookedContainer(id: string, bundle: string, spec: Spec): HookedContainer {
+  return { id, bundle, ociVersion: spec.ociVersion, annotations: spec.annotations ?? {} };
+}
+
+/** What a hook reads on its standard input. @param pid of the container's process (in a VM: kata-shim's); 0: none is told */
+export function hookState(kind: HookKind, container: HookedContainer, pid: number): string {
   const { id, bundle, ociVersion, annotations } = container;
   const state: State = {
     ociVersion: ociVersion === "" ? OCI_VERSION : ociVersion,
@@ -40,9 +50,14 @@ export function hasCreateHooks(hooks: Hooks | undefined): boolean {
   return createHooks(hooks).length > 0;
 }
 
-/** How long the hooks of create may take all together, seconds. */
+/** How long the hooks of create that run on the host may take all together, seconds. */
 export function createHookSeconds(hooks: Hooks | undefined): number {
-  return createHooks(hooks).reduce((sum, { hook }) => sum + (hook.timeout ?? HOOK_SECONDS), 0);
+  return secondsOf(createHooks(hooks).map(({ hook }) => hook));
+}
+
+/** How long hooks may take all together, seconds. */
+export function secondsOf(hooks: readonly Hook[] | undefined): number {
+  return (hooks ?? []).reduce((sum, hook) => sum + (hook.timeout ?? HOOK_SECONDS), 0);
 }
 
 /**

@@ -1,0 +1,55 @@
+import { readReport, runLaterHooks } from "@kata-containers/launch";
+import { Fd, isSysError, KataError, O, ops } from "@kata-containers/sys";
+import type { Arguments } from "./arguments.ts";
+import { statusOf } from "./container-process.ts";
+import type { Globals } from "./globals.ts";
+import { startIsWatched } from "./later-hooks.ts";
+import { RecordDirectory } from "./record.ts";
+import { warn } from "./report.ts";
+
+const REPORT_BYTES = 16_384;
+
+/** Lets a created container's process run; with hooks to run, it waits until the program does. */
+export async function start(args: Arguments, globals: Globals): Promise<number> {
+  using directory = RecordDirectory.open(globals.root, args.word(0, "container id"));
+  const record = directory.mustRead();
+  const status = statusOf(globals.root, record);
+  if (status === "stopped")
+    throw new KataError("FailedPrecondition", "cannot start a container that has stopped");
+  if (status === "running")
+    throw new KataError("FailedPrecondition", "cannot start an already running container");
+  if (!startIsWatched(record.hooks)) {
+    startProcess(directory);
+    return 0;
+  }
+  using started = new Fd(ops.open(directory.startedFifo, O.RDONLY | O.NONBLOCK | O.CLOEXEC, 0));
+  startProcess(directory);
+  const failure = readReport(await readToEnd(started));
+  if (failure !== undefined) throw failure;
+  const container = { ...record, annotations: record.annotations ?? {} };
+  await runLaterHooks("poststart", record.hooks?.poststart, container, record.pid, warn);
+  return 0;
+}
+
+function startProcess(directory: RecordDirectory): void {
+  try {
+    using fifo = new Fd(ops.open(directory.fifo, O.WRONLY | O.NONBLOCK | O.CLOEXEC, 0));
+    ops.writeSync(fifo.number, Uint8Array.of(0));
+  } catch (error) {
+    // No reader: the process has gone meanwhile.
+    if (isSysError(error, "ENXIO"))
+      throw new KataError("FailedPrecondition", "cannot start a container that has stopped");
+    throw error;
+  }
+  ops.unlink(directory.fifo);
+}
+
+/** The process has the other end until its program runs, or it ends; its hooks are bounded in time. */
+async function readToEnd(fd: Fd): Promise<string> {
+  let text = "";
+  for (;;) {
+    const bytes = await ops.read(fd.number, REPORT_BYTES);
+    if (bytes.length === 0) return text;
+    text += ops.utf8Decode(bytes);
+  }
+}
