@@ -22,6 +22,8 @@ export interface LoggerOptions {
   readonly container?: string;
   /** Also told of each warning's message, whatever the level: for callers who do not see the log. */
   readonly onWarning?: (message: string) => void;
+  /** Told the size of each line that was written. */
+  readonly onWritten?: (bytes: number) => void;
 }
 
 /**
@@ -70,6 +72,7 @@ export class Logger {
       fd: __,
       format: ___,
       onWarning: ____,
+      onWritten,
       ...own
     } = this.#options;
     if (fd < 0 || LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;
@@ -77,7 +80,9 @@ export class Logger {
     const line = { time, level, msg, pid: ops.getpid(), ...own, ...this.#fields, ...fields };
     const text = format === "json" ? JSON.stringify(line) : logfmt(line);
     try {
-      ops.writeSync(fd, ops.utf8Encode(`${text}\n`));
+      const bytes = ops.utf8Encode(`${text}\n`);
+      ops.writeSync(fd, bytes);
+      onWritten?.(bytes.length);
     } catch {
       // Nobody is left to tell.
     }

@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { Fd, KataError, Logger, O, ops, SIG, sleep } from "@kata-containers/sys";
+import { Fd, KataError, Logger, ops, SIG, sleep } from "@kata-containers/sys";
 import {
   cgroupExists,
   createFileStore,
@@ -20,6 +20,7 @@ import type { DaemonArguments } from "./arguments.ts";
 import { ControlService } from "./control-service.ts";
 import { leaveHostView } from "./host-view.ts";
 import { Lifetime } from "./lifetime.ts";
+import { LogFile } from "./log-file.ts";
 import { type Owner, openOwner } from "./owner.ts";
 import { serveDaemon } from "./serve.ts";
 import { DaemonService } from "./service.ts";
@@ -173,13 +174,18 @@ function wantsDebug({ hypervisor, agent, runtime }: KataConfig): boolean {
 }
 
 function openLog(args: DaemonArguments, debug: boolean, onWarning: (line: string) => void): Logger {
-  const path = `${stateDir(args.root, args.id)}/daemon.log`;
-  // An owner's standard error, or /dev/null in its place, is where its daemons write.
-  const fd =
-    args.ownerFd === undefined ? ops.open(path, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o600) : 2;
   const level = debug ? "debug" : "warning";
-  const name = "containerd-shim-kata-v2";
-  return new Logger({ fd, level, name, source: "shim", sandbox: args.id, onWarning });
+  const options = {
+    level,
+    name: "containerd-shim-kata-v2",
+    source: "shim",
+    sandbox: args.id,
+    onWarning,
+  } as const;
+  // An owner's standard error, or /dev/null in its place, is where its daemons write.
+  if (args.ownerFd !== undefined) return new Logger({ fd: 2, ...options });
+  const file = new LogFile(`${stateDir(args.root, args.id)}/daemon.log`);
+  return new Logger({ fd: file.fd, onWritten: file.written, ...options });
 }
 
 function say(ready: Fd, message: { socket: string } | { error: string }): void {
