@@ -139,6 +139,16 @@ it("enable_debug keeps the guest's console in the daemon's log", async () => {
   await runtime.ok(["delete", "--force", id]);
 });
 
+it("with runtime's enable_debug the daemon logs each call and its outcome", async () => {
+  dropIn("debug.toml", "[runtime]\nenable_debug = true\n");
+  const id = await runtime.start();
+  expect((await runtime.kata(["start", id])).status).toBe(1);
+  const log = readFileSync(`${runtime.root}/${id}/daemon.log`, "utf8");
+  expect(log).toMatch(/msg=answered .*method=Start/);
+  expect(log).toMatch(/msg=refused .*method=Start.*reason="[^"]*already running/);
+  await runtime.ok(["delete", "--force", id]);
+});
+
 it("the environment's file is taken when none is named, and --config goes before it", async () => {
   appendFileSync(file, "\n[nonsense]\n");
   const args = ["--root", runtime.root, "create", "--bundle", runtime.bundle(), runtime.newId()];

@@ -1,5 +1,5 @@
 import { Daemon, type Init, type Method } from "@kata-containers/protocols";
-import { Fd, type Logger } from "@kata-containers/sys";
+import { Fd, KataError, type Logger } from "@kata-containers/sys";
 import { type Context, Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
 import type { ControlService } from "./control-service.ts";
 import type { Lifetime } from "./lifetime.ts";
@@ -21,12 +21,15 @@ export function serveDaemon(
     handlers.unary(method, (request, context) =>
       lifetime.during(async () => {
         const fds = context.fds.map((fd) => new Fd(fd));
+        const peerPid = context.peer.pid ?? 0;
+        log.debug("call", { method: method.method, peerPid });
         try {
-          return await handle(request, {
-            peerPid: context.peer.pid ?? 0,
-            fds,
-            cancelled: cancelled(context),
-          });
+          const answer = await handle(request, { peerPid, fds, cancelled: cancelled(context) });
+          log.debug("answered", { method: method.method, peerPid });
+          return answer;
+        } catch (error) {
+          log.debug("refused", { method: method.method, peerPid, reason: KataError.from(error).message });
+          throw error;
         } finally {
           for (const fd of fds) fd.close();
         }
