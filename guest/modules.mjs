@@ -42,15 +42,15 @@ function builtin(directory) {
 
 /**
  * A module without what costs the guest time at its load and what nobody asks for there: type information (.BTF, for
- * tracing programs) and the signature, which would be checked over every byte. Who could change a module in the image could
- * change the kernel beside it as well.
+ * tracing programs), the signature, which would be checked over every byte, and the symbols that no relocation names. Who could
+ * change a module in the image could change the kernel beside it as well.
  */
 function stripped(path) {
   const work = mkdtempSync(join(tmpdir(), "kata-module-"));
   try {
     const copy = join(work, basename(path));
     copyFileSync(path, copy);
-    execFileSync("strip", ["--strip-debug", "--remove-section=.BTF", copy], {
+    execFileSync("strip", ["--strip-unneeded", "--remove-section=.BTF", copy], {
       stdio: ["ignore", "inherit", "inherit"],
     });
     return readFileSync(copy);
