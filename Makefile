@@ -57,7 +57,7 @@ generate: ## generated sources: the ops' types, the protocol codecs
 test: build guest-kernel ## everything once: unit tests, ops on the engine, runk, containers in VMs
 	@node scripts/test.mjs
 
-test-full: build guest-kernel ## test, then the matrix, the soak, the faults
+test-full: build guest-kernel ## test, then the matrix, the soak, the faults, OCI conformance
 	@node scripts/test.mjs --full
 
 bench: build ## the promises of SPECIFICATION.md, measured

@@ -1,0 +1,73 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Points, readTap } from "./tap.ts";
+
+/** Pinned: a newer suite has other points. */
+const VERSION = "v0.9.1-0.20251205004911-5e639034dcdc";
+const MODULE = "github.com/opencontainers/runtime-tools";
+const DIRECTORY = resolve(import.meta.dirname, "../../build/conformance");
+
+/** How long one program may take, milliseconds: most take 1 to 3 s, for they ask once a second. */
+const PROGRAM_MS = 120_000;
+
+/** The OCI conformance suite (opencontainers/runtime-tools, validation/): its programs, and what they need beside them. */
+export class Suite {
+  readonly programs: readonly string[];
+  readonly #directory: string;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+    this.programs = readdirSync(join(directory, "programs")).sort();
+  }
+
+  /** Builds it by the Go toolchain, from the module cache or proxy, unless that has been done. */
+  static install(directory = join(DIRECTORY, VERSION)): Suite {
+    const done = join(directory, "rootfs-amd64.tar.gz");
+    if (!existsSync(done)) {
+      build(join(directory, "programs"), [`${MODULE}/validation/...@${VERSION}`]);
+      // It runs in the container, whose root has no dynamic linker.
+      build(directory, [`${MODULE}/cmd/runtimetest@${VERSION}`]);
+      const cache = execFileSync("go", ["env", "GOMODCACHE"], { encoding: "utf8" }).trim();
+      copyFileSync(join(cache, `${MODULE}@${VERSION}`, "rootfs-amd64.tar.gz"), done);
+    }
+    return new Suite(directory);
+  }
+
+  /** Runs one program with an OCI runtime, in a mount namespace of its own: some runtimes leave mounts behind. */
+  run(program: string, runtime: string): Outcome {
+    const ended = spawnSync("unshare", ["--mount", join(this.#directory, "programs", program)], {
+      cwd: this.#directory,
+      env: { ...process.env, RUNTIME: runtime },
+      encoding: "utf8",
+      timeout: PROGRAM_MS,
+      killSignal: "SIGKILL",
+      maxBuffer: 16 << 20,
+    });
+    const points = readTap(ended.stdout);
+    return { ...points, verdict: verdictOf(points, ended.status), output: `${ended.stdout}${ended.stderr}` };
+  }
+}
+
+/**
+ * "pass": it ended with status 0, at least one point is ok, none is not. "fail": a point is not ok, or the program failed.
+ * "skip": all its points are skipped. "silent": it ended with status 0 and printed no point: that says nothing.
+ */
+export type Verdict = "pass" | "fail" | "skip" | "silent";
+
+export type Outcome = Points & { readonly verdict: Verdict; readonly output: string };
+
+function verdictOf({ ok, skipped, notOk }: Points, status: number | null): Verdict {
+  if (status !== 0 || notOk.length > 0) return "fail";
+  if (ok > 0) return "pass";
+  return skipped > 0 ? "skip" : "silent";
+}
+
+function build(directory: string, packages: readonly string[]): void {
+  mkdirSync(directory, { recursive: true });
+  execFileSync("go", ["install", ...packages], {
+    env: { ...process.env, GOBIN: directory, CGO_ENABLED: "0" },
+    stdio: ["ignore", "ignore", "inherit"],
+    timeout: 600_000,
+  });
+}
