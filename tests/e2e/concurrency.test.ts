@@ -81,7 +81,7 @@ it("of many creates of one id one wins, and the others harm nothing", async () =
   const bundle = runtime.bundle({ args: ["sleep", "1000"] });
   const id = runtime.newId();
   const results = await Promise.all(times(8, () => create(id, bundle)));
-  const already = `kata-runtime: container with id "${id}" already exists\n`;
+  const already = `kata-runtime: container with given ID already exists: ${id}\n`;
   expect(results.filter(({ status }) => status === 0)).toHaveLength(1);
   for (const { status, stderr } of results) if (status !== 0) expect(stderr).toBe(already);
   await runtime.ok(["start", id]);

@@ -145,7 +145,7 @@ describe("a container that cannot join", () => {
     const sandbox = await startSandbox();
     const options = await memberOptions(runtime, sandbox);
     expect(await refusal(sandbox, options, sandbox)).toContain(
-      `container with id "${sandbox}" already exists`,
+      `container with given ID already exists: ${sandbox}`,
     );
 
     const annotations = { ...options.annotations, "io.kubernetes.cri.sandbox-id": "no-such" };
@@ -187,10 +187,10 @@ describe("a container that cannot join", () => {
     const member = await startMember(sandbox);
     const options = await memberOptions(runtime, sandbox);
     const again = await runtime.kata(["create", "--bundle", runtime.bundle(options), member]);
-    expect(again.stderr).toContain(`container with id "${member}" already exists`);
+    expect(again.stderr).toContain(`container with given ID already exists: ${member}`);
     expect(await statusOf(member)).toBe("running");
     const alone = await runtime.kata(["create", "--bundle", runtime.bundle(), member]);
-    expect(alone.stderr).toContain(`container with id "${member}" already exists`);
+    expect(alone.stderr).toContain(`container with given ID already exists: ${member}`);
     const nested = await memberOptions(runtime, member);
     const deep = await runtime.kata(["create", "--bundle", runtime.bundle(nested), runtime.newId()]);
     expect(deep.stderr).toContain(`"${member}" is no sandbox: it is a container of sandbox "${sandbox}"`);

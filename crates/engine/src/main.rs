@@ -24,10 +24,18 @@ const EXIT_NO_PROGRAM: u8 = 64;
 /// Name of the module in stacks: packages/sys maps positions in it.
 const MODULE: &str = "bundle";
 
-/// The name we were run by.
-fn program() -> String {
+/// The name we were run by: it picks the bundle.
+fn bundle() -> String {
     let path = std::env::args_os().next().unwrap_or_default();
     kata_sys::engine::base_name(&path.to_string_lossy()).to_owned()
+}
+
+/// The name that messages begin with: that of the program the user has called, whichever of its bundles runs.
+fn program() -> String {
+    match bundle() {
+        name if ["kata-create", "kata-host"].contains(&&*name) => "kata-runtime".to_owned(),
+        name => name,
+    }
 }
 
 fn main() -> ExitCode {
@@ -54,7 +62,7 @@ fn settle_allocator() {
 }
 
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let name = program();
+    let name = bundle();
     let compile = if name == "kata-engine" {
         std::env::args_os().skip(1).collect()
     } else {

@@ -181,26 +181,25 @@ fn epoll() -> Res<RawFd> {
         }
     };
     let fd = epoll.as_raw_fd();
-    if !DRIVEN.swap(true, Ordering::Relaxed) {
-        tokio::spawn(drive(fd));
+    if !DRIVEN.load(Ordering::Relaxed) {
+        // Here, not in the driver's task: without it no wait would ever end, so the op that needs it must fail.
+        // SAFETY: the set lives as long as the process (EPOLL is never emptied), and always as this descriptor.
+        let watched = unsafe {
+            AsyncFd::register_with_interest(BorrowedFd::borrow_raw(fd), Interest::READABLE)
+        };
+        let watched = watched.map_err(|error| {
+            let errno = error.into_parts().1.raw_os_error();
+            OpError::new(errno.unwrap_or(libc::EIO), "epoll_ctl")
+        })?;
+        DRIVEN.store(true, Ordering::Relaxed);
+        tokio::spawn(drive(watched));
     }
     Ok(fd)
 }
 
-async fn drive(epoll: RawFd) {
-    // SAFETY: the set lives as long as the process (EPOLL is never emptied), and always as this descriptor.
-    let (epoll, watched) = unsafe {
-        let epoll = BorrowedFd::borrow_raw(epoll);
-        (
-            epoll,
-            AsyncFd::register_with_interest(epoll, Interest::READABLE),
-        )
-    };
-    let Ok(watched) = watched else {
-        return;
-    };
+async fn drive(watched: AsyncFd<BorrowedFd<'static>>) {
     while let Ok(mut guard) = watched.readable().await {
-        turn(epoll.as_raw_fd());
+        turn(watched.as_raw_fd());
         guard.clear_ready();
     }
 }

@@ -6,4 +6,4 @@ import { specCommand } from "./env/spec-command.ts";
 import { main } from "./main.ts";
 
 // The commands of kata-runtime that need no container, in a bundle of their own: the others start faster without them.
-runMain((argv) => main(argv, [checkCommand, envCommand, featuresCommand, specCommand]));
+runMain((argv) => main(argv, [checkCommand, envCommand, featuresCommand, specCommand]), "kata-runtime");

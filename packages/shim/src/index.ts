@@ -1,3 +1,4 @@
+export { ConnectionEnd } from "@kata-containers/ttrpc";
 export { type BindMount, type Bundle, bundleOf, readBundle } from "./client/bundle.ts";
 export { claimRecord, containerBeingMade, type RecordClaim } from "./client/claim-record.ts";
 export { connectDaemon, type DaemonClient } from "./client/daemon-client.ts";

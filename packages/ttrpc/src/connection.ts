@@ -1,5 +1,6 @@
 import { KataError } from "@kata-containers/sys";
 import { BulkData, type BulkPlace, joinBytes } from "./bulk.ts";
+import { ConnectionEnd } from "./connection-end.ts";
 import { Deadlines } from "./deadlines.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
@@ -140,10 +141,7 @@ export abstract class Connection {
       return;
     }
     this.open = false;
-    const unavailable =
-      reason.code === "Unavailable"
-        ? reason
-        : new KataError("Unavailable", reason.message, { cause: reason });
+    const unavailable = new ConnectionEnd(reason);
     this.writer.fail(unavailable);
     this.reader.dropFds();
     this.deadlines.clear();

@@ -2,6 +2,7 @@
 
 export { Bulk, BulkData, bulk } from "./bulk.ts";
 export { type BulkReply, type CallOptions, type Client, createClient, NO_ANSWER } from "./client.ts";
+export { ConnectionEnd } from "./connection-end.ts";
 export type { Context } from "./context.ts";
 export {
   connectUnix,

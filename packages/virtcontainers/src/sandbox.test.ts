@@ -100,7 +100,7 @@ test("what does not fit the state is refused in runc's words", async () => {
   await expect(all.sandbox.removeContainer("c", false)).rejects.toThrow(
     "cannot delete container c that is not stopped: running",
   );
-  await expect(create(all)).rejects.toThrow('"c" already exists');
+  await expect(create(all)).rejects.toThrow("already exists: c");
 });
 
 test("a paused container takes an exec only when the pause is ignored, and resumes to what it was", async () => {

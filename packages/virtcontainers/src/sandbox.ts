@@ -106,7 +106,7 @@ export class Sandbox {
     const { disable_guest_seccomp: unfiltered } = this.#deps.config.runtime;
     const spec = unfiltered ? dropSeccomp(request.spec, this.#warn(id)) : request.spec;
     if (this.#containers.has(id))
-      throw new KataError("AlreadyExists", `container with id "${id}" already exists`);
+      throw new KataError("AlreadyExists", `container with given ID already exists: ${id}`);
     this.#checkJoins(id, spec);
     const container = new Container(id, bundle, spec, ops.realtimeMs());
     this.#containers.set(id, container);

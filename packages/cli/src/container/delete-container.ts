@@ -1,5 +1,6 @@
 import { runLaterHooks } from "@kata-containers/launch";
 import { Daemon } from "@kata-containers/protocols";
+import { ConnectionEnd } from "@kata-containers/shim";
 import { deadline, Fd, isSysError, KataError, ops } from "@kata-containers/sys";
 import {
   type ContainerRecord,
@@ -112,7 +113,10 @@ async function askDaemon(
     if (!(error instanceof KataError)) throw error;
     // A daemon that does not know it has lost it, one that hangs or died cannot say; the record is left.
     const cannotSay = ["Unavailable", "NotFound", "DeadlineExceeded"].includes(error.code);
-    if (cannotSay && (force || !daemonAlive(record))) return error.code === "NotFound" ? "unknown" : "none";
+    // Of a daemon that was killed the connection ends before the process: `deleteLeftovers` waits for that.
+    const lost = error instanceof ConnectionEnd;
+    if (cannotSay && (force || lost || !daemonAlive(record)))
+      return error.code === "NotFound" ? "unknown" : "none";
     if (error.code === "NotFound") throw missing(id);
     throw error;
   }

@@ -11,6 +11,7 @@ import { sendStdio } from "../container/create-container.ts";
 import { containerProcess, wantedProcess } from "../container/exec-process.ts";
 import { launchFailureStatus } from "../container/exit-status.ts";
 import { currentState, type FoundContainer, findContainer } from "../container/find-container.ts";
+import { lostDaemon } from "../container/lost-daemon.ts";
 import { writePidFile } from "../container/pid-file.ts";
 import { type ShimProcess, spawnExecShim } from "../container/shim-process.ts";
 import { requestTimeoutMs } from "../container/start-container.ts";
@@ -75,7 +76,9 @@ async function startProcess(daemon: DaemonClient, socket: string, start: Process
     ignorePaused: start.paused,
   };
   const limit = start.paused ? {} : { timeoutMs: requestTimeoutMs(config) };
-  await daemon.call(Daemon.Exec, request, { fds, ...limit });
+  await daemon
+    .call(Daemon.Exec, request, { fds, ...limit })
+    .catch((error: unknown) => Promise.reject(lostDaemon(error, id, "cannot exec")));
   undo.commit();
   return shim;
 }

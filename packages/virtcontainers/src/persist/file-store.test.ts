@@ -53,7 +53,7 @@ test("the index finds it whatever its root is", () => {
 test("an id in use is refused and left as it was", () => {
   store().create(record("c"));
   expect(() => store().create({ ...record("c"), socket: "/other" })).toThrow(
-    'container with id "c" already exists',
+    "container with given ID already exists: c",
   );
   expect(store().load("c").socket).toBe("/s");
 });
@@ -97,9 +97,9 @@ test("a container that has joined a sandbox finds the sandbox's record", () => {
 test("one id names one container, be it a sandbox or one that has joined", () => {
   store().create(record("s"));
   store().join("c", "s");
-  expect(() => store().join("c", "s")).toThrow('container with id "c" already exists');
-  expect(() => store().join("s", "s")).toThrow('container with id "s" already exists');
-  expect(() => store().create(record("c"))).toThrow('container with id "c" already exists');
+  expect(() => store().join("c", "s")).toThrow("container with given ID already exists: c");
+  expect(() => store().join("s", "s")).toThrow("container with given ID already exists: s");
+  expect(() => store().create(record("c"))).toThrow("container with given ID already exists: c");
 });
 
 test("a container that leaves gives up its id alone; a sandbox takes all of its containers' along", () => {

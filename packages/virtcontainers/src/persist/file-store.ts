@@ -94,7 +94,7 @@ function claim(take: () => void, id: string): void {
     take();
   } catch (cause) {
     if (isSysError(cause, "EEXIST")) {
-      throw new KataError("AlreadyExists", `container with id "${id}" already exists`, { cause });
+      throw new KataError("AlreadyExists", `container with given ID already exists: ${id}`, { cause });
     }
     throw new KataError("Internal", `cannot create state directory: ${KataError.from(cause).message}`, {
       cause,

@@ -14,7 +14,7 @@ export function createMemoryStore(): Store {
   };
   const requireFree = (id: string): void => {
     if (records.has(id) || joined.has(id))
-      throw new KataError("AlreadyExists", `container with id "${id}" already exists`);
+      throw new KataError("AlreadyExists", `container with given ID already exists: ${id}`);
   };
   return {
     create(record) {

@@ -60,7 +60,7 @@ test("resources keep the order in which they were made", () => {
 test("of two creates of one id, one wins", () => {
   const store = createMemoryStore();
   store.create(record);
-  expect(() => store.create(record)).toThrow('container with id "c" already exists');
+  expect(() => store.create(record)).toThrow("container with given ID already exists: c");
   store.remove("c");
   expect(() => store.load("c")).toThrow('container "c" does not exist');
 });
