@@ -11,6 +11,7 @@ import {
 } from "@kata-containers/shim";
 import { Fd, KataError, ops, SOCK, Undo } from "@kata-containers/sys";
 import {
+  checkCgroupEmpty,
   createFileStore,
   createMemoryStore,
   identityOf,
@@ -66,6 +67,7 @@ async function startInMemory(order: Order): Promise<SandboxLink> {
   const root = ownRoot();
   const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath });
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
+  checkCgroupEmpty(record.cgroups.sandbox);
   const store = createMemoryStore();
   store.create(record);
   const [ours = -1, theirs = -1] = ops.socketpair(SOCK.STREAM);

@@ -2,6 +2,7 @@ import type { KataConfig } from "@kata-containers/config";
 import { ops, type Undo } from "@kata-containers/sys";
 import {
   type ContainerRecord,
+  checkCgroupEmpty,
   createFileStore,
   laterHooks,
   newRecord,
@@ -25,7 +26,7 @@ export interface RecordClaim {
  * Writes a new sandbox's record and the configuration that it keeps: from here on the id is taken, and what is made for
  * it is removed when something fails.
  * @returns the path of the daemon's socket
- * @throws KataError AlreadyExists
+ * @throws KataError AlreadyExists, FailedPrecondition when the cgroup has processes
  */
 export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): string {
   const store = createFileStore(root);
@@ -34,6 +35,7 @@ export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): st
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
   undo.defer(() => removeRecord(store, record));
+  checkCgroupEmpty(record.cgroups.sandbox);
   saveConfig(root, id, config);
   return record.socket;
 }

@@ -1,5 +1,5 @@
 import { sandboxHash, socketPath } from "../paths.ts";
-import { cgroupExists, checkCgroupEmpty, hostHierarchies, sandboxCgroups } from "../resource/cgroup.ts";
+import { cgroupExists, hostHierarchies, sandboxCgroups } from "../resource/cgroup.ts";
 import { currentBootId } from "./process-identity.ts";
 import { type HostResource, RECORD_VERSION, type SandboxRecord } from "./record.ts";
 
@@ -14,13 +14,12 @@ export type NewSandbox = {
 /**
  * The record of a sandbox that does not exist yet: names all that is made for it from now on. A cgroup that is there
  * already was made by somebody else: it is used, and left.
- * @throws KataError InvalidArgument when the cgroups path is none, FailedPrecondition when the cgroup has processes.
+ * @throws KataError InvalidArgument when the cgroups path is none.
  */
 export function newRecord(sandbox: NewSandbox): SandboxRecord {
   const { id, root, configPath, cgroupsPath } = sandbox;
   const cgroups = sandboxCgroups(cgroupsPath, sandboxHash(root, id));
   const hierarchies = hostHierarchies();
-  checkCgroupEmpty(cgroups.sandbox, hierarchies);
   const ours = [cgroups.daemon, cgroups.sandbox].filter((path) => !cgroupExists(path, hierarchies));
   const resources: HostResource[] = [
     { kind: "socket", path: socketPath(root, id) },
