@@ -1,5 +1,4 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cellConfiguration, cells } from "../harness/cells.ts";
 import { expectNoLeaks } from "../harness/leaks.ts";
@@ -91,8 +90,8 @@ async function disturb(sandbox: FaultySandbox, point: Point, durations: Duration
   const ended = await sandbox.run(kataRuntime, argv).ended;
   // When the daemon has died, the tracer ends by itself; sooner, its log would not say so.
   if (tracer !== undefined && point.effect === "SIGKILL" && ended.status !== 0) {
-    const { exitCode } = tracer;
-    if (exitCode === null) await once(tracer, "exit", { signal: AbortSignal.timeout(3_000) }).catch(() => {});
+    const ending = tracer;
+    await eventually("the tracer's end", () => ending.exitCode ?? undefined, 3_000).catch(() => {});
   }
   tracer?.kill("SIGTERM");
   // What is asked of the daemon afterwards is not part of the fault.
