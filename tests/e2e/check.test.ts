@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parse } from "smol-toml";
 import { afterEach, describe, expect, it } from "vitest";
-import { buildConfiguration, configurationFile, writeConfiguration } from "../harness/programs.ts";
+import { configurationFile, testConfiguration, writeConfiguration } from "../harness/programs.ts";
 import { useRuntime } from "../harness/runtime.ts";
 
 const runtime = useRuntime();
@@ -139,7 +139,7 @@ function qemuOf(id: string): string {
 describe("env", () => {
   it("prints the configuration in effect, as JSON and as the same TOML", async () => {
     const environment = JSON.parse(await runtime.ok(["env", "--json"]));
-    const { hypervisor } = buildConfiguration();
+    const { hypervisor } = testConfiguration();
     expect(environment).toMatchObject({
       Runtime: { Config: { Path: configurationFile, DropIns: [] }, Version: { Version: { Major: 0 } } },
       Hypervisor: {

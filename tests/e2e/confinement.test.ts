@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { findTraces, hashOf } from "../harness/leaks.ts";
-import { buildConfiguration } from "../harness/programs.ts";
+import { testConfiguration } from "../harness/programs.ts";
 import { useSharedRuntime } from "../harness/runtime.ts";
 
 const runtime = useSharedRuntime();
@@ -58,7 +58,7 @@ describe("QEMU", () => {
   it("sees a root of its own, without the host's files", () => {
     const root = readdirSync(`/proc/${pidOf("qemu")}/root`);
     // Kernel and initrd are at their configured paths, and nothing is beside those: the clone may be in /root or /home.
-    const { kernel, initrd } = buildConfiguration().hypervisor;
+    const { kernel, initrd } = testConfiguration().hypervisor;
     const kept = [kernel, initrd];
     for (const name of ["home", "root", "var", "proc", "sys"])
       if (!kept.some((file) => file.startsWith(`/${name}/`))) expect(root, name).not.toContain(name);

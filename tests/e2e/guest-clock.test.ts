@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { buildConfiguration } from "../harness/programs.ts";
+import { testConfiguration } from "../harness/programs.ts";
 import { useRuntime } from "../harness/runtime.ts";
 
 const runtime = useRuntime();
 
-it.skipIf(buildConfiguration().hypervisor.accelerator === "kvm")(
+it.skipIf(testConfiguration().hypervisor.accelerator === "kvm")(
   "an emulated guest's clock has the frequency that the host tells it, not one that was measured on a busy CPU",
   async () => {
     const id = await runtime.start();

@@ -44,6 +44,11 @@ export class Scratch implements Disposable {
 /** The configuration that tests run with: the build's own, or that of the cell of the matrix that KATA_TEST_CELL names. */
 export const configurationFile = configurationOfCell(process.env.KATA_TEST_CELL);
 
+/** What is in it. */
+export function testConfiguration(): KataConfig {
+  return parseConfig(readFileSync(configurationFile, "utf8"), configurationFile);
+}
+
 function configurationOfCell(name: string | undefined): string {
   if (name === undefined) return builtConfiguration;
   const path = join(repository, `build/test/configuration-${name}.toml`);
