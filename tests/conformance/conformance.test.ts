@@ -28,7 +28,7 @@ test.each(suite.programs)("%s does no worse than the table says", (program) => {
   const { verdict, ok, skipped, notOk, output } = suite.run(program, runtime);
   measured[program] = `${verdict} ${ok} ${skipped} ${notOk.length}`;
   const [before = "fail", okBefore, , notOkBefore] = (expected[program]?.[column] ?? "fail 0 0 0").split(" ");
-  const rank = (name: string) => RANK.findIndex((each) => each === name);
+  const rank = (name: string) => RANK.indexOf(name);
   expect(rank(verdict), output).toBeGreaterThanOrEqual(rank(before));
   if (verdict !== "pass") expect(ok, output).toBeGreaterThanOrEqual(Number(okBefore));
   if (verdict !== "pass") expect(notOk.length, output).toBeLessThanOrEqual(Number(notOkBefore));
