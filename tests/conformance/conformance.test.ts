@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { Suite, type Verdict } from "./suite.ts";
+import { Suite } from "./suite.ts";
 
 /**
  * Runs the OCI conformance suite, with runk unless RUNTIME says else; fails when a program does worse than the committed table says
