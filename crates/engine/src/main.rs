@@ -7,6 +7,7 @@
 mod bind;
 mod pack;
 mod rejection;
+mod sweep;
 
 use rquickjs::{
     AsyncContext, AsyncRuntime, CatchResultExt, CaughtError, Ctx, Module, WriteOptions,
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 /// Most memory a script may use; an allocation beyond it throws. A program of ours needs a few megabytes.
 const MEMORY_LIMIT: usize = 256 << 20;
-/// Garbage cycles are looked for when this much has been allocated since the last time.
+/// Garbage cycles are looked for when this much is allocated, whatever the script does; before that by sweep.rs.
 const GC_THRESHOLD: usize = 1 << 20;
 /// Deepest script stack, of the 8 MiB a process has.
 const STACK_LIMIT: usize = 1 << 20;
@@ -101,7 +102,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         if !compile.is_empty() {
             return Ok(ExitCode::SUCCESS);
         }
-        runtime.idle().await;
+        sweep::idle(&runtime, &context).await;
         // A program ends by ops.exit(): packages/sys, run-main.ts.
         Err("nothing left to wait for, and the program has not ended".into())
     })

@@ -1,0 +1,59 @@
+//! Garbage that reference counts miss, collected while the script waits.
+//!
+//! QuickJS looks for cycles of its own accord only when its heap is half as large again as it was after the last time:
+//! hundreds of requests' garbage, which a program that runs for weeks would hold as resident memory. A collection takes half
+//! a millisecond of our programs' heaps, so it is done soon after the script has run, when nobody waits for it.
+
+use rquickjs::{AsyncContext, AsyncRuntime, qjs};
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// From the script's first turn after a collection to the next: programs that end before it never collect, and a busy one
+/// does so ten times a second.
+const DELAY: Duration = Duration::from_millis(100);
+/// Less than this is not worth a collection, bytes: about what one request leaves.
+const GROWTH: usize = 16 << 10;
+
+/// Runs the script's jobs and futures until there are none, as `AsyncRuntime::idle` does, and collects garbage in between.
+pub async fn idle(runtime: &AsyncRuntime, context: &AsyncContext) {
+    let heap = context
+        // SAFETY: the context is alive, and so is its runtime for as long as we borrow that.
+        .async_with(async |ctx| unsafe { qjs::JS_GetRuntime(ctx.as_raw().as_ptr()) })
+        .await;
+    let mut script = pin!(runtime.idle());
+    let mut timer = pin!(sleep_until(Instant::now()));
+    let mut armed = false;
+    let mut floor = used();
+    std::future::poll_fn(|context| {
+        let fired = armed && timer.as_mut().poll(context).is_ready();
+        if fired {
+            armed = false;
+            floor = floor.min(used());
+            if used() - floor >= GROWTH {
+                // SAFETY: the runtime is alive, and no script runs: this thread is its only one, and is here.
+                unsafe { qjs::JS_RunGC(heap) };
+                floor = used();
+            }
+        }
+        let polled = script.as_mut().poll(context);
+        // The timer's own turn is none of the script's: an idle program sleeps.
+        if polled.is_pending() && !armed && !fired {
+            armed = true;
+            timer.as_mut().reset(Instant::now() + DELAY);
+            // Parks our waker. It cannot be over yet, and if it is, the waker has been told.
+            let _: Poll<()> = timer.as_mut().poll(context);
+        }
+        polled
+    })
+    .await;
+}
+
+/// Bytes that the process has from the allocator.
+fn used() -> usize {
+    // SAFETY: takes no pointer.
+    let heap = unsafe { libc::mallinfo2() };
+    heap.uordblks + heap.hblkhd
+}
