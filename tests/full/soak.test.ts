@@ -24,7 +24,7 @@ it(
 const [EXECS, WARM] = [100, 10];
 /**
  * What the allocator's free lists make of a difference, bytes: 60 KiB from the 10th command to the 100th, 130 KiB to the
- * 800th, with JavaScript's heap the same to 8 KiB. Commands that kept 1.5 KiB each are more.
+ * 800th, with JavaScript's heap the same to 10 KiB. Commands that kept 1.5 KiB each are more.
  */
 const NOISE = 128 << 10;
 

@@ -53,6 +53,23 @@ test("a sleep ends when it is cancelled", async () => {
   equal(await ops.sleep(1_000_001, 0), true);
 });
 
+ownTest("garbage in a circle is collected while the program waits", async () => {
+  const gone = new Promise<void>((resolve) => {
+    const circle: { self?: unknown; held: Uint8Array } = { held: new Uint8Array(64 << 10) };
+    circle.self = circle;
+    held = new FinalizationRegistry(resolve);
+    held.register(circle, undefined);
+  });
+  const patience = new AbortController();
+  const late = sleep(10_000, patience.signal).then(() => "never");
+  equal(await Promise.race([gone.then(() => "collected"), late]), "collected");
+  patience.abort();
+  await late.catch(() => {});
+});
+
+/** The registry must outlive what it watches. */
+let held: FinalizationRegistry<undefined> | undefined;
+
 test("an aborted sleep rejects with the reason", async () => {
   const controller = new AbortController();
   const reason = new Error("enough");
@@ -151,7 +168,8 @@ for (const [role, message] of [
     const printed = ops.utf8Decode(await ops.read(read, 65536));
     ops.close(read);
     equal(outcome.code, 70);
-    ok(printed.startsWith(`engine-tests: Error: ${message}\n`), printed);
+    ok(printed.startsWith(`engine-tests: Error: ${message}; at `), printed);
+    ok(printed.indexOf("\n") === printed.length - 1, "one line");
     ok(printed.includes("packages/sys/src/engine-tests/engine.ts:"), printed);
   });
 }
