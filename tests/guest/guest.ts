@@ -44,7 +44,8 @@ export class Guest implements AsyncDisposable {
       ];
       this.#start(VIRTIOFSD, args, "virtiofsd.log");
     }
-    this.#start("qemu-system-x86_64", this.#qemuArguments(options, share), "qemu.log");
+    const awaited = share ? this.#path("fs.sock") : undefined;
+    this.#start("qemu-system-x86_64", this.#qemuArguments(options, share), "qemu.log", awaited);
   }
 
   /** Connects to the agent channel and opens a session; an earlier session ends. */
@@ -81,15 +82,19 @@ export class Guest implements AsyncDisposable {
     return join(this.#directory, name);
   }
 
-  /** `timeout` ends what a test that breaks leaves behind; killed itself, it passes the signal on. */
-  #start(program: string, args: readonly string[], log: string): void {
+  /**
+   * `timeout` ends what a test that breaks leaves behind; killed itself, it passes the signal on.
+   * @param awaited a socket that must be there before: QEMU ends at once when virtiofsd does not listen yet
+   */
+  #start(program: string, args: readonly string[], log: string, awaited?: string): void {
+    const wait = awaited === undefined ? "" : `until [ -S '${awaited}' ]; do sleep 0.01; done; `;
     const command = [
       "-k",
       "1",
       LIMIT_SECONDS,
       "sh",
       "-c",
-      'exec "$@" >"$0" 2>&1',
+      `${wait}exec "$@" >"$0" 2>&1`,
       this.#path(log),
       program,
       ...args,
