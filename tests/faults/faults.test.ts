@@ -20,6 +20,8 @@ const KNOWN = [
   "force-delete/call/command/epoll_ctl/3/ENOSPC",
   "start/call/daemon/sendmsg/1/SIGKILL",
   "delete/call/daemon/umount2/1/SIGKILL",
+  "delete/call/command/write/2/EIO",
+  "create/call/command/read/11/EIO",
 ];
 
 const scratch = new Scratch();

@@ -42,7 +42,10 @@ fn program() -> String {
 fn main() -> ExitCode {
     kata_sys::table::keep_panics();
     settle_allocator();
-    match run() {
+    // A panic outside of any op: tokio's, when it cannot wake itself.
+    let outcome = std::panic::catch_unwind(run)
+        .unwrap_or_else(|_| Err(kata_sys::table::last_panic().replace('\n', " ").into()));
+    match outcome {
         Ok(status) => status,
         Err(error) => {
             eprintln!("{}: {error}", program());

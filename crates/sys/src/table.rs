@@ -101,7 +101,8 @@ pub fn keep_panics() {
     }));
 }
 
-fn last_panic() -> String {
+/// The text and place of the panic that was kept last.
+pub fn last_panic() -> String {
     LAST_PANIC
         .lock()
         .map_or_else(|_| "panic".into(), |mut last| std::mem::take(&mut *last))

@@ -58,3 +58,12 @@ it("forwards what a process may want, and keeps what is about ourselves", () => 
     expect(FORWARDED).not.toContain(signal);
   }
 });
+
+it("tells those who wait that no signal can come any more", async () => {
+  recordOps({
+    signalOpen: () => 9,
+    signalRead: () => Promise.reject(new SysError("EIO", "read")),
+  });
+  using inbox = new SignalInbox(ENDING);
+  await expect(inbox.failed).rejects.toThrow("EIO");
+});

@@ -28,11 +28,17 @@ export class SignalInbox implements Disposable {
   readonly #fd: Fd;
   readonly #held: number[] = [];
   #take: ((signal: number) => void) | undefined;
+  /** Rejects when no signal can be read any more: who waits for one besides something else gives up, and undoes. */
+  readonly failed: Promise<never>;
 
   /** Blocks these signals and reads them from a signalfd, for as long as the inbox is open. */
   constructor(signals: readonly number[]) {
     this.#fd = new Fd(ops.signalOpen([...signals]));
-    void this.#receive();
+    this.failed = new Promise((_, reject) => {
+      this.#receive().catch(reject);
+    });
+    // Nobody need wait.
+    this.failed.catch(() => {});
   }
 
   /** From now on `take` gets every signal, those that were held first; it replaces an earlier one. */

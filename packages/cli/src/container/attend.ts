@@ -27,7 +27,7 @@ export async function attend(attended: Attended): Promise<number> {
     if (signal !== SIG.SIGWINCH) shim.signal(signal);
     else if (terminal) void tellSize(attended);
   });
-  const { code, signal } = await shim.exit;
+  const { code, signal } = await Promise.race([shim.exit, signals.failed]);
   return code ?? 128 + (signal ?? 0);
 }
 

@@ -154,6 +154,7 @@ async function endOfShim(shim: ShimProcess): Promise<never> {
 
 function endingSignal(signals: SignalInbox): Promise<never> {
   return new Promise((_, reject) => {
+    signals.failed.catch(reject);
     signals.deliver((signal) => {
       if (ENDING.some((ending) => ending === signal)) {
         reject(new KataError("Canceled", `interrupted by ${signalName(signal)}, everything was undone`));

@@ -37,7 +37,7 @@ async function stand({ socket, id, execId, terminal, gateFd, view }: ShimArgumen
     else void forward(daemon, id, execId, signal);
   });
   if (terminal) void resize(daemon, id, execId, terminal);
-  const { exitStatus } = await ended;
+  const { exitStatus } = await Promise.race([ended, signals.failed]);
   return exitStatus;
 }
 
