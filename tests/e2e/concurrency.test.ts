@@ -7,8 +7,8 @@ const runtime = useRuntime();
 /** Many machines boot at once, on few cores and without KVM. */
 const SLOW_MS = 240_000;
 const MANY = 20;
-/** Sandboxes at once: each boots on the same two cores. */
-const SANDBOXES = Number(process.env.KATA_CONCURRENT_SANDBOXES ?? 6);
+/** Sandboxes at once, each of which boots on the same cores; fewer for a quick look. */
+const SANDBOXES = Number(process.env.KATA_CONCURRENT_SANDBOXES ?? MANY);
 
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, i) => make(i));
