@@ -35,6 +35,7 @@ test.each(suite.programs)("%s does no worse than the table says", (program) => {
 });
 
 afterAll(() => {
+  suite[Symbol.dispose]();
   const directory = resolve("build/conformance");
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, `${column}.json`), `${JSON.stringify(measured, null, 2)}\n`);

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Points, readTap } from "./tap.ts";
 
@@ -12,9 +13,11 @@ const DIRECTORY = resolve(import.meta.dirname, "../../build/conformance");
 const PROGRAM_MS = 120_000;
 
 /** The OCI conformance suite (opencontainers/runtime-tools, validation/): its programs, and what they need beside them. */
-export class Suite {
+export class Suite implements Disposable {
   readonly programs: readonly string[];
   readonly #directory: string;
+  /** Its programs leave their bundles. */
+  readonly #scratch = mkdtempSync(join(tmpdir(), "conformance-"));
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -38,7 +41,7 @@ export class Suite {
   run(program: string, runtime: string): Outcome {
     const ended = spawnSync("unshare", ["--mount", join(this.#directory, "programs", program)], {
       cwd: this.#directory,
-      env: { ...process.env, RUNTIME: runtime },
+      env: { ...process.env, RUNTIME: runtime, TMPDIR: this.#scratch },
       encoding: "utf8",
       timeout: PROGRAM_MS,
       killSignal: "SIGKILL",
@@ -46,6 +49,31 @@ export class Suite {
     });
     const points = readTap(ended.stdout);
     return { ...points, verdict: verdictOf(points, ended.status), output: `${ended.stdout}${ended.stderr}` };
+  }
+
+  /** Removes what the programs leave: bundles, and the cgroups below `testdir` that linux.cgroupsPath names in them. */
+  [Symbol.dispose](): void {
+    rmSync(this.#scratch, { recursive: true, force: true });
+    const find = [
+      "/sys/fs/cgroup",
+      "-depth",
+      "-type",
+      "d",
+      "(",
+      "-name",
+      "testdir",
+      "-o",
+      "-path",
+      "*/testdir/*",
+      ")",
+    ];
+    for (const cgroup of spawnSync("find", find, { encoding: "utf8" }).stdout.split("\n").filter(Boolean)) {
+      try {
+        rmdirSync(cgroup);
+      } catch {
+        // Another's: one with processes stays.
+      }
+    }
   }
 }
 
