@@ -6,6 +6,7 @@ import {
   Fd,
   isSysError,
   KataError,
+  makePipe,
   ops,
   SIG,
   signalName,
@@ -68,8 +69,8 @@ class HookProcess implements Disposable {
   #ended = false;
 
   constructor(hook: Hook, what: string, state: string) {
-    const [input, inputWrite] = pipe();
-    const [outputRead, output] = pipe();
+    const { read: input, write: inputWrite } = makePipe();
+    const { read: outputRead, write: output } = makePipe();
     this.#input = inputWrite;
     this.#output = outputRead;
     try {
@@ -173,9 +174,4 @@ class HookProcess implements Disposable {
     all.set(bytes, this.#tail.length);
     this.#tail = all.slice(-TAIL_BYTES);
   }
-}
-
-function pipe(): [Fd, Fd] {
-  const [read = -1, write = -1] = ops.pipe();
-  return [new Fd(read), new Fd(write)];
 }

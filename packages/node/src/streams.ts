@@ -1,4 +1,4 @@
-import { Fd, KataError, ops } from "@kata-containers/sys";
+import { type Fd, KataError, makePipe, ops } from "@kata-containers/sys";
 import type { InputStream, OutputStream, Stdio, StdioOptions } from "./api.ts";
 
 /** One read of a pipe. */
@@ -16,7 +16,7 @@ export class Streams implements Disposable {
 
   constructor({ stdin = "ignore", stdout = "ignore", stderr = "ignore" }: StdioOptions) {
     const [input, output, errors] = [stdin, stdout, stderr].map((wish) =>
-      wish === "pipe" ? newPipe() : undefined,
+      wish === "pipe" ? makePipe() : undefined,
     );
     this.#stdin = input && new InputPipe(input.write);
     this.#stdout = output && new OutputPipe(output.read);
@@ -53,11 +53,6 @@ export class Streams implements Disposable {
     this.#stdout?.close();
     this.#stderr?.close();
   }
-}
-
-function newPipe(): { read: Fd; write: Fd } {
-  const [read = -1, write = -1] = ops.pipe();
-  return { read: new Fd(read), write: new Fd(write) };
 }
 
 function own(wish: Stdio, inherited: number): number | undefined {

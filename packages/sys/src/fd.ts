@@ -36,3 +36,9 @@ export class Fd implements Disposable {
     this.close();
   }
 }
+
+/** A new pipe's ends, close-on-exec, for the caller to close. @throws SysError EMFILE, ENFILE */
+export function makePipe(): { read: Fd; write: Fd } {
+  const [read = -1, write = -1] = ops.pipe();
+  return { read: new Fd(read), write: new Fd(write) };
+}

@@ -3,7 +3,7 @@
 export * from "./constants.ts";
 export { deadline } from "./deadline.ts";
 export { ERRNO } from "./errno.ts";
-export { Fd } from "./fd.ts";
+export { Fd, makePipe } from "./fd.ts";
 export { exists, MAX_TEXT_BYTES, mkdirp, readText, removeTree, writeFileAtomic, writeText } from "./files.ts";
 export { joinPath } from "./join-path.ts";
 export { isSuppressedError, KataError, STATUS, type StatusName } from "./kata-error.ts";

@@ -9,7 +9,7 @@ import {
   readHostFacts,
 } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
-import { Fd, type Logger, ops, Undo } from "@kata-containers/sys";
+import { type Logger, makePipe, ops, Undo } from "@kata-containers/sys";
 import { pidsOf, removeCgroup } from "../cgroup/cgroup.ts";
 import { KATA_LAUNCH, RUN } from "../paths.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
@@ -58,9 +58,9 @@ export class KataLauncher implements Launcher {
     });
     for (const warning of compiled.warnings) this.#log.warn(warning, { container: id });
     await using undo = new Undo();
-    const [reader = -1, writer = -1] = ops.pipe();
-    using gate = new Fd(reader);
-    const starter = undo.use(new Fd(writer));
+    const { read, write } = makePipe();
+    using gate = read;
+    const starter = undo.use(write);
     undo.defer(() => removeCgroups(compiled));
     const launched = await this.#launch(compiled.plan, spec.process, [{ from: gate.number, to: startFd }], {
       until: "ready",

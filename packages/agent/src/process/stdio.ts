@@ -1,4 +1,4 @@
-import { Fd, isSysError, ops, type SpawnFd } from "@kata-containers/sys";
+import { type Fd, isSysError, makePipe, ops, type SpawnFd } from "@kata-containers/sys";
 import { Input } from "./input.ts";
 import { Output } from "./output.ts";
 
@@ -22,8 +22,8 @@ export class Pipes implements Disposable {
   /** @param size bytes each pipe should hold; the kernel may give less */
   constructor(size: number) {
     const [input, stdout, stderr] = [makePipe(), makePipe(), makePipe()];
-    this.#theirs = [input.reader, stdout.writer, stderr.writer];
-    this.#ours = [input.writer, stdout.reader, stderr.reader];
+    this.#theirs = [input.read, stdout.write, stderr.write];
+    this.#ours = [input.write, stdout.read, stderr.read];
     this.#size = Math.max(...this.#ours.map((fd) => widen(fd.number, size)));
     for (const fd of this.#ours) ops.setNonblock(fd.number, true);
   }
@@ -46,12 +46,6 @@ export class Pipes implements Disposable {
   [Symbol.dispose](): void {
     for (const fd of [...this.#theirs, ...this.#ours]) fd.close();
   }
-}
-
-/** Closing twice is harmless, also after release: see {@link Fd}. */
-function makePipe(): { reader: Fd; writer: Fd } {
-  const [reader = -1, writer = -1] = ops.pipe();
-  return { reader: new Fd(reader), writer: new Fd(writer) };
 }
 
 /** F_SETPIPE_SZ, as far as the kernel allows. */

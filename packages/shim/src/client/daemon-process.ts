@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { Fd, isSysError, KataError, mkdirp, ops, SIG, type SpawnFd } from "@kata-containers/sys";
+import { Fd, isSysError, KataError, makePipe, mkdirp, ops, SIG, type SpawnFd } from "@kata-containers/sys";
 import { RUNTIME_DIR, savedConfigPath } from "@kata-containers/virtcontainers";
 
 export interface DaemonOrder {
@@ -38,11 +38,8 @@ const OWNER = 6;
  * @throws KataError when it cannot be executed
  */
 export function spawnDaemon(order: DaemonOrder): DaemonProcess {
-  const [readEnd, writeEnd] = ops.pipe();
-  if (readEnd === undefined || writeEnd === undefined)
-    throw new KataError("Internal", "pipe gave no descriptors");
-  const ready = new Fd(readEnd);
-  using told = new Fd(writeEnd);
+  const { read: ready, write } = makePipe();
+  using told = write;
   try {
     const spawned = ops.spawn({
       path: order.config.runtime.shim_path,
