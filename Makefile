@@ -9,7 +9,7 @@ DESTDIR ?=
 TARGET := x86_64-unknown-linux-gnu
 LAUNCH := target/$(TARGET)/release/kata-launch
 
-.PHONY: help run setup build build-native build-js build-guest build-node check format generate test test-full bench guest-kernel install clean
+.PHONY: help run setup setup-full build build-native build-js build-guest build-node check format generate test test-full bench guest-kernel install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -19,6 +19,10 @@ run: build ## set up what is missing, build, run a container in its own VM
 
 setup: ## install what building and testing need (Debian packages, npm packages)
 	@scripts/setup
+
+# First of all: a missing toolchain is told before anything is built.
+setup-full:
+	@scripts/setup --full
 
 build: setup build-native build-js build-guest build-node build/configuration.toml ## programs in build/bin, guest in build/guest, library in build/node
 
@@ -57,7 +61,7 @@ generate: ## generated sources: the ops' types, the protocol codecs
 test: build guest-kernel ## everything once: unit tests, ops on the engine, runk, containers in VMs
 	@node scripts/test.mjs
 
-test-full: build guest-kernel ## test, then the matrix, the soak, the faults, OCI conformance
+test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, OCI conformance
 	@node scripts/test.mjs --full
 
 bench: build ## the promises of SPECIFICATION.md, measured
