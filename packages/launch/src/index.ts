@@ -1,6 +1,11 @@
 export { CAPABILITIES } from "./capabilities.ts";
+export { pidsOf, removeCgroup } from "./cgroup/cgroup.ts";
 export type { CgroupPlace } from "./cgroup/cgroup-places.ts";
+export { freeze, isFrozen, thaw } from "./cgroup/freezer.ts";
 export { type LimitFile, limitFiles } from "./cgroup/limit-files.ts";
+export { watchOom } from "./cgroup/oom-watch.ts";
+export { readStats } from "./cgroup/stats.ts";
+export { updateLimits } from "./cgroup/update-limits.ts";
 export { type Compiled, type ContainerOptions, compileContainer } from "./compile-container.ts";
 export { compileExec, type ExecOptions } from "./compile-exec.ts";
 export { describeStep } from "./describe-step.ts";

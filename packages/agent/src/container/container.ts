@@ -1,8 +1,6 @@
-import type { CgroupPlace } from "@kata-containers/launch";
+import { type CgroupPlace, freeze, thaw, watchOom } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import { Fd, isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
-import { freeze, thaw } from "../cgroup/freezer.ts";
-import { watchOom } from "../cgroup/oom-watch.ts";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import { isSignalHandled } from "../process/signal-handled.ts";

@@ -6,11 +6,12 @@ import {
   type HostFacts,
   type LaunchOptions,
   launch,
+  pidsOf,
   readHostFacts,
+  removeCgroup,
 } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import { type Logger, makePipe, ops, Undo } from "@kata-containers/sys";
-import { pidsOf, removeCgroup } from "../cgroup/cgroup.ts";
 import { KATA_LAUNCH, RUN } from "../paths.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
 import { Pipes, terminalStreams } from "../process/stdio.ts";

@@ -1,3 +1,4 @@
+import { readStats, updateLimits } from "@kata-containers/launch";
 import {
   type GetOOMEventRequest,
   grpcToResources,
@@ -9,8 +10,6 @@ import {
 } from "@kata-containers/protocols";
 import { KataError, ops, readText } from "@kata-containers/sys";
 import type { Context } from "@kata-containers/ttrpc";
-import { readStats } from "../cgroup/stats.ts";
-import { updateLimits } from "../cgroup/update-limits.ts";
 import { listProcesses } from "../process/process-list.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { parseNetworkStats } from "./network-stats.ts";
@@ -31,7 +30,7 @@ export const resourceMethods = (sandbox: Sandbox) => ({
     const container = sandbox.liveContainer(containerId);
     if (resources === undefined) throw new KataError("InvalidArgument", "resources: missing");
     const { devices: _, ...limits } = grpcToResources(resources);
-    updateLimits(limits, container.cgroups);
+    updateLimits(limits, container.cgroups, "the guest's kernel");
     return {};
   },
 

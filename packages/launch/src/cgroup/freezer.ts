@@ -1,6 +1,6 @@
-import type { CgroupPlace } from "@kata-containers/launch";
 import { deadline, Fd, IN, KataError, ops, readText, sleep, writeText } from "@kata-containers/sys";
-import { v1Directory, v2Directory } from "./cgroup.ts";
+import { readFile, v1Directory, v2Directory } from "./cgroup.ts";
+import type { CgroupPlace } from "./cgroup-places.ts";
 
 /** How long a container may take to stand still, in milliseconds: a process in an uninterruptible sleep holds it up. */
 const FREEZE_MS = 10_000;
@@ -30,6 +30,14 @@ export function thaw(places: readonly CgroupPlace[]): void {
   else writeText(`${v1}/freezer.state`, "THAWED");
 }
 
+/** Whether they stand still, or are to; false where there is no freezer, or no control group any more. */
+export function isFrozen(places: readonly CgroupPlace[]): boolean {
+  const v1 = v1Directory(places, "freezer");
+  if (v1 !== undefined) return readFile(`${v1}/freezer.state`).trim() === "FROZEN";
+  const v2 = v2Directory(places);
+  return v2 !== undefined && readFile(`${v2}/cgroup.freeze`).trim() === "1";
+}
+
 async function freezeV2(id: string, directory: string): Promise<void> {
   using watch = new Fd(ops.inotify(`${directory}/cgroup.events`, IN.MODIFY));
   writeText(`${directory}/cgroup.freeze`, "1");
@@ -53,10 +61,7 @@ async function freezeV1(id: string, directory: string): Promise<void> {
 function unified(places: readonly CgroupPlace[]): string {
   const directory = v2Directory(places);
   if (directory !== undefined) return directory;
-  throw new KataError(
-    "FailedPrecondition",
-    "the guest has no freezer: neither cgroup v2 nor v1's controller",
-  );
+  throw new KataError("FailedPrecondition", "there is no freezer: neither cgroup v2 nor v1's controller");
 }
 
 function late(id: string): KataError {

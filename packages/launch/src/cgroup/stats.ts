@@ -1,6 +1,6 @@
-import type { CgroupPlace } from "@kata-containers/launch";
 import type { CgroupStats, Init } from "@kata-containers/protocols";
 import { v1Directory, v2Directory } from "./cgroup.ts";
+import type { CgroupPlace } from "./cgroup-places.ts";
 import * as v1 from "./stats-v1.ts";
 import * as v2 from "./stats-v2.ts";
 

@@ -1,5 +1,5 @@
-import type { CgroupPlace } from "@kata-containers/launch";
 import { isSysError, ops, readText } from "@kata-containers/sys";
+import type { CgroupPlace } from "./cgroup-places.ts";
 
 /** The largest file of a control group that is read: memory.numa_stat of a large machine is some KiB. */
 const MAX_FILE = 1 << 20;

@@ -1,10 +1,10 @@
-import type { CgroupPlace } from "@kata-containers/launch";
 import { Fd, IN, isSysError, O, ops, writeText } from "@kata-containers/sys";
 import { flatKeyed, readFile, v1Directory, v2Directory } from "./cgroup.ts";
+import type { CgroupPlace } from "./cgroup-places.ts";
 
 /**
  * Calls `onOom` whenever the kernel has killed a process of the container for want of memory, until it is disposed.
- * A guest without the memory controller has nothing to watch.
+ * A machine without the memory controller has nothing to watch.
  */
 export function watchOom(places: readonly CgroupPlace[], onOom: () => void): Disposable {
   const v1 = v1Directory(places, "memory");

@@ -1,22 +1,28 @@
-import { type CgroupPlace, limitFiles } from "@kata-containers/launch";
 import type { CpuLimits, MemoryLimits, Resources } from "@kata-containers/oci";
 import { isSysError, KataError, writeText } from "@kata-containers/sys";
 import { readFile, v1Directory, v2Directory } from "./cgroup.ts";
+import type { CgroupPlace } from "./cgroup-places.ts";
+import { limitFiles } from "./limit-files.ts";
 
 const MEMORY_FILES = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"];
 
 /**
  * Changes the limits of a container that is there. What is not given, or 0, stays as it is.
+ * @param kernel whose it is, for errors
  * @throws KataError InvalidArgument, Unimplemented before anything is changed; the kernel's refusal by file and value
  */
-export function updateLimits(resources: Resources, places: readonly CgroupPlace[]): void {
+export function updateLimits(
+  resources: Resources,
+  places: readonly CgroupPlace[],
+  kernel = "the kernel",
+): void {
   const { memory, cpu } = resources;
   const whole: Resources = {
     ...resources,
     ...(memory === undefined ? {} : { memory: wholeMemory(memory, places) }),
     ...(cpu === undefined ? {} : { cpu: wholeCpu(cpu, places) }),
   };
-  for (const { path, text } of inOrder(limitFiles(whole, places))) writeLimit(path, text);
+  for (const { path, text } of inOrder(limitFiles(whole, places))) writeLimit(path, text, kernel);
 }
 
 /** v2's cpu.max holds quota and period: who changes one must not change the other. */
@@ -61,12 +67,12 @@ function inOrder(files: ReturnType<typeof limitFiles>): ReturnType<typeof limitF
   return [both, limit, ...others];
 }
 
-function writeLimit(path: string, text: string): void {
+function writeLimit(path: string, text: string, kernel: string): void {
   try {
     writeText(path, text);
   } catch (error) {
     if (!isSysError(error)) throw error;
     const file = path.slice(path.lastIndexOf("/") + 1);
-    throw KataError.from(error, `the guest's kernel refuses ${file} = ${text}`);
+    throw KataError.from(error, `${kernel} refuses ${file} = ${text}`);
   }
 }

@@ -1,6 +1,6 @@
-import type { CgroupPlace } from "@kata-containers/launch";
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { CgroupPlace } from "./cgroup-places.ts";
 import { readStats } from "./stats.ts";
 import { updateLimits } from "./update-limits.ts";
 
