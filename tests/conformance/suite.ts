@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Points, readTap } from "./tap.ts";
@@ -9,6 +18,30 @@ const VERSION = "v0.9.1-0.20251205004911-5e639034dcdc";
 const MODULE = "github.com/opencontainers/runtime-tools";
 const DIRECTORY = resolve(import.meta.dirname, "../../build/conformance");
 
+/** Controllers that this machine's start has mounted nowhere. */
+const CONTROLLERS = ["hugetlb", "net_cls", "net_prio"];
+
+/**
+ * Runs "$1" on a host with cgroup v1 as the suite presumes it, every controller in a hierarchy: those that the kernel has and that are
+ * nowhere are mounted, for this mount namespace, and emptied afterwards, for a hierarchy with cgroups outlives its mounts.
+ */
+const WITH_CONTROLLERS = `
+root=/sys/fs/cgroup
+mounted=
+for name in ${CONTROLLERS.join(" ")}; do
+  [ "$(stat -f -c %T $root)" = tmpfs ] || break
+  grep -q " - cgroup .*\\b$name\\b" /proc/self/mountinfo && continue
+  mkdir -p $root/$name
+  mount -t cgroup -o $name cgroup $root/$name 2>/dev/null && mounted="$mounted $name"
+done
+"$1"
+status=$?
+for name in $mounted; do
+  find $root/$name -mindepth 1 -depth -type d -exec rmdir {} \\; 2>/dev/null
+  umount $root/$name
+done
+exit $status`;
+
 /** How long one program may take, milliseconds: most take 1 to 3 s, for they ask once a second. */
 const PROGRAM_MS = 120_000;
 
@@ -16,11 +49,12 @@ const PROGRAM_MS = 120_000;
 export class Suite implements Disposable {
   readonly programs: readonly string[];
   readonly #directory: string;
-  /** Its programs leave their bundles. */
+  /** Its programs leave their bundles, which users of a user namespace have to reach. */
   readonly #scratch = mkdtempSync(join(tmpdir(), "conformance-"));
 
   private constructor(directory: string) {
     this.#directory = directory;
+    chmodSync(this.#scratch, 0o711);
     this.programs = readdirSync(join(directory, "programs")).sort();
   }
 
@@ -39,7 +73,8 @@ export class Suite implements Disposable {
 
   /** Runs one program with an OCI runtime, in a mount namespace of its own: some runtimes leave mounts behind. */
   run(program: string, runtime: string): Outcome {
-    const ended = spawnSync("unshare", ["--mount", join(this.#directory, "programs", program)], {
+    const path = join(this.#directory, "programs", program);
+    const ended = spawnSync("unshare", ["--mount", "sh", "-c", WITH_CONTROLLERS, "sh", path], {
       cwd: this.#directory,
       env: { ...process.env, RUNTIME: runtime, TMPDIR: this.#scratch },
       encoding: "utf8",
@@ -51,7 +86,10 @@ export class Suite implements Disposable {
     return { ...points, verdict: verdictOf(points, ended.status), output: `${ended.stdout}${ended.stderr}` };
   }
 
-  /** Removes what the programs leave: bundles, and the cgroups below `testdir` that linux.cgroupsPath names in them. */
+  /**
+   * Removes what the programs leave: bundles, and the cgroups below `testdir` that linux.cgroupsPath names in them; and the mount points
+   * of controllers.
+   */
   [Symbol.dispose](): void {
     rmSync(this.#scratch, { recursive: true, force: true });
     const find = [
@@ -67,11 +105,13 @@ export class Suite implements Disposable {
       "*/testdir/*",
       ")",
     ];
-    for (const cgroup of spawnSync("find", find, { encoding: "utf8" }).stdout.split("\n").filter(Boolean)) {
+    const left = spawnSync("find", find, { encoding: "utf8" }).stdout.split("\n").filter(Boolean);
+    const mountPoints = CONTROLLERS.map((name) => join("/sys/fs/cgroup", name));
+    for (const directory of [...left, ...mountPoints]) {
       try {
-        rmdirSync(cgroup);
+        rmdirSync(directory);
       } catch {
-        // Another's: one with processes stays.
+        // Another's: one with processes stays, and a controller that has been there.
       }
     }
   }

@@ -63,6 +63,7 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
             path: fields.get("path")?,
             text: fields.get("text")?,
             proc: fields.maybe("proc")?.unwrap_or_default(),
+            or: fields.maybe("or")?,
         },
         "mkdir" => Operation::Mkdir {
             path: fields.get("path")?,
@@ -136,6 +137,9 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
             root: fields.get("root")?,
         },
         "move_root" => Operation::MoveRoot {
+            root: fields.get("root")?,
+        },
+        "chroot" => Operation::Chroot {
             root: fields.get("root")?,
         },
         "console" => Operation::Console(Console::decode(fields)?),
@@ -363,6 +367,20 @@ impl FromJson for FdRef {
             Json::Text(name) => Some(FdRef::Name(name)),
             number => i32::from_json(number).map(FdRef::Number),
         }
+    }
+}
+
+impl FromJson for Instead {
+    fn from_json(json: Json) -> Option<Self> {
+        let Json::Object(fields) = json else {
+            return None;
+        };
+        let mut fields = Fields(fields);
+        let instead = Instead {
+            path: fields.get("path").ok()?,
+            text: fields.get("text").ok()?,
+        };
+        fields.end().ok().map(|()| instead)
     }
 }
 

@@ -93,10 +93,23 @@ impl Launch {
                     .retain(|name, _| !matches!(fd, FdRef::Name(closed) if closed == name));
             }
             Operation::CloseOthers { keep, pass } => self.close_others(keep, pass)?,
-            Operation::Write { path, text, proc } => match proc {
-                true => files::write_proc(path, text)?,
-                false => files::write(path, text)?,
-            },
+            Operation::Write {
+                path,
+                text,
+                proc,
+                or,
+            } => {
+                let written = match proc {
+                    true => files::write_proc(path, text),
+                    false => files::write(path, text),
+                };
+                match (written, or) {
+                    (Err(failure), Some(or)) if failure.errno == libc::ENOENT => {
+                        files::write(&or.path, &or.text)
+                    }
+                    (written, _) => written,
+                }?;
+            }
             Operation::Mkdir { path, mode, root } => {
                 close(paths::ensure_directory(self.root(root)?, path, *mode)?);
             }
@@ -149,6 +162,7 @@ impl Launch {
             Operation::Remount { path, set, clear } => mounts::remount(path, *set, *clear)?,
             Operation::PivotRoot { root } => self.pivot_root(self.fd(root)?)?,
             Operation::MoveRoot { root } => self.move_root(self.fd(root)?)?,
+            Operation::Chroot { root } => mounts::chroot(self.fd(root)?)?,
             Operation::Console(step) => terminal::console(self.fd(&step.root)?, step)?,
             Operation::ControllingTerminal => terminal::controlling_terminal()?,
             Operation::Setsid => {

@@ -141,9 +141,7 @@ impl Launch {
     pub fn move_root(&self, root: i32) -> Result<()> {
         check(unsafe { libc::fchdir(root) })?;
         mount(Some("."), "/", None, libc::MS_MOVE, "")?;
-        check(unsafe { libc::chroot(c".".as_ptr()) })?;
-        check(unsafe { libc::chdir(c"/".as_ptr()) })?;
-        Ok(())
+        chroot(root)
     }
 
     /// Walks up from `path` to the mount that holds it: only a mount's root can be made private.
@@ -161,6 +159,13 @@ impl Launch {
             }
         }
     }
+}
+
+pub fn chroot(root: i32) -> Result<()> {
+    check(unsafe { libc::fchdir(root) })?;
+    check(unsafe { libc::chroot(c".".as_ptr()) })?;
+    check(unsafe { libc::chdir(c"/".as_ptr()) })?;
+    Ok(())
 }
 
 fn allowed(target: &Target, fd: i32) -> Result<i32> {

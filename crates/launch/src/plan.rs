@@ -62,6 +62,12 @@ pub struct Bind {
     pub target: Target,
 }
 
+/// What is written when there is no such file.
+pub struct Instead {
+    pub path: String,
+    pub text: String,
+}
+
 pub struct Console {
     pub root: FdRef,
     pub bind_console: bool,
@@ -111,6 +117,7 @@ pub enum Operation {
         path: String,
         text: String,
         proc: bool,
+        or: Option<Instead>,
     },
     Mkdir {
         path: String,
@@ -184,6 +191,9 @@ pub enum Operation {
         root: FdRef,
     },
     MoveRoot {
+        root: FdRef,
+    },
+    Chroot {
         root: FdRef,
     },
     Console(Console),

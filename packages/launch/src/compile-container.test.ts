@@ -115,7 +115,6 @@ describe("namespaces", () => {
   });
 
   test.each([
-    ["no mount namespace", { namespaces: [{ type: "pid" }] }, /without a mount namespace/],
     [
       "a user namespace without maps",
       { namespaces: [{ type: "mount" }, { type: "user" }] },
@@ -128,6 +127,36 @@ describe("namespaces", () => {
     ],
   ])("%s is refused", (_what, linux, message) => {
     expect(() => compile(makeSpec({}, linux))).toThrow(message);
+  });
+});
+
+describe("without a mount namespace", () => {
+  const spec = makeSpec({}, { namespaces: [{ type: "pid" }] });
+
+  test("the root is the one mount that the host sees, shared with nobody, and it is changed into", () => {
+    const { plan, hostMount } = compile(spec);
+    expect(find(plan.init, "propagation")).toEqual([]);
+    expect(find(plan.init, "bind")[0]).toMatchObject({
+      target: "/b/rootfs",
+      propagation: MS.PRIVATE | MS.REC,
+    });
+    expect(find(plan.init, "chroot")).toEqual([{ op: "chroot", root: "root" }]);
+    expect(find(plan.init, "pivot_root")).toEqual([]);
+    expect(hostMount).toBe("/b/rootfs");
+  });
+
+  test("what is executed in it later is changed into the root, too", () => {
+    const { stage } = compileExec(spec, { args: ["x"], cwd: "/" }, HOST, {
+      containerPidfd: 5,
+      containerRoot: 6,
+      cgroups: [],
+    });
+    expect(stage.at(-1)).toEqual({ op: "chroot", root: 6 });
+  });
+
+  test("the host's own root is refused", () => {
+    const host = makeSpec({ root: { path: "/" } }, { namespaces: [] });
+    expect(() => compile(host)).toThrow(/root\.path: is the host's/);
   });
 });
 
@@ -272,8 +301,8 @@ describe("cgroups", () => {
       { hugepageLimits: [{ pageSize: "2MB", limit: 1 }] },
       /hugepageLimits\[0\]: needs the cgroup controller hugetlb/,
     ],
-    ["rdma", { rdma: { mlx: { hcaHandles: 1 } } }, /rdma: a limit of RDMA devices is not supported/],
-    ["a weight", { blockIO: { weight: 100 } }, /a block I\/O weight is not supported/],
+    ["rdma", { rdma: { mlx: { hcaHandles: 1 } } }, /rdma\.mlx: needs the cgroup controller rdma/],
+    ["a leaf weight", { blockIO: { leafWeight: 100 } }, /blockIO\.leafWeight: a leaf weight/],
     ["v2's own files on v1", { unified: { "memory.high": "1" } }, /unified\.memory\.high: needs cgroup v2/],
   ])("%s is refused, never ignored", (_what, wrong, message) => {
     expect(() => compile(makeSpec({}, { resources: wrong }))).toThrow(message);

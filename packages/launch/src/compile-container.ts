@@ -2,6 +2,7 @@ import type { Process, Spec } from "@kata-containers/oci";
 import { MOUNT_ATTR, MS } from "@kata-containers/sys";
 import { type CgroupPlace, cgroupPlaces } from "./cgroup/cgroup-places.ts";
 import { cgroupSteps } from "./cgroup/cgroup-steps.ts";
+import { limitWarnings } from "./cgroup/settings.ts";
 import { deviceSteps } from "./devices.ts";
 import { createHookSteps, innerHookSteps } from "./hook-steps.ts";
 import type { HostFacts } from "./host-facts.ts";
@@ -35,6 +36,11 @@ export type Compiled = {
   readonly plan: LaunchPlan;
   /** The container's cgroups, made by the plan; whoever launches it removes them in the end. */
   readonly cgroups: readonly CgroupPlace[];
+  /**
+   * Where the container's root is mounted, with its mounts below it, in the launcher's own mount namespace, for the container has
+   * none: whoever launches it unmounts it in the end.
+   */
+  readonly hostMount?: string;
   /** The container's filter, for what is executed in it later. */
   readonly seccomp?: SeccompStep;
   /** One line each: what the facts allowed us to leave out. */
@@ -54,6 +60,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const root = spec.root ?? invalid("root", "is required");
   const warnings: string[] = [];
   checkSpec(spec, facts, warnings);
+  warnings.push(...limitWarnings(spec.linux?.resources ?? {}));
   checkProcess(process);
   const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings, options.seccomp);
   const namespaces = planNamespaces(spec);
@@ -62,10 +69,10 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const init = [
     { op: "setsid" } as const,
     ...namespaceSteps(spec, options.id, namespaces),
-    ...rootSteps(spec, rootPath),
+    ...rootSteps(spec, rootPath, namespaces),
     ...contentSteps(spec, process, options, cgroups, namespaces, warnings),
     ...createHookSteps(spec, options),
-    ...enterSteps(spec, facts),
+    ...enterSteps(spec, facts, namespaces),
     ...processSteps(process, {
       lastCapability: facts.lastCapability,
       pass: options.pass ?? [],
@@ -84,6 +91,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     plan: { sealed: true, parent: namespaces.parent, stage, init },
     cgroups,
     warnings,
+    ...(namespaces.has("mount") ? {} : { hostMount: rootPath }),
     ...(seccomp === undefined ? {} : { seccomp }),
   };
 }
@@ -114,7 +122,7 @@ function namespaceSteps(spec: Spec, id: string, namespaces: NamespacePlan): Step
 }
 
 /** The root becomes a mount of its own, open as ROOT; what happens in this mount namespace does not reach the host's. */
-function rootSteps(spec: Spec, path: string): Step[] {
+function rootSteps(spec: Spec, path: string, namespaces: NamespacePlan): Step[] {
   const asked = rootPropagation(spec);
   const bind: Step = {
     op: "bind",
@@ -126,6 +134,11 @@ function rootSteps(spec: Spec, path: string): Step[] {
     target: path,
     as: ROOT,
   };
+  if (!namespaces.has("mount")) {
+    if (/^[/.]+$/.test(path)) invalid("root.path", "is the host's, and there is no mount namespace");
+    // Nothing of the host's changes but this one mount, which holds all of ours and shares them with nobody.
+    return [{ ...bind, propagation: MS.PRIVATE | MS.REC }];
+  }
   return (asked & MS.SHARED) !== 0
     ? [{ op: "propagation", path: "/", flags: MS.SHARED | MS.REC }, { op: "private_parent", path }, bind]
     : [{ op: "propagation", path: "/", flags: MS.SLAVE | MS.REC }, bind];
@@ -183,10 +196,11 @@ function readOnlyStep(path: string): Step {
 }
 
 /** The container's root becomes the process's. */
-function enterSteps(spec: Spec, facts: HostFacts): Step[] {
+function enterSteps(spec: Spec, facts: HostFacts, namespaces: NamespacePlan): Step[] {
   const propagation = rootPropagation(spec);
+  const pivot = facts.rootIsInitramfs ? "move_root" : "pivot_root";
   return [
-    { op: facts.rootIsInitramfs ? "move_root" : "pivot_root", root: ROOT },
+    { op: namespaces.has("mount") ? pivot : "chroot", root: ROOT },
     ...(propagation === 0 ? [] : [{ op: "propagation", path: "/", flags: propagation } as const]),
     ...(spec.root?.readonly === true
       ? [{ op: "remount", path: "/", set: MOUNT_ATTR.RDONLY, clear: 0 } as const]

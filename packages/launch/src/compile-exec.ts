@@ -10,6 +10,8 @@ import { checkProcess, earlySteps, processSteps, terminalSteps } from "./process
 export type ExecOptions = {
   /** Inherited descriptor: a pidfd of the container's first process, whose namespaces are entered. */
   readonly containerPidfd: number;
+  /** Inherited descriptor of that process's root, for a container without a mount namespace of its own. */
+  readonly containerRoot?: number;
   /** As compileContainer returned them. */
   readonly cgroups: readonly CgroupPlace[];
   readonly seccomp?: SeccompStep;
@@ -35,9 +37,10 @@ export function compileExec(
     ...earlySteps(process),
     ...joinSteps(options.cgroups),
     // All at once, by pidfd: no namespace of another process that got the same pid meanwhile (setns(2)).
-    { op: "setns", fd: options.containerPidfd, type: flags },
+    ...(flags === 0 ? [] : [{ op: "setns", fd: options.containerPidfd, type: flags } as const]),
     { op: "close", fd: options.containerPidfd },
     ...(types.includes("user") ? [becomeRoot] : []),
+    ...(options.containerRoot === undefined ? [] : [{ op: "chroot", root: options.containerRoot } as const]),
   ];
   const init: Step[] = [
     { op: "setsid" },

@@ -1,7 +1,7 @@
 import type { IdMapping, Namespace, NamespaceType, Spec } from "@kata-containers/oci";
 import { CLONE, O } from "@kata-containers/sys";
 import type { Step } from "./plan.ts";
-import { invalid, unsupported } from "./refuse.ts";
+import { invalid } from "./refuse.ts";
 
 export const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
   user: CLONE.NEWUSER,
@@ -49,7 +49,7 @@ export function planNamespaces(spec: Spec): NamespacePlan {
   const joined = JOIN_ORDER.map(find)
     .filter((namespace) => namespace !== undefined)
     .filter(isJoined);
-  checkNamespaces(spec, find("mount"), isNew);
+  checkNamespaces(spec, isNew);
 
   const user = isNew("user") ? newUserNamespace(spec) : { parent: [], stage: [] };
   const others = JOIN_ORDER.filter((type) => type !== "user" && isNew(type));
@@ -68,13 +68,7 @@ export function planNamespaces(spec: Spec): NamespacePlan {
   };
 }
 
-function checkNamespaces(
-  spec: Spec,
-  mount: Namespace | undefined,
-  isNew: (type: NamespaceType) => boolean,
-): void {
-  const where = "linux.namespaces";
-  if (mount === undefined) unsupported(where, "a container without a mount namespace of its own");
+function checkNamespaces(spec: Spec, isNew: (type: NamespaceType) => boolean): void {
   const mappings = (spec.linux?.uidMappings?.length ?? 0) + (spec.linux?.gidMappings?.length ?? 0);
   if (mappings > 0 && !isNew("user")) invalid("linux.uidMappings", "id mappings need a new user namespace");
   if (spec.linux?.timeOffsets !== undefined && !isNew("time")) {

@@ -56,9 +56,15 @@ type Operation =
   | { readonly op: "close_others"; readonly keep: readonly FdRef[]; readonly pass: readonly number[] }
   /**
    * One write(2) of `text` to a file that exists. `proc`: only to the kernel's own file below /proc, with nothing mounted on the way
-   * (CVE-2019-16884, CVE-2025-52881); else EPERM or EXDEV.
+   * (CVE-2019-16884, CVE-2025-52881); else EPERM or EXDEV. `or`: what is written instead when there is no such file.
    */
-  | { readonly op: "write"; readonly path: string; readonly text: string; readonly proc?: true }
+  | {
+      readonly op: "write";
+      readonly path: string;
+      readonly text: string;
+      readonly proc?: true;
+      readonly or?: { readonly path: string; readonly text: string };
+    }
   | { readonly op: "mkdir"; readonly path: string; readonly mode: number; readonly root?: FdRef }
   | { readonly op: "symlink"; readonly path: string; readonly to: string; readonly root?: FdRef }
   /** A device node or FIFO; `mode` has the type bits (S_IFCHR …). One of the same kind that is there already is kept. */
@@ -134,6 +140,8 @@ type Operation =
   | { readonly op: "remount"; readonly path: string; readonly set: number; readonly clear: number }
   /** pivot_root(2) into `root`, a mount; the old root is detached. Closes nothing: see close_others. */
   | { readonly op: "pivot_root"; readonly root: FdRef }
+  /** chroot(2) into `root`: for a container without a mount namespace of its own. */
+  | { readonly op: "chroot"; readonly root: FdRef }
   /** MS_MOVE of `root` onto / and chroot: for a mount namespace whose root is the initramfs, which cannot be pivoted. */
   | { readonly op: "move_root"; readonly root: FdRef }
 

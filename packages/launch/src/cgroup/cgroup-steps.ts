@@ -16,8 +16,8 @@ export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources
   return [
     ...places.flatMap((place) => makeSteps(place, needed)),
     ...settings.map((setting) => {
-      const { path, text } = limitFile(setting, places);
-      return write(path, text);
+      const { where: _, ...written } = limitFile(setting, places);
+      return { op: "write", ...written } as const;
     }),
     ...unifiedSteps(resources, places),
     ...deviceSteps(resources, places),

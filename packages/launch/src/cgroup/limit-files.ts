@@ -1,7 +1,8 @@
 import type { Resources } from "@kata-containers/oci";
 import { invalid } from "../refuse.ts";
 import type { CgroupPlace } from "./cgroup-places.ts";
-import { type Setting, settingsOfResources } from "./settings.ts";
+import type { Setting, SettingFile } from "./setting.ts";
+import { settingsOfResources } from "./settings.ts";
 
 /** What one limit writes, and where. */
 export type LimitFile = {
@@ -9,6 +10,8 @@ export type LimitFile = {
   readonly where: string;
   readonly path: string;
   readonly text: string;
+  /** What is written where the kernel has no such file. */
+  readonly or?: { readonly path: string; readonly text: string };
 };
 
 /**
@@ -26,12 +29,17 @@ export function limitFile(setting: Setting, places: readonly CgroupPlace[]): Lim
   const v1 = places.find((place) => place.version === 1 && place.controllers.includes(setting.v1Controller));
   if (v1 !== undefined) {
     if (setting.v1 === undefined) return invalid(where, "cannot be set with cgroup v1");
-    return { where, path: `${v1.directory}/${setting.v1.file}`, text: setting.v1.text };
+    return { where, ...fileIn(v1.directory, setting.v1) };
   }
   const controller = setting.v2Controller ?? setting.v1Controller;
   const v2 = places.find((place) => place.version === 2 && place.controllers.includes(controller));
   if (v2 === undefined)
     return invalid(where, `needs the cgroup controller ${controller}, which this system has not`);
   if (setting.v2 === undefined) return invalid(where, "cannot be set with cgroup v2");
-  return { where, path: `${v2.directory}/${setting.v2.file}`, text: setting.v2.text };
+  return { where, ...fileIn(v2.directory, setting.v2) };
+}
+
+function fileIn(directory: string, { file, text, or }: SettingFile): Omit<LimitFile, "where"> {
+  const path = `${directory}/${file}`;
+  return or === undefined ? { path, text } : { path, text, or: fileIn(directory, or) };
 }

@@ -1,24 +1,10 @@
-import type { BlockIo, CpuLimits, MemoryLimits, Resources } from "@kata-containers/oci";
-import { unsupported } from "../refuse.ts";
-
-type File = { readonly file: string; readonly text: string };
-
-/** One limit, as each version of cgroups spells it; a version that is absent cannot express it. */
-export type Setting = {
-  /** Where it stands in config.json, for errors. */
-  readonly where: string;
-  readonly v1Controller: string;
-  /** When v2 calls the controller otherwise. */
-  readonly v2Controller?: string;
-  readonly v1?: File;
-  readonly v2?: File;
-};
+import type { CpuLimits, MemoryLimits, Resources } from "@kata-containers/oci";
+import { invalid } from "../refuse.ts";
+import { blockIoSettings } from "./block-io-settings.ts";
+import { file, isSet, type Setting, type SettingFile } from "./setting.ts";
 
 /** The limits of linux.resources, in an order that the kernel accepts. Devices: device-rules.ts. */
 export function settingsOfResources(resources: Resources): Setting[] {
-  if (resources.rdma !== undefined && Object.keys(resources.rdma).length > 0) {
-    unsupported("linux.resources.rdma", "a limit of RDMA devices");
-  }
   return [
     ...memorySettings(resources.memory ?? {}),
     ...cpuSettings(resources.cpu ?? {}),
@@ -26,29 +12,31 @@ export function settingsOfResources(resources: Resources): Setting[] {
     ...blockIoSettings(resources.blockIO ?? {}),
     ...hugepageSettings(resources),
     ...networkSettings(resources),
+    ...rdmaSettings(resources),
   ];
 }
 
-const file = (name: string, text: string | number): File => ({ file: name, text: `${text}` });
-const maximum = (value: number) => (value < 0 ? "max" : `${value}`);
-
-/** 0 means "not set", as runc and docker have it; -1 "no limit". */
-function isSet(value: number | undefined): value is number {
-  return value !== undefined && value !== 0;
+/** What is left out of them, one line each. */
+export function limitWarnings({ memory }: Resources): string[] {
+  return isSet(memory?.kernel)
+    ? ["linux.resources.memory.kernel: without effect, Linux has no limit of kernel memory any more"]
+    : [];
 }
+
+const maximum = (value: number) => (value < 0 ? "max" : `${value}`);
 
 function memorySettings(memory: MemoryLimits): Setting[] {
   const where = (key: string) => `linux.resources.memory.${key}`;
   const settings: Setting[] = [];
-  const add = (key: string, v1: File | undefined, v2: File | undefined) =>
+  const add = (key: string, v1: SettingFile | undefined, v2: SettingFile | undefined) =>
     settings.push({
       where: where(key),
       v1Controller: "memory",
       ...(v1 === undefined ? {} : { v1 }),
       ...(v2 === undefined ? {} : { v2 }),
     });
-  const { limit, swap, reservation, kernel, kernelTCP, swappiness } = memory;
-  if (isSet(kernel)) unsupported(where("kernel"), "a limit of kernel memory (deprecated since Linux 5.4)");
+  const { limit, swap, reservation, kernelTCP, swappiness, useHierarchy } = memory;
+  if (useHierarchy === false) invalid(where("useHierarchy"), "Linux has no other since 5.11");
   // v1: memsw may never be below limit, so limit first.
   if (isSet(limit)) add("limit", file("memory.limit_in_bytes", limit), file("memory.max", maximum(limit)));
   if (isSet(swap)) {
@@ -74,7 +62,7 @@ function memorySettings(memory: MemoryLimits): Setting[] {
 function cpuSettings(cpu: CpuLimits): Setting[] {
   const where = (key: string) => `linux.resources.cpu.${key}`;
   const settings: Setting[] = [];
-  const add = (key: string, v1Controller: string, v1: File, v2: File | undefined) =>
+  const add = (key: string, v1Controller: string, v1: SettingFile, v2: SettingFile | undefined) =>
     settings.push({ where: where(key), v1Controller, v1, ...(v2 === undefined ? {} : { v2 }) });
   const { shares, quota, period, burst, realtimePeriod, realtimeRuntime, cpus, mems, idle } = cpu;
   if (isSet(shares))
@@ -111,29 +99,6 @@ function pidsSettings(limit: number | undefined): Setting[] {
   return [{ where: "linux.resources.pids.limit", v1Controller: "pids", v1: max, v2: max }];
 }
 
-const THROTTLES = [
-  ["throttleReadBpsDevice", "read_bps", "rbps"],
-  ["throttleWriteBpsDevice", "write_bps", "wbps"],
-  ["throttleReadIOPSDevice", "read_iops", "riops"],
-  ["throttleWriteIOPSDevice", "write_iops", "wiops"],
-] as const;
-
-function blockIoSettings(blockIo: BlockIo): Setting[] {
-  const at = "linux.resources.blockIO";
-  if (isSet(blockIo.weight) || isSet(blockIo.leafWeight) || blockIo.weightDevice?.length) {
-    unsupported(`${at}.weight`, "a block I/O weight");
-  }
-  return THROTTLES.flatMap(([key, v1Name, v2Name]) =>
-    (blockIo[key] ?? []).map(({ major, minor, rate }, index) => ({
-      where: `${at}.${key}[${index}]`,
-      v1Controller: "blkio",
-      v2Controller: "io",
-      v1: file(`blkio.throttle.${v1Name}_device`, `${major}:${minor} ${rate}`),
-      v2: file("io.max", `${major}:${minor} ${v2Name}=${rate}`),
-    })),
-  );
-}
-
 function hugepageSettings(resources: Resources): Setting[] {
   return (resources.hugepageLimits ?? []).map(({ pageSize, limit }, index) => ({
     where: `linux.resources.hugepageLimits[${index}]`,
@@ -156,4 +121,17 @@ function networkSettings(resources: Resources): Setting[] {
       v1: file("net_prio.ifpriomap", `${name} ${priority}`),
     })),
   ];
+}
+
+/** The same on both versions: Documentation/admin-guide/cgroup-v1/rdma.rst. */
+function rdmaSettings({ rdma = {} }: Resources): Setting[] {
+  return Object.entries(rdma).flatMap(([device, { hcaHandles, hcaObjects }]) => {
+    const limits = [
+      ...(hcaHandles === undefined ? [] : [`hca_handle=${hcaHandles}`]),
+      ...(hcaObjects === undefined ? [] : [`hca_object=${hcaObjects}`]),
+    ];
+    if (limits.length === 0) return [];
+    const max = file("rdma.max", [device, ...limits].join(" "));
+    return [{ where: `linux.resources.rdma.${device}`, v1Controller: "rdma", v1: max, v2: max }];
+  });
 }

@@ -21,6 +21,7 @@ import { refuseUsedCgroups, removeCgroups } from "./cgroup-removal.ts";
 import { sendConsole } from "./console.ts";
 import { processStat } from "./container-process.ts";
 import type { Globals } from "./globals.ts";
+import { unmountRoot } from "./host-mount.ts";
 import { laterHooks, startIsWatched } from "./later-hooks.ts";
 import { launchProcess, START_FD, STARTED_FD } from "./launch-process.ts";
 import { type ContainerRecord, RecordDirectory } from "./record.ts";
@@ -85,6 +86,7 @@ export async function createContainer(
   const directory = undo.use(RecordDirectory.create(globals.root, id));
   undo.defer(() => directory.remove());
   refuseUsedCgroups(compiled.cgroups);
+  const { hostMount } = compiled;
   const record: ContainerRecord = {
     version: 1,
     id,
@@ -97,6 +99,7 @@ export async function createContainer(
     pid: 0,
     startTime: 0,
     cgroups: compiled.cgroups,
+    ...(hostMount === undefined ? {} : { hostMount }),
     ...(hooks === undefined ? {} : { hooks }),
   };
   // Before anything is made, so that `delete --force` finds what a crash would leave.
@@ -104,6 +107,7 @@ export async function createContainer(
   writeFileAtomic(directory.spec, text, 0o600);
   if (compiled.seccomp !== undefined) directory.writeSeccomp(compiled.seccomp);
   undo.defer(() => removeCgroups(compiled.cgroups));
+  if (hostMount !== undefined) undo.defer(() => unmountRoot(hostMount));
   launched = true;
   const process = await launchProcess(compiled.plan, spec, {
     directory,

@@ -2,6 +2,7 @@ import { runLaterHooks } from "@kata-containers/launch";
 import { type Fd, ops, SIG } from "@kata-containers/sys";
 import { removeCgroups } from "./cgroup-removal.ts";
 import { openProcess } from "./container-process.ts";
+import { unmountRoot } from "./host-mount.ts";
 import type { ContainerRecord, RecordDirectory } from "./record.ts";
 import { warn } from "./report.ts";
 
@@ -14,6 +15,7 @@ export async function destroyContainer(
     using process = openProcess(record);
     if (process !== undefined) await kill(process);
     await removeCgroups(record.cgroups);
+    if (record.hostMount !== undefined) unmountRoot(record.hostMount);
   }
   directory.remove();
   if (record?.hooks === undefined) return;

@@ -1,12 +1,12 @@
 import { compileExec, launch, readHostFacts } from "@kata-containers/launch";
 import { type Process, parseProcess, parseSpec } from "@kata-containers/oci";
-import { KataError, MAX_TEXT_BYTES, ops } from "@kata-containers/sys";
+import { Fd, KataError, MAX_TEXT_BYTES, O, ops } from "@kata-containers/sys";
 import type { Arguments, Options } from "./arguments.ts";
 import { sendConsole } from "./console.ts";
 import { openProcess, statusOf } from "./container-process.ts";
 import { writePidFile } from "./create-container.ts";
 import type { Globals } from "./globals.ts";
-import { readRecord, readSeccomp } from "./record.ts";
+import { type ContainerRecord, readRecord, readSeccomp } from "./record.ts";
 import { openForwarded, waitInForeground } from "./run.ts";
 
 export const EXEC_OPTIONS: Options = {
@@ -23,6 +23,8 @@ export const EXEC_OPTIONS: Options = {
 
 /** Descriptor of the container's pidfd in kata-launch. */
 const CONTAINER = 5;
+/** And of its root, for one without a mount namespace of its own. */
+const CONTAINER_ROOT = 6;
 
 /** Runs one more process in a container. @returns its status, 128 + its signal; 0 when detached. */
 export async function exec(args: Arguments, globals: Globals): Promise<number> {
@@ -44,23 +46,36 @@ export async function exec(args: Arguments, globals: Globals): Promise<number> {
   using container = openProcess(record);
   if (container === undefined)
     throw new KataError("FailedPrecondition", "cannot exec a container that has stopped");
+  using root = record.hostMount === undefined ? undefined : openRoot(record, container);
   const seccomp = readSeccomp(globals.root, record.id);
   const plan = compileExec(spec, process, readHostFacts(), {
     containerPidfd: CONTAINER,
     cgroups: record.cgroups,
+    ...(root === undefined ? {} : { containerRoot: CONTAINER_ROOT }),
     ...(seccomp === undefined ? {} : { seccomp }),
   });
   using signals = openForwarded();
   const stdio = process.terminal === true ? [] : [0, 1, 2].map((fd) => ({ from: fd, to: fd }));
   const launched = await launch(plan, {
     launchPath: globals.launchPath,
-    fds: [...stdio, { from: container.number, to: CONTAINER }],
+    fds: [
+      ...stdio,
+      { from: container.number, to: CONTAINER },
+      ...(root === undefined ? [] : [{ from: root.number, to: CONTAINER_ROOT }]),
+    ],
     until: "exec",
   });
   if (socket !== undefined && launched.console !== undefined) await sendConsole(socket, launched.console);
   const pidFile = args.value("pid-file");
   if (pidFile !== undefined) writePidFile(pidFile, launched.pid);
   return detach ? 0 : await waitInForeground(launched, signals);
+}
+
+/** The root of the process behind `container`, and of no later one with its pid. */
+function openRoot({ pid }: ContainerRecord, container: Fd): Fd {
+  const root = new Fd(ops.open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY | O.CLOEXEC, 0));
+  ops.pidfdSendSignal(container.number, 0);
+  return root;
 }
 
 /** From process.json, or the container's own process with another command. */

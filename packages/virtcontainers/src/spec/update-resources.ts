@@ -16,7 +16,15 @@ export function checkUpdate(resources: Resources): Resources {
   };
 }
 
-const DROPPED = ["cpu.cpus", "cpu.mems", "blockIO.weight", "blockIO", "hugepageLimits", "network"];
+const DROPPED = [
+  "memory.kernel",
+  "cpu.cpus",
+  "cpu.mems",
+  "blockIO.weight",
+  "blockIO",
+  "hugepageLimits",
+  "network",
+];
 
 /** What `guestSpec` leaves out of a new container's limits: one warning each. */
 export function droppedResources(resources: Resources): string[] {

@@ -1,0 +1,96 @@
+import type { Resources } from "@kata-containers/oci";
+import { describe, expect, test } from "vitest";
+import type { CgroupPlace } from "./cgroup-places.ts";
+import { limitFiles } from "./limit-files.ts";
+import { limitWarnings } from "./settings.ts";
+
+const CONTROLLERS = ["cpu", "cpuset", "memory", "pids", "hugetlb", "rdma"];
+const place = (version: 1 | 2, controllers: readonly string[]): CgroupPlace => ({
+  version,
+  controllers,
+  mountpoint: "/cg",
+  path: "/c",
+  directory: "/c",
+});
+const V1 = place(1, [...CONTROLLERS, "blkio"]);
+const V2 = place(2, [...CONTROLLERS, "io"]);
+
+/** "file text", and "or" what is written where the kernel has no such file. */
+const lines = (resources: Resources, where: CgroupPlace) =>
+  limitFiles(resources, [where]).map(({ path, text, or }) =>
+    or === undefined ? `${path} ${text}` : `${path} ${text} or ${or.path} ${or.text}`,
+  );
+
+describe("block I/O", () => {
+  const blockIO = {
+    weight: 500,
+    weightDevice: [{ major: 8, minor: 0, weight: 10 }],
+    throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 1024 }],
+    throttleWriteIOPSDevice: [{ major: 8, minor: 0, rate: 0 }],
+  };
+
+  test("v1 has weights of BFQ, or of what was there before it", () => {
+    expect(lines({ blockIO }, V1)).toEqual([
+      "/c/blkio.bfq.weight 500 or /c/blkio.weight 500",
+      "/c/blkio.bfq.weight_device 8:0 10 or /c/blkio.weight_device 8:0 10",
+      "/c/blkio.throttle.read_bps_device 8:0 1024",
+      "/c/blkio.throttle.write_iops_device 8:0 0",
+    ]);
+  });
+
+  test("v2 has weights of BFQ, or io.cost's of another range; no rate is no limit", () => {
+    expect(lines({ blockIO }, V2)).toEqual([
+      "/c/io.bfq.weight 500 or /c/io.weight default 4950",
+      "/c/io.bfq.weight 8:0 10 or /c/io.weight 8:0 1",
+      "/c/io.max 8:0 rbps=1024",
+      "/c/io.max 8:0 wiops=max",
+    ]);
+  });
+
+  test.each([[{ weight: 9 }], [{ weight: 1001 }], [{ leafWeight: 300 }]])("%j is refused", (wrong) => {
+    expect(() => lines({ blockIO: wrong }, V1)).toThrow(/linux\.resources\.blockIO\.\w+eight: /);
+  });
+});
+
+test("cpu: burst and idle", () => {
+  const cpu = { quota: 5000, period: 10_000, burst: 2000, idle: 1 };
+  expect(lines({ cpu }, V1)).toEqual([
+    "/c/cpu.cfs_period_us 10000",
+    "/c/cpu.cfs_quota_us 5000",
+    "/c/cpu.cfs_burst_us 2000",
+    "/c/cpu.idle 1",
+  ]);
+  expect(lines({ cpu }, V2)).toContain("/c/cpu.max.burst 2000");
+});
+
+test("memory: TCP buffers, swappiness and the OOM killer are v1's alone", () => {
+  const memory = { kernelTCP: 7, swappiness: 0, disableOOMKiller: true, useHierarchy: true };
+  expect(lines({ memory }, V1)).toEqual([
+    "/c/memory.kmem.tcp.limit_in_bytes 7",
+    "/c/memory.swappiness 0",
+    "/c/memory.oom_control 1",
+  ]);
+  expect(() => lines({ memory }, V2)).toThrow("kernelTCP: cannot be set with cgroup v2");
+});
+
+test("memory: a limit of the kernel's is without effect, and said to be; no hierarchy cannot be had", () => {
+  const memory = { kernel: 1 << 20 };
+  expect(lines({ memory }, V1)).toEqual([]);
+  expect(limitWarnings({ memory })).toEqual([
+    "linux.resources.memory.kernel: without effect, Linux has no limit of kernel memory any more",
+  ]);
+  expect(limitWarnings({ memory: { kernel: 0 } })).toEqual([]);
+  expect(() => lines({ memory: { useHierarchy: false } }, V1)).toThrow(/useHierarchy/);
+});
+
+test("huge pages and RDMA devices", () => {
+  const resources = {
+    hugepageLimits: [{ pageSize: "2MB", limit: 4096 }],
+    rdma: { mlx5_0: { hcaHandles: 2, hcaObjects: 2000 }, none: {} },
+  };
+  expect(lines(resources, V1)).toEqual([
+    "/c/hugetlb.2MB.limit_in_bytes 4096",
+    "/c/rdma.max mlx5_0 hca_handle=2 hca_object=2000",
+  ]);
+  expect(lines(resources, V2)[0]).toBe("/c/hugetlb.2MB.max 4096");
+});
