@@ -35,29 +35,37 @@ export class OomEvents {
     const count = this.count(id);
     if (count === 0) log.warn("a process was killed: the container is out of memory", { container: id });
     this.#counts.set(id, count + 1);
-    for (const wake of [...this.#waiting]) wake();
+    this.wake();
   }
 
   count(id: string): number {
     return this.#counts.get(id) ?? 0;
   }
 
-  /** Resolves with the count when it is above `seen`, or with what it is when `until` resolves. */
-  async next(id: string, seen: number, until: Promise<unknown>): Promise<number> {
-    let stopped = false;
-    const stop = until.then(() => {
-      stopped = true;
+  /**
+   * Resolves with the count when it is above `seen`, or with what it is when the container has ended, which those who wait look at
+   * when `wake` is called, or when the caller is gone. Nothing of a wait outlives it: a container may see many of them.
+   */
+  async next(id: string, seen: number, ended: () => boolean, gone: Promise<unknown>): Promise<number> {
+    let isGone = false;
+    let wake = () => {};
+    gone.then(() => {
+      isGone = true;
+      wake();
     });
-    while (this.count(id) <= seen && !stopped) {
-      let wake = () => {};
-      const woken = new Promise<void>((resolve) => {
+    while (this.count(id) <= seen && !ended() && !isGone) {
+      await new Promise<void>((resolve) => {
         wake = resolve;
+        this.#waiting.add(wake);
       });
-      this.#waiting.add(wake);
-      await Promise.race([woken, stop]);
       this.#waiting.delete(wake);
     }
     return this.count(id);
+  }
+
+  /** Has everyone who waits look again. */
+  wake(): void {
+    for (const wake of [...this.#waiting]) wake();
   }
 
   forget(id: string): void {

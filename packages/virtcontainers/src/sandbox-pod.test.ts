@@ -50,6 +50,14 @@ test("a container that ends leaves the VM and the others alone", async () => {
   expect(all.machine.stops).toBe(0);
 });
 
+test("whoever waits for a container's events is told of its end", async () => {
+  const { sandbox, agent } = await pod("d");
+  const { init } = sandbox.container("d");
+  const news = sandbox.ooms.next("d", 0, () => init?.exit !== undefined, new Promise(() => {}));
+  agent.exit("d", 0);
+  expect(await news).toBe(0);
+});
+
 test("when the sandbox's own container ends, the others are killed, told, and the VM stops", async () => {
   const all = await pod("d", "e");
   all.agent.exit("c", 0);

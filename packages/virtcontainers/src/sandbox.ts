@@ -327,6 +327,7 @@ export class Sandbox {
   }
 
   async #onContainerEnd(container: Container): Promise<void> {
+    this.ooms.wake();
     if (container.status !== "stopped") container.become("stopped");
     if (this.#containers.has(container.id)) this.#noteEnd(container);
     if (container.id !== this.id || this.#vm.stopping) return;

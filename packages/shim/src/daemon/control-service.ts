@@ -62,8 +62,9 @@ export class ControlService {
     const init = this.#sandbox.container(id).init;
     if (init === undefined)
       throw new KataError("FailedPrecondition", `container with id ${id} is not running`);
-    if (atOnce) return { ooms: this.#sandbox.ooms.count(id), ended: init.exit !== undefined };
-    const ooms = await this.#sandbox.ooms.next(id, oomsSeen, Promise.race([init.ended, cancelled]));
-    return { ooms, ended: init.exit !== undefined };
+    const ended = () => init.exit !== undefined;
+    const { ooms } = this.#sandbox;
+    const count = atOnce ? ooms.count(id) : await ooms.next(id, oomsSeen, ended, cancelled);
+    return { ooms: count, ended: ended() };
   }
 }
