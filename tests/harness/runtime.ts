@@ -63,10 +63,14 @@ export class Runtime {
     return JSON.parse(await this.ok(["state", id]));
   }
 
-  /** A container that was created, with stdio on /dev/null. It must not keep our pipes, or nobody sees their end. */
-  async create(options: BundleOptions = {}, args: readonly string[] = []): Promise<string> {
+  /** A container that was created; it would run `sleep`, unless told otherwise. */
+  create(options: BundleOptions = {}, args: readonly string[] = []): Promise<string> {
+    return this.createFrom(this.bundle({ args: ["sleep", "1000"], ...options }), args);
+  }
+
+  /** The same from a bundle. Its stdio is on /dev/null: it must not keep our pipes, or nobody sees their end. */
+  async createFrom(bundle: string, args: readonly string[] = []): Promise<string> {
     const id = this.newId();
-    const bundle = this.bundle({ args: ["sleep", "1000"], ...options });
     const child = this.spawn(["create", "--bundle", bundle, ...args, id], {
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -74,7 +78,7 @@ export class Runtime {
     return id;
   }
 
-  /** A container that runs `sleep`, unless told otherwise. */
+  /** The same, started. */
   async start(options: BundleOptions = {}, args: readonly string[] = []): Promise<string> {
     const id = await this.create(options, args);
     await this.ok(["start", id]);
