@@ -1,7 +1,7 @@
 import { Daemon } from "@kata-containers/protocols";
 import { isSysError, KataError, ops } from "@kata-containers/sys";
-import { currentState, type FoundContainer, findContainer } from "../container/find-container.ts";
-import { askLive } from "../container/live-daemon.ts";
+import { type FoundContainer, findContainer } from "../container/find-container.ts";
+import { askLive, liveState } from "../container/live-daemon.ts";
 import { oomEvent, statsEvent } from "../container/stats-event.ts";
 import { defineCommand } from "../define-command.ts";
 import { parseGoDuration } from "../go-duration.ts";
@@ -31,8 +31,7 @@ export const events = defineCommand({
       if (stats !== undefined) print(statsEvent(id, stats));
       return 0;
     }
-    if ((await currentState(found)).status === "stopped")
-      throw new KataError("FailedPrecondition", notRunning);
+    if ((await liveState(found)).status === "stopped") throw new KataError("FailedPrecondition", notRunning);
     await Promise.race([printFigures(found, id, intervalMs), printOoms(found, id)]);
     return 0;
   },
@@ -46,8 +45,9 @@ async function printFigures(found: FoundContainer, id: string, intervalMs: numbe
       const { stats } = await askLive(found, Daemon.Stats, { id });
       if (stats !== undefined && !print(statsEvent(id, stats))) return;
     } catch (error) {
-      // The other one prints what there is left to say about it.
-      if (error instanceof KataError && error.code === "FailedPrecondition") return new Promise(() => {});
+      // The other one says what there is left to say about it.
+      const over = error instanceof KataError && ["FailedPrecondition", "Unavailable"].includes(error.code);
+      if (over) return new Promise(() => {});
       throw error;
     }
   }
@@ -67,13 +67,12 @@ async function printOoms({ daemon }: FoundContainer, id: string): Promise<void> 
   }
 }
 
-/** @param seen undefined: the count as it is. @returns undefined when the daemon is gone, and the container with it */
+/** @param seen undefined: the count as it is. @returns undefined when the container was deleted */
 async function nextEvent(daemon: FoundContainer["daemon"], id: string, seen: number | undefined) {
   try {
     return await daemon?.call(Daemon.NextEvent, { id, oomsSeen: seen ?? 0, atOnce: seen === undefined });
   } catch (error) {
-    if (error instanceof KataError && (error.code === "Unavailable" || error.code === "NotFound"))
-      return undefined;
+    if (error instanceof KataError && error.code === "NotFound") return undefined;
     throw error;
   }
 }

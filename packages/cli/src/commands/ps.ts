@@ -1,8 +1,8 @@
 import { Daemon } from "@kata-containers/protocols";
 import { ops } from "@kata-containers/sys";
-import { currentState, findContainer } from "../container/find-container.ts";
+import { findContainer } from "../container/find-container.ts";
 import { parseGuestProcesses } from "../container/guest-process.ts";
-import { askLive } from "../container/live-daemon.ts";
+import { askLive, liveState } from "../container/live-daemon.ts";
 import { columnsOf, renderProcesses } from "../container/process-columns.ts";
 import { defineCommand } from "../define-command.ts";
 import { printText } from "../print.ts";
@@ -26,7 +26,7 @@ export const ps = defineCommand({
     const columns = columnsOf(psOptions);
     const details = options.format !== "json";
     using found = await findContainer(globals, id);
-    const stopped = (await currentState(found)).status === "stopped";
+    const stopped = (await liveState(found)).status === "stopped";
     const answer = stopped ? undefined : await askLive(found, Daemon.Ps, { id, details });
     const pids = answer?.pids ?? [];
     if (!details) printText(`${pids.length === 0 ? "null" : JSON.stringify(pids)}\n`);

@@ -1,5 +1,5 @@
-import { KataError } from "@kata-containers/sys";
 import { findContainer } from "../container/find-container.ts";
+import { liveDaemon } from "../container/live-daemon.ts";
 import { startContainer } from "../container/start-container.ts";
 import { defineCommand } from "../define-command.ts";
 import { containerId } from "./container-options.ts";
@@ -11,10 +11,8 @@ export const start = defineCommand({
   options: {},
   async run({ args: [id = ""], globals }) {
     using found = await findContainer(globals, id);
-    if (found.daemon === undefined) {
-      throw new KataError("FailedPrecondition", "cannot start a container that has stopped");
-    }
-    await startContainer(found.daemon, found.container, globals);
+    const daemon = liveDaemon(found, "cannot start a container that has stopped");
+    await startContainer(daemon, found.container, globals);
     return 0;
   },
 });

@@ -20,7 +20,6 @@ import { passOnWarning, reportWarning } from "../report-error.ts";
 import { checkCgroupsPath } from "./cgroups-path.ts";
 import { CreateHooks } from "./create-hooks.ts";
 import { joinSandbox } from "./join-sandbox.ts";
-import { lostDaemon } from "./lost-daemon.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 import { writePidFile } from "./pid-file.ts";
 import { type ShimProcess, spawnContainerShim } from "./shim-process.ts";
@@ -91,7 +90,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
     endOfShim(shim),
     endingSignal(order.signals),
   ]).catch(async (error) => {
-    throw lostDaemon(await betterReason(error, sandbox.ready), id, "cannot create");
+    throw await betterReason(error, sandbox.ready);
   });
   stopwatch.lap("cli: wait for the daemon");
   stopwatch.tell(phases);

@@ -1,6 +1,5 @@
 import { runLaterHooks } from "@kata-containers/launch";
 import { Daemon } from "@kata-containers/protocols";
-import { ConnectionEnd } from "@kata-containers/shim";
 import { deadline, Fd, isSysError, KataError, ops } from "@kata-containers/sys";
 import {
   type ContainerRecord,
@@ -15,6 +14,7 @@ import {
 import type { Globals } from "../globals.ts";
 import { reportWarning } from "../report-error.ts";
 import { type FoundContainer, findContainer } from "./find-container.ts";
+import { LostDaemon } from "./lost-daemon.ts";
 
 /** The daemon stops the virtual machine meanwhile, within its own time-outs; this one is for a daemon that hangs. */
 const DELETE_MS = 120_000;
@@ -114,7 +114,7 @@ async function askDaemon(
     // A daemon that does not know it has lost it, one that hangs or died cannot say; the record is left.
     const cannotSay = ["Unavailable", "NotFound", "DeadlineExceeded"].includes(error.code);
     // Of a daemon that was killed the connection ends before the process: `deleteLeftovers` waits for that.
-    const lost = error instanceof ConnectionEnd;
+    const lost = error instanceof LostDaemon;
     if (cannotSay && (force || lost || !daemonAlive(record)))
       return error.code === "NotFound" ? "unknown" : "none";
     if (error.code === "NotFound") throw missing(id);

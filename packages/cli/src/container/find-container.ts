@@ -1,5 +1,5 @@
 import { Daemon } from "@kata-containers/protocols";
-import { connectDaemon, type DaemonClient } from "@kata-containers/shim";
+import type { DaemonClient } from "@kata-containers/shim";
 import { KataError, ops } from "@kata-containers/sys";
 import {
   type ContainerRecord,
@@ -8,6 +8,7 @@ import {
   type Store,
 } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
+import { connectDaemonOf, LostDaemon } from "./lost-daemon.ts";
 
 /** How long a daemon may take to answer what it knows without asking the guest. */
 const ANSWER_MS = 10_000;
@@ -27,28 +28,46 @@ export interface FoundContainer extends Disposable {
  */
 export async function findContainer(globals: Globals, id: string): Promise<FoundContainer> {
   const store = createFileStore(globals.root);
-  const record = store.load(existingId(id));
+  const { record, container } = containerIn(store, existingId(id));
+  const daemon = await connectDaemonOf(id, record.socket);
+  return { store, record, container, daemon, [Symbol.dispose]: () => daemon?.[Symbol.dispose]() };
+}
+
+/** What the store says of a container. @throws KataError NotFound */
+export function containerIn(store: Store, id: string): Pick<FoundContainer, "record" | "container"> {
+  const record = store.load(id);
   const container = record.containers.find((each) => each.id === id);
   if (container === undefined) throw new KataError("NotFound", `container "${id}" does not exist`);
-  const daemon = await connectDaemon(record.socket);
-  return { store, record, container, daemon, [Symbol.dispose]: () => daemon?.[Symbol.dispose]() };
+  return { record, container };
 }
 
 /** What the container does now. The daemon knows; a container without its daemon has stopped. */
 export async function currentState(found: FoundContainer): Promise<ContainerRecord> {
+  try {
+    return await toldState(found);
+  } catch (error) {
+    if (error instanceof LostDaemon) return stoppedState(found);
+    throw error;
+  }
+}
+
+/** The same, for a caller to whom it is not the same that the daemon is lost in the meantime. @throws LostDaemon */
+export async function toldState(found: FoundContainer): Promise<ContainerRecord> {
   const { container, daemon } = found;
-  const stopped = { ...container, status: "stopped", pid: 0 } as const;
-  if (daemon === undefined) return stopped;
+  if (daemon === undefined) return stoppedState(found);
   try {
     const state = await daemon.call(Daemon.State, { id: container.id }, { timeoutMs: ANSWER_MS });
     return { ...container, status: statusOf(state.status), pid: state.status === "stopped" ? 0 : state.pid };
   } catch (error) {
-    if (!(error instanceof KataError)) throw error;
-    if (error.code === "Unavailable") return stopped;
     // The command that makes it has written the record, and not called the daemon yet.
-    if (error.code === "NotFound" && container.status === "creating") return container;
+    if (error instanceof KataError && error.code === "NotFound" && container.status === "creating")
+      return container;
     throw error;
   }
+}
+
+function stoppedState({ container }: FoundContainer): ContainerRecord {
+  return { ...container, status: "stopped", pid: 0 };
 }
 
 /** An id that no container can have names none: its text must not become a path. */

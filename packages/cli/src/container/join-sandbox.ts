@@ -15,6 +15,7 @@ import {
   withoutContainer,
 } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
+import { connectDaemonOf } from "./lost-daemon.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 
 /** How long a daemon may take to answer what it knows without asking the guest, ms. */
@@ -41,7 +42,7 @@ export async function joinSandbox(order: JoinOrder): Promise<OpenSandbox> {
   const store = createFileStore(globals.root);
   const record = findSandbox(store, sandboxId, globals.root);
   const config: KataConfig = loadSavedConfig(savedConfigPath(record.root, record.id));
-  const daemon = await connectDaemon(record.socket);
+  const daemon = await connectDaemonOf(id, record.socket);
   if (daemon === undefined) throw hasStopped(sandboxId);
   undo.use(daemon);
   const sandbox = await daemon.call(Daemon.State, { id: sandboxId }, { timeoutMs: ANSWER_MS });

@@ -5,7 +5,6 @@ import type { DaemonClient } from "@kata-containers/shim";
 import type { ContainerRecord } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { reportWarning } from "../report-error.ts";
-import { lostDaemon } from "./lost-daemon.ts";
 
 /** The daemon asks the agent, once; it has a time-out of its own, and this one is for a daemon that hangs. */
 const START_MS = 120_000;
@@ -20,9 +19,7 @@ export async function startContainer(
   globals: Globals,
 ): Promise<readonly Phase[]> {
   const { id } = container;
-  const { pid, phases } = await daemon
-    .call(Daemon.Start, { id }, { timeoutMs: START_MS })
-    .catch((error: unknown) => Promise.reject(lostDaemon(error, id, "cannot start")));
+  const { pid, phases } = await daemon.call(Daemon.Start, { id }, { timeoutMs: START_MS });
   const warn = (message: string) => reportWarning(globals, message);
   await runLaterHooks("poststart", container.hooks?.poststart, container, pid, warn);
   return phases;

@@ -2,13 +2,13 @@ import { checkFiles, loadConfig, refuseAnnotations } from "@kata-containers/conf
 import {
   type Bundle,
   claimRecord,
-  connectDaemon,
   listenForDaemon,
   openNetworkNamespace,
   spawnDaemon,
 } from "@kata-containers/shim";
 import { KataError, type Undo } from "@kata-containers/sys";
 import type { Globals } from "../globals.ts";
+import { connectDaemonOf } from "./lost-daemon.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 
 /** How long after its hooks the daemon waits for the call that creates the container. */
@@ -41,7 +41,7 @@ export async function startSandbox(order: SandboxOrder): Promise<OpenSandbox> {
   const process = spawnDaemon({ ...globals, id, config, networkNamespace, listener, ...patience });
   process.ready.catch(() => {});
   undo.defer(() => process.kill());
-  const daemon = await connectDaemon(socket);
+  const daemon = await connectDaemonOf(id, socket);
   if (daemon === undefined) throw new KataError("Unavailable", `${socket}: nobody listens`);
   undo.use(daemon);
   return { config, socket, daemon, networkNamespace, ready: process.ready };

@@ -10,8 +10,8 @@ import { attend } from "../container/attend.ts";
 import { sendStdio } from "../container/create-container.ts";
 import { containerProcess, wantedProcess } from "../container/exec-process.ts";
 import { launchFailureStatus } from "../container/exit-status.ts";
-import { currentState, type FoundContainer, findContainer } from "../container/find-container.ts";
-import { lostDaemon } from "../container/lost-daemon.ts";
+import { type FoundContainer, findContainer } from "../container/find-container.ts";
+import { liveDaemon, liveState } from "../container/live-daemon.ts";
 import { writePidFile } from "../container/pid-file.ts";
 import { type ShimProcess, spawnExecShim } from "../container/shim-process.ts";
 import { requestTimeoutMs } from "../container/start-container.ts";
@@ -23,7 +23,7 @@ export const execCommand = defineCommand({
   ...execRow,
   async run({ options, args: [id = "", ...command], globals }) {
     using found = await findContainer(globals, id);
-    const { status, pid } = await currentState(found);
+    const { status, pid } = await liveState(found);
     const daemon = checkStatus(found, status, options["ignore-paused"]);
     const process = wantedProcess(options, command, () => containerProcess(found));
     const config = loadSavedConfig(savedConfigPath(found.record.root, found.record.id));
@@ -76,17 +76,17 @@ async function startProcess(daemon: DaemonClient, socket: string, start: Process
     ignorePaused: start.paused,
   };
   const limit = start.paused ? {} : { timeoutMs: requestTimeoutMs(config) };
-  await daemon
-    .call(Daemon.Exec, request, { fds, ...limit })
-    .catch((error: unknown) => Promise.reject(lostDaemon(error, id, "cannot exec")));
+  await daemon.call(Daemon.Exec, request, { fds, ...limit });
   undo.commit();
   return shim;
 }
 
 /** @throws KataError FailedPrecondition with runc's words */
-function checkStatus({ daemon }: FoundContainer, status: string, ignorePaused: boolean): DaemonClient {
+function checkStatus(found: FoundContainer, status: string, ignorePaused: boolean): DaemonClient {
   const refuse = (why: string) => new KataError("FailedPrecondition", why);
-  if (daemon === undefined || status === "stopped") throw refuse("cannot exec in a stopped container");
+  const stopped = "cannot exec in a stopped container";
+  const daemon = liveDaemon(found, stopped);
+  if (status === "stopped") throw refuse(stopped);
   if (status === "paused" && !ignorePaused)
     throw refuse("cannot exec in a paused container (use --ignore-paused to override)");
   return daemon;
