@@ -72,7 +72,7 @@ export interface SessionOptions {
   readonly nonce?: Uint8Array;
   /**
    * Milliseconds without an answer after which the guest is taken to be in the middle of a frame, whose host is no more:
-   * then the hello is repeated until it must be out of it. Default 5000.
+   * then the hello is repeated until it must be out of it. Default 5000; Infinity: never, for a guest that had no host before.
    */
   readonly fillAfterMs?: number;
 }
@@ -132,6 +132,9 @@ class Opening {
   /** Writes the hello; and after a silence so many more that a frame of the longest kind is filled up. Always whole ones. */
   async call(fillAfterMs: number): Promise<void> {
     await this.line.write(this.hello, NO_FDS);
+    if (fillAfterMs === Number.POSITIVE_INFINITY) {
+      return;
+    }
     await this.silence(fillAfterMs);
     if (this.over) {
       return;

@@ -1,6 +1,6 @@
 import { AgentService, Health, TtrpcRequest } from "@kata-containers/protocols";
 import type { KataError } from "@kata-containers/sys";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { findBytes, HelloRepeats } from "./hello.ts";
 import {
   acceptSession,
@@ -170,6 +170,23 @@ describe("a session on a serial line", () => {
     serve(acceptSession(line), echoHandlers());
     const client = createClient(await opening);
     expect((await client.unary(Health.Version, { service: "late" })).agentVersion).toBe("late");
+  });
+
+  it("does not repeat the hello to a guest that had no host before, however late it comes", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const line = new SerialLine();
+      const host = line.connect();
+      const write = vi.spyOn(host, "write");
+      const opening = openSession(host, { timeoutMs: 60_000, fillAfterMs: Number.POSITIVE_INFINITY });
+      await vi.advanceTimersByTimeAsync(59_000);
+      expect(write).toHaveBeenCalledOnce();
+      serve(acceptSession(line), echoHandlers());
+      const client = createClient(await opening);
+      expect((await client.unary(Health.Version, { service: "late" })).agentVersion).toBe("late");
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("sends nothing of an earlier session's calls into the next", async () => {

@@ -14,7 +14,8 @@ export function createVirtioSerial(): AgentChannel {
     device: { kind: "virtio-serial", fd: vmmEnd.number },
     kernelParams: [],
     releaseVmmFd: () => vmmEnd.close(),
-    connect: (timeoutMs) => openSession(port, { timeoutMs }),
+    // The guest is ours from its first instruction on. What is repeated to one that boots slowly it would have to read through.
+    connect: (timeoutMs) => openSession(port, { timeoutMs, fillAfterMs: Number.POSITIVE_INFINITY }),
     close() {
       vmmEnd.close();
       port.close();
