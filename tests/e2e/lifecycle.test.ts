@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
-import { useRuntime } from "../harness/runtime.ts";
+import { exitOf, useRuntime } from "../harness/runtime.ts";
 
 const runtime = useRuntime();
 
@@ -61,8 +61,34 @@ describe("a container's life", () => {
       runtime.newId(),
     ]);
     expect(second.status).toBe(1);
-    expect(second.stderr).toMatch(/cgroup is not empty: \d+ process\(es\) found/);
+    expect(second.stderr).toMatch(/cgroup is not empty: it is that of sandbox/);
     expect((await runtime.state(first)).status).toBe("running");
+  });
+
+  it("gets its cgroup alone when two creates that name one race", async () => {
+    const cgroupsPath = `/kata-test-raced-${process.pid}`;
+    const ids = [runtime.newId(), runtime.newId()];
+    const ended = await Promise.all(
+      ids.map((id) =>
+        exitOf(
+          runtime.spawn(
+            ["create", "--bundle", runtime.bundle({ cgroupsPath, args: ["sleep", "1000"] }), id],
+            { stdio: ["ignore", "ignore", "pipe"] },
+          ),
+        ),
+      ),
+    );
+    expect(ended.map(({ status }) => status).sort()).toEqual([0, 1]);
+    const winner = ended.findIndex(({ status }) => status === 0);
+    const [won = "", lost = ""] = [ids[winner], ids[1 - winner]];
+    expect(ended[1 - winner]?.stderr).toContain(
+      `cgroup ${cgroupsPath}: container's cgroup is not empty: it is that of sandbox ${runtime.root}/${won}`,
+    );
+    await runtime.ok(["delete", "--force", lost]);
+    await runtime.ok(["start", won]);
+    expect((await runtime.kata(["exec", won, "true"])).status).toBe(0);
+    await runtime.ok(["delete", "--force", won]);
+    await runtime.ok(["delete", "--force", await runtime.create({ cgroupsPath })]);
   });
 
   it("is listed while it is there", async () => {

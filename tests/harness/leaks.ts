@@ -29,6 +29,7 @@ export function findTraces({ root, ids }: Traces): string[] {
     ...cgroups(marked),
     ...names("/run/vc", "socket", marked),
     ...names("/run/vc/index", "index entry", marked),
+    ...links("/run/vc/cgroups", "cgroup claim", marked),
     ...names("/run/kata-containers", "directory", marked),
     ...names("/run/kata", "directory", marked),
     ...names(root, "state directory", () => true),
@@ -104,6 +105,12 @@ function names(directory: string, what: string, marked: (text: string) => boolea
     .map((name) => `${what}: ${join(directory, name)}`);
 }
 
+function links(directory: string, what: string, marked: (text: string) => boolean): string[] {
+  return list(directory)
+    .filter((name) => marked(linkTarget(join(directory, name))))
+    .map((name) => `${what}: ${join(directory, name)}`);
+}
+
 function list(directory: string): string[] {
   try {
     return readdirSync(directory);
@@ -120,8 +127,8 @@ function read(path: string): string {
   }
 }
 
-/** Target of a link of /proc, "" when the process is gone. */
-export function readProcLink(path: string): string {
+/** Target of a link, "" when it (a process, if it is one of /proc) is gone. */
+export function linkTarget(path: string): string {
   try {
     return readlinkSync(path);
   } catch {

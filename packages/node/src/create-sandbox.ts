@@ -11,12 +11,14 @@ import {
 } from "@kata-containers/shim";
 import { Fd, KataError, ops, SOCK, Undo } from "@kata-containers/sys";
 import {
-  checkCgroupEmpty,
   createFileStore,
   createMemoryStore,
   identityOf,
   newRecord,
   RUNTIME_DIR,
+  takeCgroup,
+  undoFromRecord,
+  withCgroups,
   withContainer,
 } from "@kata-containers/virtcontainers";
 import type { Sandbox, SandboxOptions } from "./api.ts";
@@ -66,8 +68,9 @@ async function startInMemory(order: Order): Promise<SandboxLink> {
   const { cgroupsPath } = bundle.spec.linux ?? {};
   const root = ownRoot();
   const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath });
-  const record = withContainer(sandbox, containerBeingMade(id, bundle));
-  checkCgroupEmpty(record.cgroups.sandbox);
+  undo.defer(() => undoFromRecord(sandbox));
+  takeCgroup(sandbox);
+  const record = withContainer(withCgroups(sandbox), containerBeingMade(id, bundle));
   const store = createMemoryStore();
   store.create(record);
   const [ours = -1, theirs = -1] = ops.socketpair(SOCK.STREAM);

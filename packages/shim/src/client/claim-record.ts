@@ -2,13 +2,13 @@ import type { KataConfig } from "@kata-containers/config";
 import { ops, type Undo } from "@kata-containers/sys";
 import {
   type ContainerRecord,
-  checkCgroupEmpty,
   createFileStore,
   laterHooks,
   newRecord,
   type SandboxRecord,
   type Store,
   saveConfig,
+  takeCgroup,
   undoFromRecord,
   withContainer,
 } from "@kata-containers/virtcontainers";
@@ -35,7 +35,7 @@ export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): st
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
   undo.defer(() => removeRecord(store, record));
-  checkCgroupEmpty(record.cgroups.sandbox);
+  takeCgroup(record);
   saveConfig(root, id, config);
   return record.socket;
 }

@@ -1,10 +1,8 @@
 import type { KataConfig } from "@kata-containers/config";
 import { Fd, KataError, Logger, ops, SIG, sleep } from "@kata-containers/sys";
 import {
-  cgroupExists,
   createFileStore,
   createSandbox,
-  type HostResource,
   identityOf,
   joinCgroup,
   leaveCgroup,
@@ -15,6 +13,8 @@ import {
   type Store,
   stateDir,
   undoFromRecord,
+  withCgroups,
+  withResource,
 } from "@kata-containers/virtcontainers";
 import type { DaemonArguments } from "./arguments.ts";
 import { ControlService } from "./control-service.ts";
@@ -126,15 +126,7 @@ async function live(started: Started, store: Store, orphanSeconds: number): Prom
 function nameOwnResources(record: SandboxRecord): SandboxRecord {
   const identity = identityOf(ops.getpid());
   if (identity === undefined) throw new KataError("Internal", "cannot read /proc/self/stat");
-  const named = (path: string): boolean =>
-    record.resources.some((each) => each.kind === "cgroup" && each.path === path);
-  const cgroups = [record.cgroups.daemon, record.cgroups.sandbox]
-    .filter((path) => !named(path) && !cgroupExists(path))
-    .map((path): HostResource => ({ kind: "cgroup", path }));
-  return {
-    ...record,
-    resources: [...record.resources, ...cgroups, { kind: "process", name: "daemon", identity }],
-  };
+  return withResource(withCgroups(record), { kind: "process", name: "daemon", identity });
 }
 
 /** kata-shim was born in its caller's cgroup, whose end must not be its own. One that cannot be moved stands there as well. */

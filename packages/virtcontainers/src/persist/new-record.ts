@@ -1,5 +1,6 @@
-import { sandboxHash, socketPath } from "../paths.ts";
-import { cgroupExists, hostHierarchies, sandboxCgroups } from "../resource/cgroup.ts";
+import { sandboxHash, socketPath, stateDir } from "../paths.ts";
+import { cgroupExists, checkCgroupEmpty, hostHierarchies, sandboxCgroups } from "../resource/cgroup.ts";
+import { claimCgroup, claimPath } from "../resource/cgroup-claim.ts";
 import { currentBootId } from "./process-identity.ts";
 import { type HostResource, RECORD_VERSION, type SandboxRecord } from "./record.ts";
 
@@ -12,19 +13,15 @@ export type NewSandbox = {
 };
 
 /**
- * The record of a sandbox that does not exist yet: names all that is made for it from now on. A cgroup that is there
- * already was made by somebody else: it is used, and left.
+ * The record of a sandbox that does not exist yet: names all that is made for it before its cgroups, see `withCgroups`.
  * @throws KataError InvalidArgument when the cgroups path is none.
  */
 export function newRecord(sandbox: NewSandbox): SandboxRecord {
   const { id, root, configPath, cgroupsPath } = sandbox;
   const cgroups = sandboxCgroups(cgroupsPath, sandboxHash(root, id));
-  const hierarchies = hostHierarchies();
-  const ours = [cgroups.daemon, cgroups.sandbox].filter((path) => !cgroupExists(path, hierarchies));
-  const resources: HostResource[] = [
-    { kind: "socket", path: socketPath(root, id) },
-    ...ours.map((path): HostResource => ({ kind: "cgroup", path })),
-  ];
+  const resources: HostResource[] = [{ kind: "socket", path: socketPath(root, id) }];
+  // Without a name from the specification it has one that nobody else can have.
+  if (cgroupsPath) resources.push({ kind: "cgroup-claim", path: claimPath(cgroups.sandbox) });
   return {
     version: RECORD_VERSION,
     id,
@@ -36,4 +33,28 @@ export function newRecord(sandbox: NewSandbox): SandboxRecord {
     resources,
     containers: [],
   };
+}
+
+/**
+ * Makes sure that nobody else is in the sandbox's cgroup, nor will be: no process, no other sandbox.
+ * @throws KataError FailedPrecondition
+ */
+export function takeCgroup({ root, id, cgroups, resources }: SandboxRecord): void {
+  const claim = resources.find((each) => each.kind === "cgroup-claim");
+  if (claim !== undefined) claimCgroup(cgroups.sandbox, claim.path, stateDir(root, id));
+  checkCgroupEmpty(cgroups.sandbox);
+}
+
+/**
+ * The record with the cgroups that will be made for the sandbox: not before `takeCgroup`, for what the record names is the sandbox's
+ * to kill. A cgroup that is there already was made by somebody else: it is used, and left.
+ */
+export function withCgroups(record: SandboxRecord): SandboxRecord {
+  const { cgroups, resources } = record;
+  const hierarchies = hostHierarchies();
+  const named = (path: string) => resources.some((each) => each.kind === "cgroup" && each.path === path);
+  const ours = [cgroups.daemon, cgroups.sandbox]
+    .filter((path) => !named(path) && !cgroupExists(path, hierarchies))
+    .map((path): HostResource => ({ kind: "cgroup", path }));
+  return { ...record, resources: [...resources, ...ours] };
 }

@@ -13,6 +13,8 @@ export type ProcessIdentity = { readonly pid: number; readonly startTime: number
 export type HostResource =
   | { readonly kind: "process"; readonly name: ProcessName; readonly identity: ProcessIdentity }
   | { readonly kind: "cgroup"; readonly path: string }
+  /** The right to a cgroup, see `claimCgroup`: what is at the path is ours only when it names us. */
+  | { readonly kind: "cgroup-claim"; readonly path: string }
   | { readonly kind: "socket"; readonly path: string }
   | { readonly kind: "netns"; readonly path: string }
   | { readonly kind: "tap"; readonly name: string }
@@ -143,6 +145,7 @@ function isResource(value: unknown): value is HostResource {
     case "tap":
       return typeof value.name === "string";
     case "cgroup":
+    case "cgroup-claim":
     case "socket":
     case "netns":
     case "directory":

@@ -8,6 +8,7 @@ const host = {
   processes: new Map<number, number>(),
   cgroups: new Map<string, number[]>(),
   files: new Set<string>(),
+  links: new Map<string, string>(),
   killed: [] as number[],
 };
 const MOUNT = "/sys/fs/cgroup";
@@ -42,7 +43,8 @@ beforeEach(() => {
     [40, 400],
   ]);
   host.cgroups = new Map([["/kata", [20, 40]]]);
-  host.files = new Set(["/s"]);
+  host.files = new Set(["/s", "/claim"]);
+  host.links = new Map([["/claim", "/r/c"]]);
   host.killed = [];
   const ops: Record<string, (argument: never) => unknown> = {
     readFile: (path: string) => new TextEncoder().encode(read(path)),
@@ -55,6 +57,10 @@ beforeEach(() => {
     },
     pidfdSendSignal: kill,
     pidfdEnded: async () => {},
+    readlink: (path: string) => {
+      if (!host.files.has(path)) throw new SysError("ENOENT", "readlink", path);
+      return host.links.get(path);
+    },
     unlink: (path: string) => {
       if (!host.files.delete(path)) throw new SysError("ENOENT", "unlink", path);
     },
@@ -79,6 +85,7 @@ const record: SandboxRecord = {
   cgroups: { sandbox: "/kata", daemon: "/d" },
   resources: [
     { kind: "socket", path: "/s" },
+    { kind: "cgroup-claim", path: "/claim" },
     { kind: "cgroup", path: "/kata" },
     { kind: "process", name: "qemu", identity: { pid: 20, startTime: 200 } },
     { kind: "process", name: "daemon", identity: { pid: 10, startTime: 100 } },
@@ -94,6 +101,12 @@ test("the daemon goes first, a pid with another start time is left alone, and th
   expect(host.processes.has(30)).toBe(true);
   expect(host.cgroups.size).toBe(0);
   expect(host.files.size).toBe(0);
+});
+
+test("a cgroup that is another sandbox's stays that one's", async () => {
+  host.links.set("/claim", "/r/other");
+  await undoFromRecord(record);
+  expect(host.files).toEqual(new Set(["/claim"]));
 });
 
 test("doing it again is no error", async () => {

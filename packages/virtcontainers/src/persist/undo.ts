@@ -1,5 +1,7 @@
 import { isSysError, KataError, MNT, ops, removeTree } from "@kata-containers/sys";
+import { stateDir } from "../paths.ts";
 import { killCgroup, removeCgroup } from "../resource/cgroup.ts";
+import { releaseCgroup } from "../resource/cgroup-claim.ts";
 import { currentBootId, isAlive, killIdentity } from "./process-identity.ts";
 import type { HostResource, SandboxRecord } from "./record.ts";
 
@@ -37,7 +39,7 @@ export async function undoFromRecord(record: SandboxRecord, self = 0): Promise<v
     }
     for (const each of reversed) if (each.kind === "cgroup") await attempt(() => killCgroup(each.path));
   }
-  for (const each of reversed) await attempt(() => release(each));
+  for (const each of reversed) await attempt(() => release(each, stateDir(record.root, record.id)));
   if (failure !== undefined) {
     throw new KataError("Internal", `cannot undo sandbox ${record.id}: ${KataError.from(failure).message}`, {
       cause: failure,
@@ -56,12 +58,14 @@ function daemonFirst(resources: readonly HostResource[]): ProcessResource[] {
   ];
 }
 
-function release(resource: HostResource): void | Promise<void> {
+function release(resource: HostResource, owner: string): void | Promise<void> {
   switch (resource.kind) {
     case "process":
       return;
     case "cgroup":
       return removeCgroup(resource.path);
+    case "cgroup-claim":
+      return releaseCgroup(resource.path, owner);
     case "socket":
       return unlinkIfThere(resource.path);
     case "netns":
