@@ -55,12 +55,12 @@ test.each([
     /rootfs \(.*\/nosuch\) does not exist/,
   ),
   bad(
-    "a seccomp listener",
+    "a seccomp listener without a path",
     (spec) => {
       const syscalls = [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }];
-      spec.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/run/x", syscalls };
+      spec.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", syscalls };
     },
-    /linux\.seccomp\.syscalls\[0\]\.action: SCMP_ACT_NOTIFY/,
+    /linux\.seccomp\.listenerPath: must be set/,
   ),
   bad(
     "a bind source that is not there",

@@ -65,6 +65,7 @@ const APPLETS = [
   "ln",
   "rm",
   "sed",
+  "cut",
   "wc",
   "ip",
 ];

@@ -2,6 +2,7 @@
 
 use crate::json::{self, Json};
 use crate::plan::*;
+use crate::scheduling::Scheduler;
 
 /// The error says where in the plan, and what is wrong.
 type Decoded<T> = Result<T, String>;
@@ -123,6 +124,13 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
             path: fields.get("path")?,
         },
         "mount" => Operation::Mount(Mount::decode(fields)?),
+        "open_tree" => Operation::OpenTree(OpenTree {
+            source: fields.get("source")?,
+            recursive: fields.get("recursive")?,
+            map: fields.get("map")?,
+            map_recursive: fields.get("mapRecursive")?,
+            name: fields.get("as")?,
+        }),
         "bind" => Operation::Bind(Bind::decode(fields)?),
         "mask" => Operation::Mask {
             path: fields.get("path")?,
@@ -178,6 +186,26 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
         "seccomp" => Operation::Seccomp {
             flags: fields.get("flags")?,
             program: fields.get("program")?,
+            listener: fields.maybe("listener")?.unwrap_or_default(),
+        },
+        "personality" => Operation::Personality {
+            persona: fields.get("persona")?,
+        },
+        "scheduler" => Operation::Scheduler(Scheduler {
+            policy: fields.get("policy")?,
+            flags: fields.get("flags")?,
+            nice: fields.get("nice")?,
+            priority: fields.get("priority")?,
+            runtime: fields.get("runtime")?,
+            deadline: fields.get("deadline")?,
+            period: fields.get("period")?,
+        }),
+        "io_priority" => Operation::IoPriority {
+            class: fields.get("class")?,
+            priority: fields.get("priority")?,
+        },
+        "affinity" => Operation::Affinity {
+            cpus: fields.get("cpus")?,
         },
         "parent_death_signal" => Operation::ParentDeathSignal {
             signal: fields.get("signal")?,
@@ -233,6 +261,8 @@ impl Mount {
             source: fields.get("source")?,
             flags: fields.get("flags")?,
             data: fields.get("data")?,
+            copy_up: fields.maybe("copyUp")?.unwrap_or_default(),
+            keep_mode: fields.maybe("keepMode")?.unwrap_or_default(),
             propagation: fields.maybe("propagation")?,
             target: Target::decode(fields)?,
         })
@@ -367,6 +397,22 @@ impl FromJson for FdRef {
             Json::Text(name) => Some(FdRef::Name(name)),
             number => i32::from_json(number).map(FdRef::Number),
         }
+    }
+}
+
+impl FromJson for IdMap {
+    fn from_json(json: Json) -> Option<Self> {
+        let fields = match json {
+            Json::Text(path) => return Some(IdMap::Namespace(path)),
+            Json::Object(fields) => fields,
+            _ => return None,
+        };
+        let mut fields = Fields(fields);
+        let map = IdMap::Ids {
+            uid: fields.get("uid").ok()?,
+            gid: fields.get("gid").ok()?,
+        };
+        fields.end().ok().map(|()| map)
     }
 }
 

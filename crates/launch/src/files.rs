@@ -71,8 +71,7 @@ pub fn mknod(root: Option<i32>, node: &Node) -> Result<()> {
         return fail_at(libc::EEXIST, node.path);
     }
     check(unsafe { libc::fchownat(fd, c"".as_ptr(), node.uid, node.gid, libc::AT_EMPTY_PATH) })?;
-    let path = c_string(&fd_path(fd))?;
-    check(unsafe { libc::chmod(path.as_ptr(), node.mode & 0o7777) })?;
+    set_mode(fd, node.mode & 0o7777)?;
     close(fd);
     Ok(())
 }

@@ -3,7 +3,8 @@
 use crate::control::{self, CONTROL};
 use crate::plan::{FdRef, Operation, Program, Side, Step};
 use crate::sys::*;
-use crate::{device_filter, files, hook, mounts, paths, process, terminal};
+use crate::{device_filter, files, hook, id_mapped, mounts, paths, process};
+use crate::{scheduling, seccomp, terminal};
 use std::collections::BTreeMap;
 
 /// What the steps of one process share.
@@ -99,13 +100,13 @@ impl Launch {
                 proc,
                 or,
             } => {
-                let written = match proc {
-                    true => files::write_proc(path, text),
-                    false => files::write(path, text),
+                let write = match proc {
+                    true => files::write_proc,
+                    false => files::write,
                 };
-                match (written, or) {
+                match (write(path, text), or) {
                     (Err(failure), Some(or)) if failure.errno == libc::ENOENT => {
-                        files::write(&or.path, &or.text)
+                        write(&or.path, &or.text)
                     }
                     (written, _) => written,
                 }?;
@@ -157,6 +158,10 @@ impl Launch {
             Operation::Propagation { path, flags } => mount(None, path, None, *flags, "")?,
             Operation::PrivateParent { path } => self.private_parent(path)?,
             Operation::Mount(step) => self.mount(step)?,
+            Operation::OpenTree(step) => {
+                let tree = id_mapped::open(step)?;
+                self.name(&step.name, tree);
+            }
             Operation::Bind(step) => self.bind(step)?,
             Operation::Mask { path, root } => self.mask(self.fd(root)?, path)?,
             Operation::Remount { path, set, clear } => mounts::remount(path, *set, *clear)?,
@@ -196,7 +201,17 @@ impl Launch {
                 process::capabilities(*effective, *permitted, *inheritable, *ambient)?;
             }
             Operation::NoNewPrivileges => prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)?,
-            Operation::Seccomp { flags, program } => process::seccomp(*flags, program)?,
+            Operation::Seccomp {
+                flags,
+                program,
+                listener,
+            } => seccomp::install(*flags, program, *listener)?,
+            Operation::Personality { persona } => process::personality(*persona)?,
+            Operation::Scheduler(step) => scheduling::scheduler(step)?,
+            Operation::IoPriority { class, priority } => {
+                scheduling::io_priority(*class, *priority)?;
+            }
+            Operation::Affinity { cpus } => scheduling::affinity(cpus)?,
             Operation::ParentDeathSignal { signal, parent } => {
                 process::parent_death_signal(*signal, *parent)?;
             }

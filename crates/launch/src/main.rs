@@ -4,17 +4,21 @@
 //! small size makes running from a sealed copy cheap. Descriptor 4 is the control socket.
 
 mod control;
+mod copy_up;
 mod decode;
 mod device_filter;
 mod files;
 mod hook;
+mod id_mapped;
 mod json;
 mod launch;
 mod mounts;
 mod paths;
 mod plan;
 mod process;
+mod scheduling;
 mod sealed;
+mod seccomp;
 mod sys;
 mod terminal;
 

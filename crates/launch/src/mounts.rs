@@ -1,5 +1,6 @@
 //! Mounts, by descriptor.
 
+use crate::copy_up;
 use crate::launch::Launch;
 use crate::paths::{ensure_directory, ensure_file, open_in};
 use crate::plan::{Bind, Create, Mount, Target};
@@ -34,7 +35,20 @@ impl Launch {
         open_in(root, &target.target, libc::O_PATH, resolve).and_then(|fd| allowed(target, fd))
     }
 
+    fn is_there(&self, target: &Target) -> Result<bool> {
+        let root = target.root.as_ref().map(|root| self.fd(root)).transpose()?;
+        match open_in(root, &target.target, libc::O_PATH, 0) {
+            Ok(fd) => {
+                close(fd);
+                Ok(true)
+            }
+            Err(failure) if failure.errno == libc::ENOENT => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
     pub fn mount(&self, step: &Mount) -> Result<()> {
+        let covers = step.keep_mode && self.is_there(&step.target)?;
         let target = self.open_target(&step.target, None)?;
         mount(
             Some(&step.source),
@@ -43,13 +57,21 @@ impl Launch {
             step.flags,
             &step.data,
         )?;
-        close(target);
-        if let Some(propagation) = step.propagation {
+        if step.copy_up || covers || step.propagation.is_some() {
             // Opened again: now it is the new mount.
             let mounted = self.open_target(&step.target, None)?;
-            mount(None, &fd_path(mounted), None, propagation, "")?;
+            if step.copy_up {
+                copy_up::copy_directory(target, mounted)?;
+            }
+            if covers {
+                set_mode(mounted, fstat(target)?.st_mode & 0o7777)?;
+            }
+            if let Some(propagation) = step.propagation {
+                mount(None, &fd_path(mounted), None, propagation, "")?;
+            }
             close(mounted);
         }
+        close(target);
         Ok(())
     }
 

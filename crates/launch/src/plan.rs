@@ -1,5 +1,7 @@
 //! The plan. The documentation of every step is in packages/launch/src/plan.ts; decode.rs reads it from JSON.
 
+use crate::scheduling::Scheduler;
+
 pub struct Plan {
     pub sealed: bool,
     pub parent: Vec<Step>,
@@ -43,8 +45,26 @@ pub struct Mount {
     pub source: String,
     pub flags: u64,
     pub data: String,
+    pub copy_up: bool,
+    pub keep_mode: bool,
     pub propagation: Option<u64>,
     pub target: Target,
+}
+
+/// Whose ids an id-mapped mount shows.
+pub enum IdMap {
+    /// Of a user namespace that is there.
+    Namespace(String),
+    /// Lines as in uid_map and gid_map.
+    Ids { uid: String, gid: String },
+}
+
+pub struct OpenTree {
+    pub source: String,
+    pub recursive: bool,
+    pub map: IdMap,
+    pub map_recursive: bool,
+    pub name: String,
 }
 
 pub struct Bind {
@@ -177,6 +197,7 @@ pub enum Operation {
         path: String,
     },
     Mount(Mount),
+    OpenTree(OpenTree),
     Bind(Bind),
     Mask {
         path: String,
@@ -232,6 +253,18 @@ pub enum Operation {
     Seccomp {
         flags: u32,
         program: Vec<u32>,
+        listener: bool,
+    },
+    Personality {
+        persona: u32,
+    },
+    Scheduler(Scheduler),
+    IoPriority {
+        class: u32,
+        priority: u32,
+    },
+    Affinity {
+        cpus: Vec<u32>,
     },
     ParentDeathSignal {
         signal: i32,

@@ -215,28 +215,8 @@ pub fn loopback_up() -> Result<()> {
     result.map(|_| ())
 }
 
-/// Installs a filter, given as two words an instruction.
-pub fn seccomp(flags: u32, words: &[u32]) -> Result<()> {
-    let mut filter: Vec<libc::sock_filter> = words
-        .chunks_exact(2)
-        .map(|pair| libc::sock_filter {
-            code: pair[0] as u16,
-            jt: (pair[0] >> 16) as u8,
-            jf: (pair[0] >> 24) as u8,
-            k: pair[1],
-        })
-        .collect();
-    let program = libc::sock_fprog {
-        len: u16::try_from(filter.len()).or(fail(libc::EINVAL))?,
-        filter: filter.as_mut_ptr(),
-    };
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            flags,
-            &program,
-        )
-    })?;
+/// personality(2); Linux's own domains and flags fit 32 bits.
+pub fn personality(persona: u32) -> Result<()> {
+    check(unsafe { libc::personality(libc::c_ulong::from(persona)) })?;
     Ok(())
 }

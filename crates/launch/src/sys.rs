@@ -107,6 +107,12 @@ pub fn write_all_at_once(fd: i32, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Less than PIPE_BUF: one write(2).
+pub fn write_bytes(fd: i32, bytes: &[u8]) -> Result<()> {
+    check(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) } as c_long)?;
+    Ok(())
+}
+
 pub fn mkdirat(dir: i32, name: &str, mode: u32) -> Result<()> {
     let name = c_string(name)?;
     check(unsafe { libc::mkdirat(dir, name.as_ptr(), mode) })?;
@@ -133,6 +139,13 @@ pub fn readlinkat(dir: i32, name: &str) -> Result<String> {
     } as c_long)?;
     buffer.truncate(length as usize);
     String::from_utf8(buffer).or(fail(libc::EINVAL))
+}
+
+/// chmod(2) of what a descriptor is open on, O_PATH or not.
+pub fn set_mode(fd: i32, mode: u32) -> Result<()> {
+    let path = c_string(&fd_path(fd))?;
+    check(unsafe { libc::chmod(path.as_ptr(), mode) })?;
+    Ok(())
 }
 
 pub fn fstat(fd: i32) -> Result<libc::stat> {
@@ -225,13 +238,28 @@ pub fn mount_setattr(
         propagation,
         userns_fd: 0,
     };
+    set_attributes(dir, path, flags, &attr)
+}
+
+/// Shows the owners in the mount behind `tree` as a user namespace maps them.
+pub fn map_ids(tree: i32, flags: u32, user_namespace: i32) -> Result<()> {
+    let attr = MountAttr {
+        set: libc::MOUNT_ATTR_IDMAP,
+        clear: 0,
+        propagation: 0,
+        userns_fd: user_namespace as u64,
+    };
+    set_attributes(tree, "", flags as c_int, &attr)
+}
+
+fn set_attributes(dir: i32, path: &str, flags: c_int, attr: &MountAttr) -> Result<()> {
     let path = c_string(path)?;
     syscall!(
         libc::SYS_mount_setattr,
         dir,
         path.as_ptr(),
         flags,
-        &attr,
+        attr,
         size_of::<MountAttr>()
     )?;
     Ok(())

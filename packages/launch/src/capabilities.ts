@@ -1,5 +1,5 @@
 import type { Capabilities } from "@kata-containers/oci";
-import { invalid } from "./refuse.ts";
+import type { HostFacts } from "./host-facts.ts";
 
 /** Names by number: include/uapi/linux/capability.h. */
 export const CAPABILITIES: readonly string[] = [
@@ -49,29 +49,61 @@ export const CAPABILITIES: readonly string[] = [
 /** Bit masks; a JavaScript number holds all 41 bits exactly, but its bit operators only 32. */
 export type CapabilityMasks = { readonly [K in keyof Capabilities]-?: number };
 
-/** Names to masks. What the running kernel does not know yet is left out: it could not be used. */
-export function capabilityMasks(sets: Capabilities | undefined, lastCapability: number): CapabilityMasks {
+/** Which capabilities can be had. */
+export type Grantable = {
+  /** The highest number that the kernel knows. */
+  readonly last: number;
+  /** A mask of those that may be passed on; absent: all. */
+  readonly mask?: number;
+};
+
+/** @param inUserNamespace who enters a user namespace has them all in it */
+export function grantable(facts: HostFacts, inUserNamespace: boolean): Grantable {
+  const own = inUserNamespace ? undefined : facts.ownCapabilities;
+  return { last: facts.lastCapability, ...(own === undefined ? {} : { mask: own }) };
+}
+
+/**
+ * Names to masks. What is unknown or cannot be granted is left out and warned of: "MUST be logged as a warning", "SHOULD NOT fail"
+ * (OCI runtime-spec, config.md, "capabilities").
+ *
+ * @param warnings takes at most one line
+ */
+export function capabilityMasks(
+  sets: Capabilities | undefined,
+  grantable: Grantable,
+  warnings: string[],
+): CapabilityMasks {
+  const missing = new Set<string>();
   const names = (set: keyof Capabilities): ReadonlySet<string> => new Set(sets?.[set] ?? []);
   const inheritable = names("inheritable");
   const permitted = names("permitted");
   // The kernel refuses an ambient capability that is not permitted and inheritable (capabilities(7)); so does runc, silently.
   const ambient = [...names("ambient")].filter((name) => permitted.has(name) && inheritable.has(name));
-  const of = (set: keyof Capabilities) => mask(names(set), set, lastCapability);
-  return {
-    bounding: of("bounding"),
-    effective: of("effective"),
-    permitted: of("permitted"),
-    inheritable: of("inheritable"),
-    ambient: mask(new Set(ambient), "ambient", lastCapability),
+  const masks = {
+    bounding: mask(names("bounding"), grantable, missing),
+    effective: mask(names("effective"), grantable, missing),
+    permitted: mask(permitted, grantable, missing),
+    inheritable: mask(inheritable, grantable, missing),
+    ambient: mask(new Set(ambient), grantable, missing),
   };
+  if (missing.size > 0)
+    warnings.push(
+      `process.capabilities: left out, unknown or not to be had here: ${[...missing].join(", ")}`,
+    );
+  return masks;
 }
 
-function mask(names: ReadonlySet<string>, set: string, lastCapability: number): number {
+function mask(names: ReadonlySet<string>, grantable: Grantable, missing: Set<string>): number {
   let bits = 0;
   for (const name of names) {
     const number = CAPABILITIES.indexOf(name);
-    if (number < 0) invalid(`process.capabilities.${set}`, `unknown capability ${JSON.stringify(name)}`);
-    if (number <= lastCapability) bits += 2 ** number;
+    if (number >= 0 && isGrantable(number, grantable)) bits += 2 ** number;
+    else missing.add(name);
   }
   return bits;
+}
+
+function isGrantable(number: number, { last, mask }: Grantable): boolean {
+  return number <= last && (mask === undefined || Math.floor(mask / 2 ** number) % 2 === 1);
 }

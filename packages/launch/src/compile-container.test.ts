@@ -1,46 +1,10 @@
-import { parseSpec, type Spec } from "@kata-containers/oci";
 import { CLONE, MOUNT_ATTR, MS } from "@kata-containers/sys";
 import { describe, expect, test } from "vitest";
 import { compileContainer } from "./compile-container.ts";
 import { compileExec } from "./compile-exec.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { Step } from "./plan.ts";
-
-const v1 = (...names: string[]) =>
-  names.map((name) => ({ mountpoint: `/cg/${name}`, controllers: name.split(","), ownPath: "/" }));
-
-const HOST: HostFacts = {
-  cgroup: { v1: v1("cpu,cpuacct", "memory", "pids", "devices", "cpuset") },
-  rootIsInitramfs: false,
-  lastCapability: 40,
-  seccomp: {
-    machine: "x86_64",
-    actions: ["kill_process", "kill_thread", "trap", "errno", "user_notif", "trace", "log", "allow"],
-  },
-};
-
-const V2: HostFacts = {
-  ...HOST,
-  cgroup: { v1: [], v2: { mountpoint: "/cg", controllers: ["cpu", "memory", "pids"], ownPath: "/user/x" } },
-};
-
-function makeSpec(change: Partial<Spec> = {}, linux: object = {}, process: object = {}): Spec {
-  return parseSpec(
-    JSON.stringify({
-      ociVersion: "1.2.0",
-      process: { args: ["sh"], cwd: "/", env: ["PATH=/bin"], ...process },
-      root: { path: "rootfs" },
-      linux: { namespaces: [{ type: "mount" }, { type: "pid" }], ...linux },
-      ...change,
-    }),
-  );
-}
-
-const compile = (spec: Spec, facts = HOST) =>
-  compileContainer(spec, facts, { id: "c1", bundle: "/b", startFd: 5 });
-const find = <Op extends Step["op"]>(steps: readonly Step[], op: Op) =>
-  steps.filter((step): step is Extract<Step, { op: Op }> => step.op === op);
-const writes = (steps: readonly Step[]) => find(steps, "write").map(({ path, text }) => `${path} ${text}`);
+import { compile, find, HOST, makeSpec, V2, v1, writes } from "./testing/compile.ts";
 
 test("the last steps are: find the program, say ready, wait, exec", () => {
   const { init } = compile(makeSpec()).plan;
@@ -202,14 +166,24 @@ describe("mounts", () => {
 
   test.each([
     [
-      "tmpcopyup",
-      { type: "tmpfs", options: ["tmpcopyup"] },
-      /mounts\[0\]\.options: tmpcopyup is not supported/,
+      "tmpcopyup of another file system",
+      { type: "ramfs", options: ["tmpcopyup"] },
+      /mounts\[0\]\.options: tmpcopyup is a tmpfs's alone/,
     ],
     [
-      "an id-mapped mount",
+      "an id-mapped mount without mappings",
       { type: "bind", source: "/s", options: ["idmap"] },
-      /mounts\[0\]: an id-mapped mount/,
+      /mounts\[0\]: an id-mapped mount needs mappings/,
+    ],
+    [
+      "an id-mapped mount of half the mappings",
+      { type: "bind", source: "/s", uidMappings: [{ containerID: 0, hostID: 1, size: 1 }] },
+      /mounts\[0\]\.gidMappings: a user namespace needs id mappings/,
+    ],
+    [
+      "an id-mapped file system",
+      { type: "tmpfs", options: ["idmap"] },
+      /mounts\[0\]: only a bind mount can be id-mapped/,
     ],
     ["no type", {}, /mounts\[0\]\.type: is missing/],
   ])("%s is refused", (_what, mount, message) => {
@@ -329,10 +303,23 @@ describe("the process", () => {
     expect(find(init, "capabilities")[0]).toMatchObject({ permitted: 32, ambient: 0, effective: 0 });
   });
 
-  test("an unknown capability is refused", () => {
-    expect(() => compile(makeSpec({}, {}, { capabilities: { bounding: ["CAP_X"] } }))).toThrow(
-      /unknown capability "CAP_X"/,
-    );
+  test("capabilities that are unknown, or that we have not, are left out, and it is said", () => {
+    const capabilities = { bounding: ["CAP_X", "CAP_CHOWN"], effective: ["CAP_CHOWN", "CAP_KILL"] };
+    const facts = { ...HOST, ownCapabilities: 2 ** 5 };
+    const compiled = compile(makeSpec({}, {}, { capabilities }), facts);
+    expect(find(compiled.plan.init, "bounding")[0]?.keep).toBe(0);
+    expect(find(compiled.plan.init, "capabilities")[0]?.effective).toBe(2 ** 5);
+    expect(compiled.warnings).toEqual([
+      "process.capabilities: left out, unknown or not to be had here: CAP_X, CAP_CHOWN",
+    ]);
+  });
+
+  test("a user namespace gives all capabilities", () => {
+    const mapping = [{ containerID: 0, hostID: 1, size: 1 }];
+    const namespaces = [{ type: "mount" }, { type: "user" }];
+    const linux = { namespaces, uidMappings: mapping, gidMappings: mapping };
+    const spec = makeSpec({}, linux, { capabilities: { bounding: ["CAP_CHOWN"] } });
+    expect(find(compile(spec, { ...HOST, ownCapabilities: 0 }).plan.init, "bounding")[0]?.keep).toBe(1);
   });
 
   test("oom_score_adj is written before the namespaces are entered", () => {
@@ -348,14 +335,6 @@ describe("the process", () => {
     expect(find(init, "controlling_terminal")).toHaveLength(1);
     expect(find(init, "chown_stdio")).toEqual([]);
   });
-
-  test.each([
-    ["apparmorProfile", "x", /process\.apparmorProfile: AppArmor is not supported/],
-    ["selinuxLabel", "x", /process\.selinuxLabel/],
-    ["scheduler", { policy: "SCHED_FIFO" }, /process\.scheduler/],
-  ])("%s is refused", (key, setting, message) => {
-    expect(() => compile(makeSpec({}, {}, { [key]: setting }))).toThrow(message);
-  });
 });
 
 describe("seccomp", () => {
@@ -365,6 +344,7 @@ describe("seccomp", () => {
   };
   const profiled = (profile: object, process: object = {}) => makeSpec({}, { seccomp: profile }, process);
   const names = (steps: readonly Step[]) => steps.map(({ op }) => op);
+  const rule = (action: string) => ({ ...PROFILE, syscalls: [{ names: ["mkdir"], action }] });
 
   test("with no_new_privs the filter is the last thing before exec, after the wait", () => {
     const { init } = compile(profiled(PROFILE, { noNewPrivileges: true })).plan;
@@ -393,6 +373,13 @@ describe("seccomp", () => {
     const { seccomp } = compile(profiled(PROFILE));
     expect(seccomp?.program.slice(0, 2)).toEqual([0x20, 4]); // load seccomp_data.arch
     expect(seccomp?.flags).toBe(4); // SPEC_ALLOW
+  });
+
+  test("a filter with a listener is there before whoever hands that on has gone", () => {
+    const profile = { ...rule("SCMP_ACT_NOTIFY"), listenerPath: "/run/x" };
+    const { init } = compile(profiled(profile, { noNewPrivileges: true })).plan;
+    expect(names(init).slice(-4)).toEqual(["seccomp", "ready", "wait", "exec"]);
+    expect(find(init, "seccomp")[0]).toMatchObject({ listener: true, flags: (1 << 2) | (1 << 3) });
   });
 
   test("takes a filter that was compiled before, unless it is for another machine", () => {
@@ -425,7 +412,6 @@ describe("seccomp", () => {
     ]);
   });
 
-  const rule = (action: string) => ({ ...PROFILE, syscalls: [{ names: ["mkdir"], action }] });
   const { seccomp: _seccomp, ...WITHOUT } = HOST;
   const ACTIONS = (...actions: string[]) => ({ ...HOST, seccomp: { machine: "x86_64", actions } });
   test.each<[string, object, HostFacts, string]>([
@@ -450,16 +436,16 @@ describe("seccomp", () => {
     ],
     ["an unknown action", rule("SCMP_ACT_NO"), HOST, 'syscalls[0].action: "SCMP_ACT_NO" is not one of'],
     [
-      "a listener",
-      { ...rule("SCMP_ACT_NOTIFY"), listenerPath: "/run/x" },
+      "a listener without a path",
+      rule("SCMP_ACT_NOTIFY"),
       HOST,
-      "linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY (a seccomp listener) is not supported",
+      "linux.seccomp.listenerPath: must be set: syscalls[0].action is SCMP_ACT_NOTIFY",
     ],
     [
-      "the path of a listener",
-      { ...PROFILE, listenerPath: "/run/x" },
-      HOST,
-      "linux.seccomp.listenerPath: a seccomp listener is not supported",
+      "a listener that the kernel lacks",
+      { ...rule("SCMP_ACT_NOTIFY"), listenerPath: "/run/x" },
+      ACTIONS("allow", "errno"),
+      "linux.seccomp.syscalls[0].action: this kernel has no SCMP_ACT_NOTIFY",
     ],
     [
       "an unknown flag",
@@ -493,16 +479,6 @@ test("hooks of create come after the mounts and before the root, those of start 
   });
   expect(second).toMatchObject({ path: "/2", argv: ["/2"], env: ["A=b"], seconds: 3600 });
   expect(JSON.parse(third?.state.join("7") ?? "")).toMatchObject({ status: "created", pid: 7 });
-});
-
-test("a label for mounts is refused where there are labels, and without effect where there are none", () => {
-  const spec = makeSpec({
-    linux: { ...makeSpec().linux, mountLabel: "system_u:object_r:x_t:s0" },
-  });
-  expect(() => compile(spec, { ...HOST, selinux: true })).toThrow(
-    "linux.mountLabel: SELinux is not supported",
-  );
-  expect(compile(spec).warnings).toEqual(["linux.mountLabel: without effect, this kernel has no SELinux"]);
 });
 
 describe("sysctl", () => {

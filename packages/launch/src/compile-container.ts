@@ -1,18 +1,21 @@
 import type { Process, Spec } from "@kata-containers/oci";
 import { MOUNT_ATTR, MS } from "@kata-containers/sys";
+import { grantable } from "./capabilities.ts";
 import { type CgroupPlace, cgroupPlaces } from "./cgroup/cgroup-places.ts";
 import { cgroupSteps } from "./cgroup/cgroup-steps.ts";
 import { limitWarnings } from "./cgroup/settings.ts";
 import { deviceSteps } from "./devices.ts";
 import { createHookSteps, innerHookSteps } from "./hook-steps.ts";
 import type { HostFacts } from "./host-facts.ts";
+import { labelSteps } from "./labels.ts";
 import { PROPAGATION } from "./mount-options.ts";
 import { ROOT } from "./mount-target.ts";
-import { mountSteps } from "./mounts.ts";
+import { type MountSteps, mountSteps } from "./mounts.ts";
 import { type NamespacePlan, planNamespaces } from "./namespaces.ts";
 import type { FdRef, LaunchPlan, SeccompStep, Step } from "./plan.ts";
-import { checkProcess, earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
+import { earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
 import { invalid, unsupported } from "./refuse.ts";
+import { personalitySteps } from "./scheduling.ts";
 import { type CompiledSeccomp, seccompStep } from "./seccomp.ts";
 import { sysctlSteps } from "./sysctl.ts";
 
@@ -61,29 +64,40 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const warnings: string[] = [];
   checkSpec(spec, facts, warnings);
   warnings.push(...limitWarnings(spec.linux?.resources ?? {}));
-  checkProcess(process);
   const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings, options.seccomp);
   const namespaces = planNamespaces(spec);
   const cgroups = cgroupPlaces(facts.cgroup, spec.linux?.cgroupsPath, options.id);
   const rootPath = root.path.startsWith("/") ? root.path : `${options.bundle}/${root.path}`;
+  const label = facts.selinux ? spec.linux?.mountLabel : undefined;
+  const mounts = mountSteps(spec, {
+    bundle: options.bundle,
+    cgroups,
+    cgroupNamespace: namespaces.has("cgroup"),
+    ...(label ? { label } : {}),
+    warnings,
+  });
   const init = [
     { op: "setsid" } as const,
     ...namespaceSteps(spec, options.id, namespaces),
     ...rootSteps(spec, rootPath, namespaces),
-    ...contentSteps(spec, process, options, cgroups, namespaces, warnings),
+    ...contentSteps(spec, process, mounts, namespaces),
     ...createHookSteps(spec, options),
+    ...labelSteps(process, facts),
     ...enterSteps(spec, facts, namespaces),
     ...processSteps(process, {
-      lastCapability: facts.lastCapability,
+      grantable: grantable(facts, namespaces.inUserNamespace),
+      warnings,
       pass: options.pass ?? [],
       ...(options.startFd === undefined ? {} : { startFd: options.startFd }),
       ...(options.startedFd === undefined ? {} : { startedFd: options.startedFd }),
       startHooks: innerHookSteps("startContainer", spec, options),
+      personality: personalitySteps(spec),
       ...(seccomp === undefined ? {} : { seccomp }),
     }),
   ];
   const stage = [
     ...earlySteps(process),
+    ...mounts.early,
     ...cgroupSteps(cgroups, spec.linux?.resources ?? {}),
     ...namespaces.stage,
   ];
@@ -97,13 +111,10 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
 }
 
 function checkSpec(spec: Spec, facts: HostFacts, warnings: string[]): void {
-  if (spec.linux?.mountLabel) {
-    if (facts.selinux) unsupported("linux.mountLabel", "SELinux");
-    // As runc: where nothing has a label, there is none to set.
+  // As runc: where nothing has a label, there is none to set.
+  if (spec.linux?.mountLabel && !facts.selinux)
     warnings.push("linux.mountLabel: without effect, this kernel has no SELinux");
-  }
   if (spec.linux?.intelRdt !== undefined) unsupported("linux.intelRdt", "Intel RDT");
-  if (spec.linux?.personality !== undefined) unsupported("linux.personality", "an execution domain");
 }
 
 /** What belongs to the new namespaces themselves. */
@@ -153,20 +164,7 @@ function rootPropagation(spec: Spec): number {
 }
 
 /** Everything below the root, while the machine's own files can still be reached. */
-function contentSteps(
-  spec: Spec,
-  process: Process,
-  options: ContainerOptions,
-  cgroups: readonly CgroupPlace[],
-  namespaces: NamespacePlan,
-  warnings: string[],
-): Step[] {
-  const mounts = mountSteps(spec, {
-    bundle: options.bundle,
-    cgroups,
-    cgroupNamespace: namespaces.has("cgroup"),
-    warnings,
-  });
+function contentSteps(spec: Spec, process: Process, mounts: MountSteps, namespaces: NamespacePlan): Step[] {
   return [
     ...mounts.now,
     ...deviceSteps(spec, namespaces.inUserNamespace),

@@ -1,11 +1,14 @@
 import type { Process, Spec } from "@kata-containers/oci";
 import { O } from "@kata-containers/sys";
+import { grantable } from "./capabilities.ts";
 import type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 import { joinSteps } from "./cgroup/cgroup-steps.ts";
 import type { HostFacts } from "./host-facts.ts";
+import { labelSteps } from "./labels.ts";
 import { becomeRoot, NAMESPACE_FLAGS } from "./namespaces.ts";
 import type { LaunchPlan, SeccompStep, Step } from "./plan.ts";
-import { checkProcess, earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
+import { earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
+import { affinitySteps, personalitySteps } from "./scheduling.ts";
 
 export type ExecOptions = {
   /** Inherited descriptor: a pidfd of the container's first process, whose namespaces are entered. */
@@ -15,6 +18,8 @@ export type ExecOptions = {
   /** As compileContainer returned them. */
   readonly cgroups: readonly CgroupPlace[];
   readonly seccomp?: SeccompStep;
+  /** Takes one line each: what the facts allowed us to leave out. */
+  readonly warnings?: string[];
   readonly pass?: readonly number[];
 };
 
@@ -30,12 +35,16 @@ export function compileExec(
   facts: HostFacts,
   options: ExecOptions,
 ): LaunchPlan {
-  checkProcess(process);
+  // The container's own is for whatever is executed in it: its first process has none.
+  const affine = process.execCPUAffinity === undefined ? (spec.process ?? process) : process;
   const types = (spec.linux?.namespaces ?? []).map(({ type }) => type);
   const flags = types.reduce((sum, type) => sum + NAMESPACE_FLAGS[type], 0);
   const stage: Step[] = [
+    ...affinitySteps(affine, "initial"),
     ...earlySteps(process),
+    ...labelSteps(process, facts),
     ...joinSteps(options.cgroups),
+    ...affinitySteps(affine, "final"),
     // All at once, by pidfd: no namespace of another process that got the same pid meanwhile (setns(2)).
     ...(flags === 0 ? [] : [{ op: "setns", fd: options.containerPidfd, type: flags } as const]),
     { op: "close", fd: options.containerPidfd },
@@ -47,8 +56,10 @@ export function compileExec(
     { op: "open", path: "/", flags: O.PATH | O.DIRECTORY, as: "root" },
     ...terminalSteps(process, "root", false),
     ...processSteps(process, {
-      lastCapability: facts.lastCapability,
+      grantable: grantable(facts, types.includes("user")),
+      warnings: options.warnings ?? [],
       pass: options.pass ?? [],
+      personality: personalitySteps(spec),
       ...(options.seccomp === undefined ? {} : { seccomp: options.seccomp }),
     }),
   ];

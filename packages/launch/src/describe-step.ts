@@ -33,6 +33,14 @@ export function describeStep(step: Step): string {
       return `become user ${step.uid}:${step.gid}`;
     case "find_executable":
       return `find ${step.file}`;
+    case "open_tree":
+      return `map the ids of ${step.source}`;
+    case "scheduler":
+      return `set scheduling policy ${step.policy}`;
+    case "io_priority":
+      return `set I/O priority ${step.class}:${step.priority}`;
+    case "affinity":
+      return `set the CPUs ${step.cpus.join(",")}`;
     case "exec":
       return `exec ${step.argv[0] ?? ""}`;
     case "seccomp":

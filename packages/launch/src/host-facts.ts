@@ -5,8 +5,12 @@ export type HostFacts = {
   readonly rootIsInitramfs: boolean;
   /** /proc/sys/kernel/cap_last_cap. */
   readonly lastCapability: number;
+  /** A mask of the capabilities that we have, to pass on where no user namespace gives them all; absent: all. */
+  readonly ownCapabilities?: number;
   /** SELinux is in force: files have labels. */
   readonly selinux?: boolean;
+  /** AppArmor is in force. */
+  readonly apparmor?: boolean;
   /** Absent: the kernel has no seccomp filters, and a profile is refused. */
   readonly seccomp?: SeccompFacts;
 };

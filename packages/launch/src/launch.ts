@@ -30,6 +30,11 @@ export type LaunchOptions = {
   readonly timeoutMs?: number;
   /** Does what the plan asks for (step `ask`) about the process with this pid. What it throws ends the launch. */
   readonly answer?: (what: string, pid: number) => Promise<void>;
+  /**
+   * Hands the listener of the process's seccomp filter on, which may answer for calls of the process from now on. `pid` is the
+   * process's. What it throws ends the launch. Default: refused.
+   */
+  readonly listener?: (fd: Fd, pid: number) => Promise<void>;
 };
 
 /** Ten times what the slowest emulated guest takes: a container's own FIFO or file system may hold a step up for ever. */
@@ -157,12 +162,13 @@ type StepError = {
 async function follow(
   control: Fd,
   plan: LaunchPlan,
-  { until, answer }: LaunchOptions,
+  { until, answer, listener }: LaunchOptions,
   undo: Undo,
   progress: Progress,
 ): Promise<void> {
   let ready = false;
   let asked: string | undefined;
+  let notifier: Fd | undefined;
   while (true) {
     const { data, fds } = await receive(control);
     const taken = fds.map((fd) => undo.use(new Fd(fd)));
@@ -175,6 +181,7 @@ async function follow(
       progress.children.push(fd);
     }
     if (message.fd === "console" && fd !== undefined) progress.console = fd;
+    if (message.fd === "seccomp" && fd !== undefined) notifier = fd;
     if (message.ready === true) ready = true;
     if (message.ask !== undefined) asked = message.ask;
     // Who fails ends by itself; what is beside it may wait for ever.
@@ -184,6 +191,12 @@ async function follow(
       await answer?.(asked, progress.process.pid);
       asked = undefined;
       ops.writeSync(control.number, Uint8Array.of(0));
+    }
+    if (notifier !== undefined && progress.process !== undefined && progress.failure === undefined) {
+      if (listener === undefined) throw new KataError("Internal", "nobody takes the seccomp listener");
+      await listener(notifier, progress.process.pid);
+      notifier.close();
+      notifier = undefined;
     }
     const known = progress.process !== undefined || plan.stage.length === 0;
     if (ready && known && until === "ready") return;

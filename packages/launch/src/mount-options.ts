@@ -16,6 +16,8 @@ export type MountOptions = {
   readonly recursive: boolean;
   readonly tmpcopyup: boolean;
   readonly idmap: boolean;
+  /** The same for it and the mounts below it. */
+  readonly ridmap: boolean;
   /** What is left is the file system's. */
   readonly data: string;
 };
@@ -82,8 +84,11 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
       flags = flag.off ? flags & ~flag.flag : flags | flag.flag;
       own = change(own, flag);
     } else if (PROPAGATION[option] !== undefined) propagation = PROPAGATION[option];
-    else if (below?.attr || below?.atime) recursive = change(recursive, below);
-    else if (!KNOWN.has(option)) data.push(option);
+    else if (below?.attr || below?.atime) {
+      // A new file system has no mounts below it.
+      flags = below.off ? flags & ~below.flag : flags | below.flag;
+      recursive = change(recursive, below);
+    } else if (!KNOWN.has(option)) data.push(option);
   }
   return {
     flags,
@@ -94,7 +99,8 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     bind: words.has("bind") || words.has("rbind"),
     recursive: words.has("rbind"),
     tmpcopyup: words.has("tmpcopyup"),
-    idmap: words.has("idmap") || words.has("ridmap"),
+    idmap: words.has("idmap"),
+    ridmap: words.has("ridmap"),
     data: data.join(","),
   };
 }
@@ -116,7 +122,9 @@ export function mountOptionNames(): string[] {
     ...recursive.map(([name]) => `r${name}`),
     ...Object.keys(PROPAGATION),
     "bind",
+    "idmap",
     "rbind",
+    "ridmap",
     "tmpcopyup",
   ].sort();
 }

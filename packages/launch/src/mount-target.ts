@@ -11,6 +11,8 @@ export type MountContext = {
   readonly bundle: string;
   readonly cgroups: readonly CgroupPlace[];
   readonly cgroupNamespace: boolean;
+  /** SELinux's label for the files of new file systems. */
+  readonly label?: string;
   /** Takes one line each. */
   readonly warnings: string[];
 };

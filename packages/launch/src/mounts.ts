@@ -1,33 +1,50 @@
 import type { Mount, Spec } from "@kata-containers/oci";
 import { MS } from "@kata-containers/sys";
 import { cgroupMountSteps } from "./cgroup/mount-steps.ts";
+import { isIdMapped, openMapped } from "./id-mapped.ts";
+import { labelledData } from "./labels.ts";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import { type MountContext, ROOT, readOnlyAgain, targetOf } from "./mount-target.ts";
 import type { Step } from "./plan.ts";
 import { guardProc } from "./proc-mounts.ts";
-import { invalid, unsupported } from "./refuse.ts";
+import { invalid } from "./refuse.ts";
 
-/** The spec's mounts, in its order; `late` are those that become read-only when devices and links have been made. */
-export function mountSteps(spec: Spec, context: MountContext): { now: Step[]; late: Step[] } {
+/** The steps of the spec's mounts, in its order. */
+export type MountSteps = {
+  /** In the launcher's namespaces. */
+  readonly early: readonly Step[];
+  readonly now: readonly Step[];
+  /** Those that become read-only when devices and links have been made. */
+  readonly late: readonly Step[];
+};
+
+export function mountSteps(spec: Spec, context: MountContext): MountSteps {
+  const early: Step[] = [];
   const now: Step[] = [];
   const late: Step[] = [];
   for (const [index, mount] of (spec.mounts ?? []).entries()) {
     const where = `mounts[${index}]`;
     const options = parseMountOptions(mount.options ?? []);
-    if (options.idmap || mount.uidMappings?.length || mount.gidMappings?.length)
-      unsupported(where, "an id-mapped mount");
-    if (mount.type === "bind" || options.bind) now.push(bindStep(mount, options, context, where));
-    else if (mount.type === "cgroup" || mount.type === "cgroup2")
+    const isBind = mount.type === "bind" || options.bind;
+    const isMapped = isIdMapped(mount, options);
+    if (isMapped && !isBind) invalid(where, "only a bind mount can be id-mapped");
+    if (isBind) {
+      const bind = bindStep(mount, options, context, where);
+      if (isMapped) early.push(openMapped(spec, mount, bind.source ?? "", options, index));
+      now.push(isMapped ? { ...bind, tree: `tree-${index}` } : bind);
+    } else if (mount.type === "cgroup" || mount.type === "cgroup2")
       now.push(...cgroupMountSteps(mount, options, context, where));
     else {
-      now.push(fileSystemStep(mount, options, where));
+      now.push(fileSystemStep(mount, options, context, where));
       if (isLateReadOnly(mount, options)) late.push(readOnlyAgain(mount, options));
     }
   }
-  return { now, late };
+  return { early, now, late };
 }
 
-function bindStep(mount: Mount, options: MountOptions, context: MountContext, where: string): Step {
+type Bind = Extract<Step, { readonly op: "bind" }>;
+
+function bindStep(mount: Mount, options: MountOptions, context: MountContext, where: string): Bind {
   if (mount.source === undefined || mount.source === "") invalid(`${where}.source`, "a bind mount needs one");
   if (options.data !== "") {
     // As with mount(8), and as crun and runc 1.1 do: the file system is mounted already.
@@ -50,16 +67,19 @@ function bindStep(mount: Mount, options: MountOptions, context: MountContext, wh
   };
 }
 
-function fileSystemStep(mount: Mount, options: MountOptions, where: string): Step {
+function fileSystemStep(mount: Mount, options: MountOptions, context: MountContext, where: string): Step {
   if (mount.type === undefined || mount.type === "")
     invalid(`${where}.type`, "is missing, and it is no bind mount");
-  if (options.tmpcopyup) unsupported(`${where}.options`, "tmpcopyup");
+  const isTmpfs = mount.type === "tmpfs";
+  if (options.tmpcopyup && !isTmpfs) invalid(`${where}.options`, "tmpcopyup is a tmpfs's alone");
   return {
     op: "mount",
     fstype: mount.type,
     source: mount.source ?? mount.type,
     flags: isLateReadOnly(mount, options) ? options.flags & ~MS.RDONLY : options.flags,
-    data: options.data,
+    data: labelledData(mount.type, options.data, context.label),
+    ...(options.tmpcopyup ? { copyUp: true } : {}),
+    ...(isTmpfs && !/(^|,)mode=/.test(options.data) ? { keepMode: true } : {}),
     ...(options.propagation === 0 ? {} : { propagation: options.propagation }),
     root: ROOT,
     target: targetOf(mount),

@@ -118,9 +118,10 @@ function newUserNamespace(spec: Spec): { parent: Step[]; stage: Step[] } {
   };
 }
 
-function mapText(mappings: readonly IdMapping[] | undefined, where: string): string {
+/** Lines of uid_map. @throws KataError InvalidArgument when there is none. */
+export function mapText(mappings: readonly IdMapping[] | undefined, where: string): string {
   if (mappings === undefined || mappings.length === 0) {
-    return invalid(where, "a new user namespace needs id mappings");
+    return invalid(where, "a user namespace needs id mappings");
   }
   return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
 }

@@ -110,11 +110,27 @@ type Operation =
       readonly source: string;
       readonly flags: number;
       readonly data: string;
+      /** Begin with what the target holds: files, directories, links and nodes, with owner and mode. */
+      readonly copyUp?: true;
+      /** Give the new root the mode of the directory that it covers, unless that was made for it. */
+      readonly keepMode?: true;
       /** Propagation flags for the new mount (MS_PRIVATE …), applied afterwards. */
       readonly propagation?: number;
     } & Target)
   /**
-   * open_tree(OPEN_TREE_CLONE) of `source` (or a `tree` that the spawner has opened), mount_setattr on the clone, move_mount.
+   * open_tree(OPEN_TREE_CLONE) of `source`, shown with the ids of a user namespace (mount_setattr, MOUNT_ATTR_IDMAP): the one at the
+   * path `map`, or a new one with these lines of uid_map and gid_map. `mapRecursive`: the mounts below it, too.
+   */
+  | {
+      readonly op: "open_tree";
+      readonly source: string;
+      readonly recursive: boolean;
+      readonly map: string | { readonly uid: string; readonly gid: string };
+      readonly mapRecursive: boolean;
+      readonly as: string;
+    }
+  /**
+   * open_tree(OPEN_TREE_CLONE) of `source` (or a `tree` that the spawner or an earlier step has opened), mount_setattr on the clone, move_mount.
    * `set`/`clear`: MOUNT_ATTR_*; `setRecursive`/`clearRecursive`: the same for it and the mounts below it.
    */
   | ({
@@ -167,6 +183,23 @@ type Operation =
   | { readonly op: "session_keyring"; readonly name: string }
   /** `resource`: RLIMIT_* number. -1 is RLIM_INFINITY. */
   | { readonly op: "rlimit"; readonly resource: number; readonly soft: number; readonly hard: number }
+  /** sched_setattr(2): its numbers. Times are nanoseconds. */
+  | {
+      readonly op: "scheduler";
+      readonly policy: number;
+      readonly flags: number;
+      readonly nice: number;
+      readonly priority: number;
+      readonly runtime: number;
+      readonly deadline: number;
+      readonly period: number;
+    }
+  /** ioprio_set(2): IOPRIO_CLASS_*. */
+  | { readonly op: "io_priority"; readonly class: number; readonly priority: number }
+  /** sched_setaffinity(2). */
+  | { readonly op: "affinity"; readonly cpus: readonly number[] }
+  /** personality(2): PER_*. */
+  | { readonly op: "personality"; readonly persona: number }
   | { readonly op: "umask"; readonly mask: number }
   /** Gives descriptors 0 to 2 to the user, but /dev/null; what the file system refuses is left as it is. */
   | { readonly op: "chown_stdio"; readonly uid: number }
@@ -241,6 +274,8 @@ export type SeccompStep = {
   readonly flags: number;
   /** struct sock_filter as two words each, little-endian: code, jt << 16, jf << 24; then k. */
   readonly program: readonly number[];
+  /** The filter leaves calls to a listener, whose descriptor goes out over the control socket: {"fd":"seccomp"}. */
+  readonly listener?: true;
 };
 
 /** Any step may name errno numbers that are as good as success: that choice is the compiler's. */

@@ -1,11 +1,14 @@
 import type { Process } from "@kata-containers/oci";
 import { RLIMIT } from "@kata-containers/sys";
-import { capabilityMasks } from "./capabilities.ts";
+import { capabilityMasks, type Grantable } from "./capabilities.ts";
 import type { FdRef, SeccompStep, Step } from "./plan.ts";
-import { invalid, unsupported } from "./refuse.ts";
+import { invalid } from "./refuse.ts";
+import { schedulingSteps } from "./scheduling.ts";
 
 export type ProcessContext = {
-  readonly lastCapability: number;
+  readonly grantable: Grantable;
+  /** Takes one line each. */
+  readonly warnings: string[];
   /** The descriptor whose byte starts the process; absent: it starts at once. */
   readonly startFd?: FdRef;
   /** Whoever starts the process reads there what fails from then on, and the end once the program runs. */
@@ -15,6 +18,8 @@ export type ProcessContext = {
   /** Descriptors that the process inherits besides 0 to 2. */
   readonly pass: readonly number[];
   readonly seccomp?: SeccompStep;
+  /** The execution domain's step. */
+  readonly personality: readonly Step[];
 };
 
 const EPERM = 1;
@@ -22,18 +27,6 @@ const EACCES = 13;
 
 /** The default of execvp(3)'s search, when the process has no PATH. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/** What is ours to refuse in a process, before anything is made. */
-export function checkProcess(process: Process): void {
-  const refuse = (key: keyof Process, what: string) => {
-    if (process[key] !== undefined && process[key] !== "") unsupported(`process.${key}`, what);
-  };
-  refuse("apparmorProfile", "AppArmor");
-  refuse("selinuxLabel", "SELinux");
-  refuse("scheduler", "a scheduling policy");
-  refuse("ioPriority", "an I/O priority");
-  refuse("execCPUAffinity", "CPU affinity");
-}
 
 /** Before the namespaces: rights and files that a user namespace takes away. */
 export function earlySteps(process: Process): Step[] {
@@ -60,15 +53,19 @@ export function terminalSteps(process: Process, root: FdRef, bindConsole: boolea
 /** From the container's root to its program: who the process is, what it may, and the program. In runc's order. */
 export function processSteps(process: Process, context: ProcessContext): Step[] {
   const { uid = 0, gid = 0, additionalGids, umask } = process.user ?? {};
-  const { bounding, ...sets } = capabilityMasks(process.capabilities, context.lastCapability);
+  const { bounding, ...sets } = capabilityMasks(process.capabilities, context.grantable, context.warnings);
   const keep = [context.startFd, context.startedFd].filter((fd) => fd !== undefined);
   const [file = ""] = process.args ?? [];
   const env = process.env ?? [];
   const filter = context.seccomp === undefined ? [] : [context.seccomp];
   // As late as it may be, for the filter holds for our own steps too. Without no_new_privs it takes a right that
-  // `user` and `capabilities` drop.
-  const [early, late] = process.noNewPrivileges === true ? [[], filter] : [filter, []];
+  // `user` and `capabilities` drop. A listener is handed over by the spawner, who is there until `ready` only.
+  const isEarly = process.noNewPrivileges !== true;
+  const hasListener = context.seccomp?.listener === true;
+  const [early, late, last] = isEarly ? [filter, [], []] : hasListener ? [[], filter, []] : [[], [], filter];
   return [
+    ...context.personality,
+    ...schedulingSteps(process),
     ...rlimitSteps(process),
     { op: "umask", mask: umask ?? 0o022 },
     ...(process.terminal === true ? [] : [{ op: "chown_stdio", uid } as const]),
@@ -85,10 +82,11 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
     { op: "chdir", path: process.cwd, ifNotYet: true },
     { op: "capabilities", ...sets },
     { op: "find_executable", file, path: pathOf(env) },
+    ...late,
     { op: "ready" },
     ...(context.startedFd === undefined ? [] : [{ op: "report_to", fd: context.startedFd } as const]),
     ...(context.startFd === undefined ? [] : [{ op: "wait", fd: context.startFd } as const]),
-    ...late,
+    ...last,
     // Programs of the container's file system, so under its filter.
     ...(context.startHooks ?? []),
     { op: "exec", argv: process.args ?? [], env, program: "found" },

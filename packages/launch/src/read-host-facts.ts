@@ -9,10 +9,29 @@ export function readHostFacts(override: Partial<HostFacts> = {}): HostFacts {
     cgroup: parseCgroups(mounts, readText("/proc/self/cgroup"), unifiedControllers),
     rootIsInitramfs: rootType(mounts) === "rootfs",
     lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
-    selinux: exists("/sys/fs/selinux/enforce"),
+    // Looked at when asked for: of interest to few containers, and the agent knows better.
+    get selinux() {
+      return exists("/sys/fs/selinux/enforce");
+    },
+    get ownCapabilities() {
+      return permittedCapabilities(readText("/proc/self/status"));
+    },
+    get apparmor() {
+      return isAppArmorEnabled();
+    },
     ...(seccomp === undefined ? {} : { seccomp }),
     ...override,
   };
+}
+
+/** @param status text of /proc/self/status: proc_pid_status(5), "CapPrm" */
+function permittedCapabilities(status: string): number {
+  return Number.parseInt(/^CapPrm:\s*(\w+)/m.exec(status)?.[1] ?? "0", 16);
+}
+
+function isAppArmorEnabled(): boolean {
+  const path = "/sys/module/apparmor/parameters/enabled";
+  return exists(path) && readText(path).startsWith("Y");
 }
 
 /** seccomp(2), "/proc interfaces": the file is there when the kernel has filters. */

@@ -14,6 +14,7 @@ const KERNEL_NAMES: Readonly<Record<string, string>> = {
   SCMP_ACT_TRACE: "trace",
   SCMP_ACT_ALLOW: "allow",
   SCMP_ACT_LOG: "log",
+  SCMP_ACT_NOTIFY: "user_notif",
 };
 
 /** A profile's filter, for one machine. */
@@ -24,6 +25,8 @@ export type CompiledSeccomp = {
   readonly flags: number;
   /** struct sock_filter each: 8 bytes. */
   readonly program: Uint8Array;
+  /** It leaves calls to a listener. */
+  readonly notify?: true;
 };
 
 /**
@@ -38,14 +41,13 @@ export function compileFilter(
 ): CompiledSeccomp | undefined {
   if (profile === undefined || isEmpty(profile)) return undefined;
   const native = nativeArch(machine);
-  checkListener(profile);
-  const { program, flags, unsupportedArchitectures } = compileSeccomp(profile, native);
+  const { program, flags, notify, unsupportedArchitectures } = compileSeccomp(profile, native);
   if (unsupportedArchitectures.length > 0) {
     warnings.push(
       `linux.seccomp.architectures: calls of ${unsupportedArchitectures.join(", ")} kill their thread: their tables are not built in`,
     );
   }
-  return { machine, flags, program };
+  return { machine, flags, program, ...(notify ? { notify } : {}) };
 }
 
 /**
@@ -67,7 +69,14 @@ export function seccompStep(
   checkActions(profile, facts);
   const usable = made?.machine === facts.machine ? made : undefined;
   const filter = usable ?? compileFilter(profile, facts.machine, warnings);
-  return filter && { op: "seccomp", flags: filter.flags, program: words(filter.program) };
+  return (
+    filter && {
+      op: "seccomp",
+      flags: filter.flags,
+      program: words(filter.program),
+      ...(filter.notify === true ? { listener: true } : {}),
+    }
+  );
 }
 
 function isEmpty({ defaultAction, syscalls = [] }: Seccomp): boolean {
@@ -85,13 +94,6 @@ function checkActions(profile: Seccomp, facts: SeccompFacts): void {
     const name = KERNEL_NAMES[action];
     if (name !== undefined && !facts.actions.includes(name)) invalid(where, `this kernel has no ${action}`);
   }
-}
-
-function checkListener(profile: Seccomp): void {
-  for (const [where, action] of actions(profile)) {
-    if (action === "SCMP_ACT_NOTIFY") unsupported(where, "SCMP_ACT_NOTIFY (a seccomp listener)");
-  }
-  if (profile.listenerPath) unsupported("linux.seccomp.listenerPath", "a seccomp listener");
 }
 
 /** A profile's actions, each with its JSON path. */

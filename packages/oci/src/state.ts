@@ -1,4 +1,4 @@
-/** "creating" is never written by us: a container's record appears when its process waits for `start`. */
+/** "creating" is told to a seccomp listener alone: a container's record appears when its process waits for `start`. */
 export type Status = "creating" | "created" | "running" | "stopped";
 
 /** What `state` prints and hooks read on stdin: OCI runtime-spec, runtime.md, "State". */

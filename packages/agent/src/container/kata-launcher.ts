@@ -93,11 +93,14 @@ export class KataLauncher implements Launcher {
     timeoutMs: number,
   ): Promise<LaunchedProcess> {
     const { cgroups = [], seccomp } = this.#compiled.get(id) ?? {};
+    const warnings: string[] = [];
     const plan = compileExec(spec, process, this.#hostFacts(), {
+      warnings,
       containerPidfd: EXTRA_FD,
       cgroups,
       ...(seccomp === undefined ? {} : { seccomp }),
     });
+    for (const warning of warnings) this.#log.warn(warning, { container: id });
     return this.#launch(plan, process, [{ from: pidfd, to: EXTRA_FD }], { until: "exec", timeoutMs });
   }
 
@@ -122,6 +125,8 @@ export class KataLauncher implements Launcher {
   #hostFacts(): HostFacts {
     this.#facts ??= readHostFacts({
       rootIsInitramfs: false,
+      // PID 1 has what the kernel has.
+      ownCapabilities: 2 ** 53 - 1,
     });
     return this.#facts;
   }

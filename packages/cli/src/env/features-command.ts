@@ -37,7 +37,8 @@ export const featuresCommand = defineCommand({
       ociVersionMin: "1.0.0",
       ociVersionMax: OCI_VERSION,
       hooks: ["prestart", "createRuntime", "poststart", "poststop"],
-      mountOptions: mountOptionNames(),
+      // Id-mapped mounts do not reach the guest.
+      mountOptions: mountOptionNames().filter((name) => !name.endsWith("idmap")),
       linux: {
         // The network namespace is the host's, and the VM's within it; a cgroup namespace has no meaning across kernels.
         namespaces: ["ipc", "mount", "network", "pid", "uts"],

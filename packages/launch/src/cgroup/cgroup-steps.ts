@@ -12,7 +12,10 @@ const write = (path: string, text: string): Step => ({ op: "write", path, text }
 /** Makes the container's cgroups, sets their limits, and moves the running process in, in this order. */
 export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources): Step[] {
   const settings = settingsOfResources(resources);
-  const needed = new Set(settings.map(({ v1Controller, v2Controller }) => v2Controller ?? v1Controller));
+  const needed = new Set([
+    ...settings.map(({ v1Controller, v2Controller }) => v2Controller ?? v1Controller),
+    ...Object.keys(resources.unified ?? {}).map((name) => name.slice(0, name.indexOf("."))),
+  ]);
   return [
     ...places.flatMap((place) => makeSteps(place, needed)),
     ...settings.map((setting) => {

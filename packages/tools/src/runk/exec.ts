@@ -1,5 +1,5 @@
 import { compileExec, launch, readHostFacts } from "@kata-containers/launch";
-import { type Process, parseProcess, parseSpec } from "@kata-containers/oci";
+import { OCI_VERSION, type Process, parseProcess, parseSpec, type State } from "@kata-containers/oci";
 import { Fd, KataError, MAX_TEXT_BYTES, O, ops } from "@kata-containers/sys";
 import type { Arguments, Options } from "./arguments.ts";
 import { sendConsole } from "./console.ts";
@@ -7,7 +7,9 @@ import { openProcess, statusOf } from "./container-process.ts";
 import { writePidFile } from "./create-container.ts";
 import type { Globals } from "./globals.ts";
 import { type ContainerRecord, readRecord, readSeccomp } from "./record.ts";
+import { warn } from "./report.ts";
 import { openForwarded, waitInForeground } from "./run.ts";
+import { passListener } from "./seccomp-listener.ts";
 
 export const EXEC_OPTIONS: Options = {
   "console-socket": { value: true },
@@ -48,12 +50,15 @@ export async function exec(args: Arguments, globals: Globals): Promise<number> {
     throw new KataError("FailedPrecondition", "cannot exec a container that has stopped");
   using root = record.hostMount === undefined ? undefined : openRoot(record, container);
   const seccomp = readSeccomp(globals.root, record.id);
+  const warnings: string[] = [];
   const plan = compileExec(spec, process, readHostFacts(), {
     containerPidfd: CONTAINER,
     cgroups: record.cgroups,
+    warnings,
     ...(root === undefined ? {} : { containerRoot: CONTAINER_ROOT }),
     ...(seccomp === undefined ? {} : { seccomp }),
   });
+  warnings.forEach(warn);
   using signals = openForwarded();
   const stdio = process.terminal === true ? [] : [0, 1, 2].map((fd) => ({ from: fd, to: fd }));
   const launched = await launch(plan, {
@@ -64,6 +69,7 @@ export async function exec(args: Arguments, globals: Globals): Promise<number> {
       ...(root === undefined ? [] : [{ from: root.number, to: CONTAINER_ROOT }]),
     ],
     until: "exec",
+    ...passListener(spec, () => containerState(record)),
   });
   if (socket !== undefined && launched.console !== undefined) await sendConsole(socket, launched.console);
   const pidFile = args.value("pid-file");
@@ -76,6 +82,10 @@ function openRoot({ pid }: ContainerRecord, container: Fd): Fd {
   const root = new Fd(ops.open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY | O.CLOEXEC, 0));
   ops.pidfdSendSignal(container.number, 0);
   return root;
+}
+
+function containerState({ id, bundle, pid, annotations = {} }: ContainerRecord): State {
+  return { ociVersion: OCI_VERSION, id, status: "running", pid, bundle, annotations };
 }
 
 /** From process.json, or the container's own process with another command. */

@@ -11,6 +11,7 @@ import {
 import type { Hooks, Spec } from "@kata-containers/oci";
 import { Fd, O, ops, S, SIG, type SpawnFd, type Undo } from "@kata-containers/sys";
 import type { RecordDirectory } from "./record.ts";
+import { passListener } from "./seccomp-listener.ts";
 
 /** Descriptors of the process, besides 0 to 2, that the plan is compiled for. */
 export const START_FD = 5;
@@ -40,6 +41,7 @@ export async function launchProcess(plan: LaunchPlan, spec: Spec, order: LaunchO
     fds: [...stdio, ...given(start, START_FD), ...given(started, STARTED_FD)],
     until: waits ? "ready" : "exec",
     timeoutMs: LAUNCH_TIMEOUT_MS + 1000 * hookSeconds(spec.hooks, waits),
+    ...passListener(spec, (pid) => ({ ...container, status: "creating", pid })),
     answer: (_, pid) => runCreateHooks(spec.hooks, container, pid, never),
   });
   order.undo.defer(async () => {
