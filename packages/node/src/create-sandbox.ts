@@ -54,8 +54,7 @@ type Order = {
 
 async function startOnDisk(order: Order, root: string): Promise<SandboxLink> {
   const { undo } = order;
-  const socket = claimRecord({ ...order, root });
-  const daemon = await startDaemon({ ...order, root, socket });
+  const daemon = await startDaemon({ ...order, root, ...claimRecord({ ...order, root }) });
   const { id, config } = order;
   const link = new SandboxLink({ id, config, store: createFileStore(root), owner: undefined, ...daemon });
   undo.defer(() => link.close());
@@ -77,9 +76,11 @@ async function startInMemory(order: Order): Promise<SandboxLink> {
   const owner = undo.use(new Fd(ours));
   using owned = new Fd(theirs);
   await ops.write(owner.number, ops.utf8Encode(`${JSON.stringify(record)}\n${JSON.stringify(config)}\n`));
-  const daemon = await startDaemon({ ...order, root, socket: record.socket, owner: owned });
+  const { socket } = record;
+  const listener = listenForDaemon(socket);
+  const daemon = await startDaemon({ ...order, root, socket, listener, owner: owned });
   // Nobody else is to find it.
-  ops.unlink(record.socket);
+  ops.unlink(socket);
   const link = new SandboxLink({ id, config, store, owner, ...daemon });
   undo.defer(() => link.end(false));
   return link;
@@ -91,11 +92,16 @@ function ownRoot(): string {
   return `${RUNTIME_DIR}/owner-${pid}-${identityOf(pid)?.startTime ?? 0}`;
 }
 
-type DaemonStart = Order & { readonly root: string; readonly socket: string; readonly owner?: Fd };
+type DaemonStart = Order & {
+  readonly root: string;
+  readonly socket: string;
+  readonly listener: Fd;
+  readonly owner?: Fd;
+};
 
 async function startDaemon(start: DaemonStart) {
   const { socket, undo, bundle } = start;
-  using listener = listenForDaemon(socket);
+  using listener = start.listener;
   using networkNamespace = namedNetworkNamespace(bundle);
   const process = spawnDaemon({ ...start, networkNamespace, listener });
   process.ready.catch(() => {});

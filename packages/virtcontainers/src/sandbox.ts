@@ -14,6 +14,7 @@ import {
   type SandboxRecord,
   withContainer,
   withoutContainer,
+  withoutContainers,
 } from "./persist/record.ts";
 import type { Store } from "./persist/store.ts";
 import { GuestProcess, type ProcessExit, type ProcessStdio, STATUS_VM_DIED } from "./process.ts";
@@ -275,7 +276,7 @@ export class Sandbox {
     if (!force) checkDeletedLast(this.#deps.store.load(id));
     await this.stop();
     for (const each of this.containers().toReversed()) this.#forget(each);
-    this.#save((record) => ({ ...record, containers: [] }));
+    this.#save(withoutContainers);
   }
 
   async #removeJoined(container: Container, force: boolean): Promise<void> {

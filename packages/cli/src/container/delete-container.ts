@@ -10,6 +10,7 @@ import {
   type Store,
   undoFromRecord,
   withoutContainer,
+  withoutContainers,
 } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { reportWarning } from "../report-error.ts";
@@ -151,9 +152,20 @@ async function deleteLeftovers(
   }
   if (!force) checkDeletedLast(record);
   try {
-    await undoFromRecord(record);
+    await undoFromRecord(beingDeleted(store, record));
   } finally {
     store.remove(record.id);
+  }
+}
+
+/** The record as it is now, and stays: whoever is still making something for the sandbox fails. */
+function beingDeleted(store: Store, record: SandboxRecord): SandboxRecord {
+  try {
+    return store.update(record.id, withoutContainers);
+  } catch (error) {
+    // Somebody else has removed it, or nobody can read it any more.
+    if (error instanceof KataError) return record;
+    throw error;
   }
 }
 

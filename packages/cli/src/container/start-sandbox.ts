@@ -1,11 +1,5 @@
 import { checkFiles, loadConfig, refuseAnnotations } from "@kata-containers/config";
-import {
-  type Bundle,
-  claimRecord,
-  listenForDaemon,
-  openNetworkNamespace,
-  spawnDaemon,
-} from "@kata-containers/shim";
+import { type Bundle, claimRecord, openNetworkNamespace, spawnDaemon } from "@kata-containers/shim";
 import { KataError, type Undo } from "@kata-containers/sys";
 import type { Globals } from "../globals.ts";
 import { connectDaemonOf } from "./lost-daemon.ts";
@@ -35,10 +29,10 @@ export async function startSandbox(order: SandboxOrder): Promise<OpenSandbox> {
   checkFiles(config);
   refuseAnnotations(bundle.spec.annotations);
   const networkNamespace = undo.use(openNetworkNamespace(bundle.spec));
-  const socket = claimRecord({ id, root: globals.root, bundle, config, undo });
-  using listener = listenForDaemon(socket);
+  const { socket, listener } = claimRecord({ id, root: globals.root, bundle, config, undo });
+  using listening = listener;
   const patience = hookSeconds === undefined ? {} : { orphanSeconds: hookSeconds + CALL_SECONDS };
-  const process = spawnDaemon({ ...globals, id, config, networkNamespace, listener, ...patience });
+  const process = spawnDaemon({ ...globals, id, config, networkNamespace, listener: listening, ...patience });
   process.ready.catch(() => {});
   undo.defer(() => process.kill());
   const daemon = await connectDaemonOf(id, socket);

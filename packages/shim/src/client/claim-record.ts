@@ -1,7 +1,8 @@
 import type { KataConfig } from "@kata-containers/config";
-import { ops, type Undo } from "@kata-containers/sys";
+import { type Fd, ops, type Undo } from "@kata-containers/sys";
 import {
   type ContainerRecord,
+  checkKept,
   createFileStore,
   laterHooks,
   newRecord,
@@ -13,6 +14,7 @@ import {
   withContainer,
 } from "@kata-containers/virtcontainers";
 import type { Bundle } from "./bundle.ts";
+import { listenForDaemon } from "./daemon-process.ts";
 
 export interface RecordClaim {
   readonly id: string;
@@ -22,22 +24,32 @@ export interface RecordClaim {
   readonly undo: Undo;
 }
 
+/** What a sandbox has from the first moment. */
+export interface ClaimedRecord {
+  /** Path of the daemon's socket. */
+  readonly socket: string;
+  readonly listener: Fd;
+}
+
 /**
- * Writes a new sandbox's record and the configuration that it keeps: from here on the id is taken, and what is made for
- * it is removed when something fails.
- * @returns the path of the daemon's socket
+ * Writes a new sandbox's record and the configuration that it keeps, and makes the daemon's socket: from here on the id is taken, and
+ * what is made for it is removed when something fails.
  * @throws KataError AlreadyExists, FailedPrecondition when the cgroup has processes
  */
-export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): string {
+export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): ClaimedRecord {
   const store = createFileStore(root);
   const { cgroupsPath } = bundle.spec.linux ?? {};
   const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath });
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
   undo.defer(() => removeRecord(store, record));
-  takeCgroup(record);
-  saveConfig(root, id, config);
-  return record.socket;
+  // A `delete --force` meanwhile comes before this, and then it fails; or after it, and undoes it.
+  return store.hold(id, (current) => {
+    checkKept(current);
+    takeCgroup(current);
+    saveConfig(root, id, config);
+    return { socket: current.socket, listener: listenForDaemon(current.socket) };
+  });
 }
 
 /** What a record says of a container before the daemon knows it. */

@@ -1,6 +1,7 @@
 import type { KataConfig } from "@kata-containers/config";
 import { Fd, KataError, Logger, ops, SIG, sleep } from "@kata-containers/sys";
 import {
+  checkKept,
   createFileStore,
   createSandbox,
   identityOf,
@@ -124,6 +125,7 @@ async function live(started: Started, store: Store, orphanSeconds: number): Prom
 
 /** Before anything is made: who we are, and the cgroups that everything will be born in. */
 function nameOwnResources(record: SandboxRecord): SandboxRecord {
+  checkKept(record);
   const identity = identityOf(ops.getpid());
   if (identity === undefined) throw new KataError("Internal", "cannot read /proc/self/stat");
   return withResource(withCgroups(record), { kind: "process", name: "daemon", identity });

@@ -67,6 +67,11 @@ export function createFileStore(root: string, index: string = INDEX_DIR): Store 
       save(record);
       return record;
     },
+    hold(id, work) {
+      using lock = lockDir(stateDir(root, id), id);
+      void lock;
+      return work(load(id));
+    },
     remove(id) {
       if (linkTarget(stateDir(root, id)) !== undefined) {
         unlessMissing(() => ops.unlink(stateDir(root, id)));

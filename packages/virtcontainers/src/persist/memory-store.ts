@@ -31,6 +31,7 @@ export function createMemoryStore(): Store {
       records.set(record.id, record);
       return record;
     },
+    hold: (id, work) => work(load(id)),
     remove(id) {
       if (joined.delete(id) || !records.delete(id)) return;
       for (const [container, sandbox] of joined) if (sandbox === id) joined.delete(container);

@@ -95,6 +95,17 @@ export function withoutContainer(record: SandboxRecord, id: string): SandboxReco
   return { ...record, containers: record.containers.filter((each) => each.id !== id) };
 }
 
+/** The record of a sandbox that is being deleted: nothing more may be made for it, for what its record names is being undone. */
+export function withoutContainers(record: SandboxRecord): SandboxRecord {
+  return { ...record, containers: [] };
+}
+
+/** @throws KataError NotFound when the sandbox is being deleted */
+export function checkKept({ id, containers }: SandboxRecord): void {
+  if (containers.length > 0) return;
+  throw new KataError("NotFound", `container "${id}" was deleted while it was being made`);
+}
+
 /**
  * A sandbox is deleted after the containers that have joined it.
  * @throws KataError FailedPrecondition naming those that are left

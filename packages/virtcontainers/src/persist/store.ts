@@ -13,6 +13,8 @@ export interface Store {
   load(id: string): SandboxRecord;
   /** Replaces the record by what `change` makes of it. @throws KataError NotFound. */
   update(id: string, change: (record: SandboxRecord) => SandboxRecord): SandboxRecord;
+  /** Runs something that nobody changes the record during, and gives what it returns. It must not call the store. @throws KataError NotFound. */
+  hold<T>(id: string, work: (record: SandboxRecord) => T): T;
   /**
    * Removes a sandbox's record with its directory and the ids of the containers that have joined it; or gives up the id
    * of one container that has joined. Without effect when it is gone.
