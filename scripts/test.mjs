@@ -136,6 +136,7 @@ if (full) {
   process.env.KATA_FAULT_POINTS ??= "500";
   results.push(endToEnd("500 faults", "tests/faults", 90));
   results.push(endToEnd("soak", "tests/full", 120));
+  results.push(endToEnd("a host with systemd and cgroup v2", "tests/host", 60));
   results.push(endToEnd("OCI conformance with runk", "tests/conformance", 10));
 }
 

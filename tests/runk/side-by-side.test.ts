@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
 import { Bundle, type Change, script } from "./bundle.ts";
 
@@ -10,6 +11,8 @@ afterEach(async () => {
 });
 
 const DATE = /[A-Z][a-z]{2} +\d+ \d\d:\d\d/g;
+/** The host has cgroup v2 alone. */
+const V2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
 const ID = /runk-test-\d+-\d+/g;
 
 /** Runs the script under both and compares; returns what runk's container wrote. */
@@ -106,19 +109,24 @@ test("cgroup membership", () => {
 });
 
 test("cgroup limits as the container sees them", () => {
-  const files = [
-    "memory/memory.limit_in_bytes",
-    "memory/memory.soft_limit_in_bytes",
-    "cpu/cpu.shares",
-    "cpu/cpu.cfs_quota_us",
-    "cpu/cpu.cfs_period_us",
-    "pids/pids.max",
-    "cpuset/cpuset.cpus",
-    "cpuset/cpuset.mems",
-  ];
+  const files = V2
+    ? ["memory.max", "memory.low", "cpu.weight", "cpu.max", "pids.max", "cpuset.cpus", "cpuset.mems"]
+    : [
+        "memory/memory.limit_in_bytes",
+        "memory/memory.soft_limit_in_bytes",
+        "cpu/cpu.shares",
+        "cpu/cpu.cfs_quota_us",
+        "cpu/cpu.cfs_period_us",
+        "pids/pids.max",
+        "cpuset/cpuset.cpus",
+        "cpuset/cpuset.mems",
+        "devices/devices.list",
+      ];
   const output = compare(
-    `cd /sys/fs/cgroup; ls; cat ${files.join(" ")}; sort devices/devices.list`,
+    `cd /sys/fs/cgroup; ls; for file in ${files.join(" ")}; do sort $file; done`,
     (spec) => {
+      // As `runc spec` does: without it v2 shows all of the host's.
+      if (V2) spec.linux.namespaces = [spec.linux.namespaces, { type: "cgroup" }].flat();
       spec.linux.resources = {
         memory: { limit: 64 << 20, reservation: 32 << 20 },
         cpu: { shares: 512, quota: 20_000, period: 50_000, cpus: "0", mems: "0" },
@@ -130,7 +138,8 @@ test("cgroup limits as the container sees them", () => {
       };
     },
   );
-  expect(output).toContain(`${64 << 20}\n${32 << 20}\n512\n20000\n50000\n50\n0\n0\n`);
+  const cpu = V2 ? "20\n20000 50000" : "512\n20000\n50000";
+  expect(output).toContain(`${64 << 20}\n${32 << 20}\n${cpu}\n50\n0\n0\n`);
 });
 
 test("bind mounts, read-only and not, of a directory and of a file, whose targets are made", () => {

@@ -197,6 +197,12 @@ describe("mounts", () => {
     ]);
   });
 
+  test("/dev/core is there where the kernel has /proc/kcore", () => {
+    const core = { op: "symlink", path: "/dev/core", to: "/proc/kcore", root: "root", ignore: [17] };
+    expect(find(compile(makeSpec(), { ...HOST, kcore: true }).plan.init, "symlink")).toContainEqual(core);
+    expect(find(compile(makeSpec()).plan.init, "symlink")).not.toContainEqual(core);
+  });
+
   test("a /dev of the caller's is left as it is", () => {
     const spec = makeSpec({ mounts: [{ destination: "/dev", type: "bind", source: "/dev" }] });
     expect(find(compile(spec).plan.init, "mknod")).toEqual([]);
@@ -240,6 +246,37 @@ describe("cgroups", () => {
     expect(lines).toContain("/cg/user/c1/cpu.weight 39");
     expect(lines).toContain("/cg/user/c1/cpu.max 5000 10000");
     expect(lines).toContain("/cg/user/cgroup.subtree_control +memory");
+  });
+
+  test("v2 measures without a limit too, where it can, and has the controllers of unified", () => {
+    const unified = { "misc.max": "a 1" };
+    const unifiedWith = { mountpoint: "/cg", controllers: ["memory", "misc", "rdma"], ownPath: "/x" };
+    const facts = { ...V2, cgroup: { v1: [], v2: unifiedWith } };
+    const { stage } = compile(makeSpec({}, { resources: { unified } }), facts).plan;
+    const enabled = stage.filter((step) => step.op === "write" && step.path === "/cg/cgroup.subtree_control");
+    expect(enabled).toEqual([
+      {
+        op: "write",
+        path: "/cg/cgroup.subtree_control",
+        text: "+memory",
+        ignore: expect.arrayContaining([2]),
+      },
+      { op: "write", path: "/cg/cgroup.subtree_control", text: "+misc" },
+    ]);
+  });
+
+  test("a systemd scope is the cgroup, asked for by the process that is to be in it before anything of it is written", () => {
+    const options = { id: "c1", bundle: "/b", scopePath: "/system.slice/runk-c1.scope" };
+    const { cgroups, plan } = compileContainer(
+      makeSpec({}, { cgroupsPath: "a:b:c", resources }),
+      V2,
+      options,
+    );
+    expect(cgroups.map(({ directory }) => directory)).toEqual(["/cg/system.slice/runk-c1.scope"]);
+    expect(plan.stage.findIndex(({ op }) => op === "ask")).toBeLessThan(
+      plan.stage.findIndex(({ op }) => op === "write"),
+    );
+    expect(find(plan.stage, "ask")).toEqual([{ op: "ask", what: "scope" }]);
   });
 
   test("devices start from nothing on v1", () => {

@@ -27,6 +27,11 @@ export type ContainerOptions = {
   readonly startFd?: FdRef;
   /** With `startFd`, inherited: what fails after the start byte is written there; it is closed when the program runs. */
   readonly startedFd?: FdRef;
+  /**
+   * The cgroup of a systemd scope, from the root of v2's hierarchy, in place of linux.cgroupsPath. The spawner makes the scope when
+   * it is asked for {@link ASK_SCOPE}, with the process that asks in it.
+   */
+  readonly scopePath?: string;
   /** The environment of hooks without one of their own; default: none. */
   readonly hookEnv?: readonly string[];
   /** The filter of `linux.seccomp`, if it was compiled before. */
@@ -50,6 +55,9 @@ export type Compiled = {
   readonly warnings: readonly string[];
 };
 
+/** What the stage asks the spawner for: a systemd scope with the process that asks in it. */
+export const ASK_SCOPE = "scope";
+
 const ENOENT = 2;
 const ENOTDIR = 20;
 
@@ -66,7 +74,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   warnings.push(...limitWarnings(spec.linux?.resources ?? {}));
   const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings, options.seccomp);
   const namespaces = planNamespaces(spec);
-  const cgroups = cgroupPlaces(facts.cgroup, spec.linux?.cgroupsPath, options.id);
+  const cgroups = cgroupPlaces(facts.cgroup, options.scopePath ?? spec.linux?.cgroupsPath, options.id);
   const rootPath = root.path.startsWith("/") ? root.path : `${options.bundle}/${root.path}`;
   const label = facts.selinux ? spec.linux?.mountLabel : undefined;
   const mounts = mountSteps(spec, {
@@ -80,7 +88,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     { op: "setsid" } as const,
     ...namespaceSteps(spec, options.id, namespaces),
     ...rootSteps(spec, rootPath, namespaces),
-    ...contentSteps(spec, process, mounts, namespaces),
+    ...contentSteps(spec, process, mounts, namespaces, facts.kcore === true),
     ...createHookSteps(spec, options),
     ...labelSteps(process, facts),
     ...enterSteps(spec, facts, namespaces),
@@ -98,6 +106,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const stage = [
     ...earlySteps(process),
     ...mounts.early,
+    ...(options.scopePath === undefined ? [] : [{ op: "ask", what: ASK_SCOPE } as const]),
     ...cgroupSteps(cgroups, spec.linux?.resources ?? {}),
     ...namespaces.stage,
   ];
@@ -164,10 +173,16 @@ function rootPropagation(spec: Spec): number {
 }
 
 /** Everything below the root, while the machine's own files can still be reached. */
-function contentSteps(spec: Spec, process: Process, mounts: MountSteps, namespaces: NamespacePlan): Step[] {
+function contentSteps(
+  spec: Spec,
+  process: Process,
+  mounts: MountSteps,
+  namespaces: NamespacePlan,
+  kcore: boolean,
+): Step[] {
   return [
     ...mounts.now,
-    ...deviceSteps(spec, namespaces.inUserNamespace),
+    ...deviceSteps(spec, namespaces.inUserNamespace, kcore),
     { op: "mkdir", path: process.cwd, mode: 0o755, root: ROOT },
     ...terminalSteps(process, ROOT, true),
     ...mounts.late,

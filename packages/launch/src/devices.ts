@@ -35,12 +35,15 @@ const LINKS = [
   ["/dev/ptmx", "pts/ptmx"],
 ] as const;
 
+/** As runc, where the kernel has that file: a debugger looks there. It is masked by default. */
+const CORE = ["/dev/core", "/proc/kcore"] as const;
+
 const EEXIST = 17;
 
 const TYPES: Readonly<Record<string, number>> = { c: S.IFCHR, u: S.IFCHR, b: S.IFBLK, p: S.IFIFO };
 
 /** Devices and links below /dev; none when the caller has bound a /dev of its own, which is then theirs to fill (as runc). */
-export function deviceSteps(spec: Spec, inUserNamespace: boolean): Step[] {
+export function deviceSteps(spec: Spec, inUserNamespace: boolean, kcore: boolean): Step[] {
   if (hasBoundDev(spec)) return [];
   const listed = new Map<string, Device>();
   for (const device of DEFAULT_DEVICES) listed.set(device.path, device);
@@ -53,7 +56,8 @@ export function deviceSteps(spec: Spec, inUserNamespace: boolean): Step[] {
   const devices = [...listed.values()].map((device) =>
     inUserNamespace ? boundDevice(device) : madeDevice(device),
   );
-  const links = LINKS.map(([path, to]): Step => ({ op: "symlink", path, to, root: ROOT, ignore: [EEXIST] }));
+  const wanted = kcore ? [...LINKS, CORE] : LINKS;
+  const links = wanted.map(([path, to]): Step => ({ op: "symlink", path, to, root: ROOT, ignore: [EEXIST] }));
   return [...devices, ...links];
 }
 

@@ -7,6 +7,8 @@ export type HostFacts = {
   readonly lastCapability: number;
   /** A mask of the capabilities that we have, to pass on where no user namespace gives them all; absent: all. */
   readonly ownCapabilities?: number;
+  /** /proc/kcore is there, and a container's /dev/core leads to it. */
+  readonly kcore?: boolean;
   /** SELinux is in force: files have labels. */
   readonly selinux?: boolean;
   /** AppArmor is in force. */

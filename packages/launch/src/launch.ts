@@ -28,7 +28,7 @@ export type LaunchOptions = {
   readonly setsid?: boolean;
   /** Milliseconds until the process must be as far as `until` says; Infinity: no limit. Default {@link LAUNCH_TIMEOUT_MS}. */
   readonly timeoutMs?: number;
-  /** Does what the plan asks for (step `ask`) about the process with this pid. What it throws ends the launch. */
+  /** Does what the plan asks for (step `ask`) about the process that asks, with this pid. What it throws ends the launch. */
   readonly answer?: (what: string, pid: number) => Promise<void>;
   /**
    * Hands the listener of the process's seccomp filter on, which may answer for calls of the process from now on. `pid` is the
@@ -98,7 +98,7 @@ export async function launch(plan: LaunchPlan, options: LaunchOptions): Promise<
   });
   undo.defer(() => clearTimeout(timer));
   try {
-    await follow(control, plan, options, undo, progress);
+    await follow(control, plan, options, undo, progress, spawned.pid);
   } catch (error) {
     progress.failure ??= KataError.from(error, "kata-launch");
     progress.children.forEach(kill);
@@ -165,6 +165,7 @@ async function follow(
   { until, answer, listener }: LaunchOptions,
   undo: Undo,
   progress: Progress,
+  stagePid: number,
 ): Promise<void> {
   let ready = false;
   let asked: string | undefined;
@@ -186,9 +187,10 @@ async function follow(
     if (message.ask !== undefined) asked = message.ask;
     // Who fails ends by itself; what is beside it may wait for ever.
     if (progress.failure !== undefined) progress.children.forEach(kill);
-    // Init may ask before S has told us of it.
-    if (asked !== undefined && progress.process !== undefined && progress.failure === undefined) {
-      await answer?.(asked, progress.process.pid);
+    // Init may ask before S has told us of it; S itself asks before there is an init.
+    const asker = plan.stage.some((step) => isAskFor(step, asked)) ? stagePid : progress.process?.pid;
+    if (asked !== undefined && asker !== undefined && progress.failure === undefined) {
+      await answer?.(asked, asker);
       asked = undefined;
       ops.writeSync(control.number, Uint8Array.of(0));
     }
@@ -204,6 +206,10 @@ async function follow(
   const endedEarly = plan.stage.length > 0 && !ready;
   if (endedEarly)
     progress.failure ??= new KataError("Internal", "kata-launch ended before the process was ready");
+}
+
+function isAskFor(step: Step, what: string | undefined): boolean {
+  return step.op === "ask" && step.what === what;
 }
 
 /** A message of our own program: its shape is that of crates/launch/src/control.rs. What is none is a failure, and says nothing. */

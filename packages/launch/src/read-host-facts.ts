@@ -9,6 +9,7 @@ export function readHostFacts(override: Partial<HostFacts> = {}): HostFacts {
     cgroup: parseCgroups(mounts, readText("/proc/self/cgroup"), unifiedControllers),
     rootIsInitramfs: rootType(mounts) === "rootfs",
     lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
+    kcore: exists("/proc/kcore"),
     // Looked at when asked for: of interest to few containers, and the agent knows better.
     get selinux() {
       return exists("/sys/fs/selinux/enforce");

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { makeBundle } from "../harness/bundle.ts";
+import { cellConfiguration } from "../harness/cells.ts";
+import { kataRuntime, Scratch, writeConfiguration } from "../harness/programs.ts";
+import { useHost } from "./machine.ts";
+
+/** A VM in a VM under software emulation: 100 s on a quiet machine. */
+const LIMIT_S = 600;
+
+const host = useHost();
+
+test(
+  "kata-runtime run reaches the agent by the kernel's vsock",
+  async () => {
+    using scratch = new Scratch();
+    makeBundle(scratch.join("bundle"), { args: ["sleep", "1000"] });
+    writeConfiguration(scratch.join("c.toml"), {
+      "hypervisor.qemu": {
+        ...cellConfiguration({ name: "", kernel: "own", machine: "pc", channel: "vsock" })["hypervisor.qemu"],
+      },
+      "agent.kata": { dial_timeout: LIMIT_S, request_timeout: LIMIT_S },
+      runtime: { vm_start_timeout: LIMIT_S },
+    });
+    const { stdout, stderr } = await host().run(
+      `
+      modprobe vhost_vsock
+      cp -a /host${scratch.path} smoke
+      kata="${kataRuntime} --config smoke/c.toml"
+      $kata run --detach --bundle smoke/bundle one < /dev/null > log 2>&1 || cat log
+      echo "ports: $($kata exec one ls /sys/class/virtio-ports | wc -l)"
+      echo "kernel: $($kata exec one uname -r)"
+      $kata kill one KILL; until $kata state one | grep -q stopped; do sleep 1; done
+      $kata delete one; echo "deleted: $?"
+      echo "left: $(ls /run/vc/sbs) $(pgrep -fc 'qemu-system|virtiofsd|containerd-shim|kata-shim')"
+      `,
+      LIMIT_S * 1000,
+    );
+    expect(stdout, stderr).toMatch(/^ports: 0\nkernel: \d+\.\d+\S*-kata\ndeleted: 0\nleft: {1,2}0\n$/);
+  },
+  LIMIT_S * 1000,
+);
