@@ -9,6 +9,7 @@ import { makeRun } from "./promises/make-run.mjs";
 import { agentMemory, daemonMemory, shimMemory } from "./promises/memory.mjs";
 import { features, list, ps, psJson, state, stats } from "./promises/read-only.mjs";
 import { run } from "./promises/run.mjs";
+import { runkMemory, runkRun } from "./promises/runk.mjs";
 import { stdout } from "./promises/stdout.mjs";
 import { version } from "./promises/version.mjs";
 
@@ -38,6 +39,8 @@ const promises = [
   psJson,
   stats,
   features,
+  runkRun,
+  runkMemory,
 ];
 const onRequest = [makeRun];
 

@@ -1,6 +1,6 @@
 // What is written from the tables of commands and keys, so that it cannot differ from them:
 //   write-docs.mjs docs          docs/configuration.md (committed; make generate)
-//   write-docs.mjs install DIR   DIR/man/man8/kata-runtime.8, DIR/bash-completion/completions/kata-runtime
+//   write-docs.mjs install DIR   DIR/man/man8/{kata-runtime,runk}.8, DIR/bash-completion/completions/{kata-runtime,runk}
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { importPackage } from "./import-package.mjs";
@@ -18,6 +18,9 @@ if (what === "docs") {
   };
   write("man/man8/kata-runtime.8", renderManPage());
   write("bash-completion/completions/kata-runtime", renderCompletion());
+  const { renderRunkCompletion, renderRunkManPage } = await importPackage("tools");
+  write("man/man8/runk.8", renderRunkManPage());
+  write("bash-completion/completions/runk", renderRunkCompletion());
 } else {
   console.error("usage: write-docs.mjs docs | write-docs.mjs install DIR");
   process.exitCode = 2;

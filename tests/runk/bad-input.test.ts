@@ -126,8 +126,8 @@ test("an unknown container, command, option and signal", () => {
       stderr: expect.stringContaining("container does not exist"),
     });
   }
-  expect(bundle.runk("nosuch").stderr).toContain("no such command: nosuch");
-  expect(bundle.runk("start", "--nosuch", "x").stderr).toContain("flag provided but not defined: --nosuch");
+  expect(bundle.runk("nosuch").stderr).toContain('Invalid command \\"nosuch\\"');
+  expect(bundle.runk("start", "--nosuch", "x").stderr).toContain("start: unknown option --nosuch");
   expect(bundle.runk("kill", "x", "SIGNOSUCH").stderr).toContain("unknown signal");
 });
 

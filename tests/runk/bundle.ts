@@ -1,4 +1,5 @@
-import { type StdioOptions, spawnSync } from "node:child_process";
+import { type StdioOptions, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   closeSync,
@@ -13,10 +14,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { expectNoLeaks } from "../harness/leaks.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
-const RUNK = process.env.RUNK ?? join(REPOSITORY, "build/bin/runk");
+export const RUNK = process.env.RUNK ?? join(REPOSITORY, "build/bin/runk");
 const BUILT = join(REPOSITORY, "build/bin/kata-launch");
 export const LAUNCH = existsSync(BUILT)
   ? BUILT
@@ -124,8 +126,40 @@ export class Bundle {
     return this.runk("run", ...args, this.id());
   }
 
+  /** `run` in the foreground by runc. */
   runc(): Result {
-    return run(RUNC, ["--root", join(this.path, "runc"), "run", this.id()], this.path);
+    return this.runcCommand("run", this.id());
+  }
+
+  runcCommand(...args: string[]): Result {
+    return run(RUNC, ["--root", join(this.path, "runc"), ...args], this.path);
+  }
+
+  /** Through a shell, which opens descriptors: "$0" "$@" are the words that start runk. */
+  shell(text: string, ...args: string[]): Result {
+    return run("/bin/sh", ["-c", text, ...this.command(...args)], this.path);
+  }
+
+  /** In the background, without output. @returns its exit status */
+  async start(...args: string[]): Promise<number | null> {
+    const [program = "", ...words] = this.command(...args);
+    const child = spawn(program, words, { cwd: this.path, stdio: "ignore", timeout: 60_000 });
+    return (await once(child, "exit"))[0];
+  }
+
+  /** In the background; told each line of its standard output. @returns its exit status */
+  async follow(onLine: (line: string) => void, ...args: string[]): Promise<number | null> {
+    const [program = "", ...words] = this.command(...args);
+    const stdio: StdioOptions = ["ignore", "pipe", "inherit"];
+    const child = spawn(program, words, { cwd: this.path, stdio, timeout: 60_000 });
+    if (child.stdout) createInterface({ input: child.stdout }).on("line", onLine);
+    return (await once(child, "close"))[0];
+  }
+
+  /** A file of the container's root; "" when it is not there. */
+  read(path: string): string {
+    const file = join(this.rootfs, path);
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
   }
 
   /** Removes containers and files; fails when the host shows anything else of ours. */

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 pub const CONTROL: i32 = 4;
 
-/// Where failures are told.
+/// Where the control socket is: a program's descriptors may need its number.
+static SOCKET: AtomicI32 = AtomicI32::new(CONTROL);
+/// Where failures are told; CONTROL: wherever the control socket is.
 static REPORTS: AtomicI32 = AtomicI32::new(CONTROL);
 
 /// Sends one message; `fd` goes with it.
@@ -34,7 +36,10 @@ pub fn send(message: &str, fd: Option<i32>) -> Result<()> {
             libc::CMSG_DATA(first).cast::<i32>().write_unaligned(fd);
         }
     }
-    check(unsafe { libc::sendmsg(CONTROL, &header, libc::MSG_NOSIGNAL) } as c_long)?;
+    check(
+        unsafe { libc::sendmsg(SOCKET.load(Ordering::Relaxed), &header, libc::MSG_NOSIGNAL) }
+            as c_long,
+    )?;
     Ok(())
 }
 
@@ -58,7 +63,7 @@ pub fn report(list: &str, index: usize, failure: &Failure) {
 /// Asks the spawner to do something, and waits until it is done. Its end of the socket closed: it has failed, or is gone.
 pub fn ask(what: &str) -> Result<()> {
     send(&format!(r#"{{"ask":{}}}"#, json::quote(Some(what))), None)?;
-    if read(CONTROL, &mut [0])? == 0 {
+    if read(SOCKET.load(Ordering::Relaxed), &mut [0])? == 0 {
         std::process::exit(1);
     }
     Ok(())
@@ -67,4 +72,17 @@ pub fn ask(what: &str) -> Result<()> {
 /// From here on failures are told to whoever reads `fd`, and no longer to the spawner.
 pub fn report_to(fd: i32) {
     REPORTS.store(fd, Ordering::Relaxed);
+}
+
+/// Moves what failures are told to out of the numbers below `limit`.
+pub fn make_room(limit: i32) -> Result<()> {
+    for place in [&SOCKET, &REPORTS] {
+        let fd = place.load(Ordering::Relaxed);
+        let moves = fd < limit && !(std::ptr::eq(place, &REPORTS) && fd == CONTROL);
+        if moves {
+            let moved = check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, limit) } as c_long)?;
+            place.store(moved as i32, Ordering::Relaxed);
+        }
+    }
+    Ok(())
 }

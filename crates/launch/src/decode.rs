@@ -60,6 +60,12 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
             keep: fields.get("keep")?,
             pass: fields.get("pass")?,
         },
+        "dumpable" => Operation::Dumpable {
+            on: fields.get("on")?,
+        },
+        "pass_fds" => Operation::PassFds {
+            fds: fields.get("fds")?,
+        },
         "write" => Operation::Write {
             path: fields.get("path")?,
             text: fields.get("text")?,

@@ -94,6 +94,8 @@ impl Launch {
                     .retain(|name, _| !matches!(fd, FdRef::Name(closed) if closed == name));
             }
             Operation::CloseOthers { keep, pass } => self.close_others(keep, pass)?,
+            Operation::Dumpable { on } => prctl(libc::PR_SET_DUMPABLE, (*on).into(), 0)?,
+            Operation::PassFds { fds } => pass_fds(fds)?,
             Operation::Write {
                 path,
                 text,
@@ -340,6 +342,16 @@ impl Launch {
             .map(|_| ())
             .or_else(|failure| fail_at(failure.errno, path))
     }
+}
+
+/// Gives the program these descriptors as 3, 4, … Each has a higher number than it gets, so none is lost on the way.
+fn pass_fds(fds: &[i32]) -> Result<()> {
+    let first = crate::PLAN;
+    control::make_room(first + fds.len() as i32)?;
+    for (to, from) in (first..).zip(fds) {
+        check(unsafe { libc::dup2(*from, to) })?;
+    }
+    Ok(())
 }
 
 /// Writes the maps of our parent, S, which waits in its new user namespace.

@@ -133,6 +133,12 @@ pub enum Operation {
         keep: Vec<FdRef>,
         pass: Vec<i32>,
     },
+    Dumpable {
+        on: bool,
+    },
+    PassFds {
+        fds: Vec<i32>,
+    },
     Write {
         path: String,
         text: String,

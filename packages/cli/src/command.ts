@@ -1,5 +1,3 @@
-import type { Globals } from "./globals.ts";
-
 /** One option of a command. Without `value` it is a flag. */
 export interface Option {
   readonly short?: string;
@@ -36,14 +34,15 @@ export interface Argument {
   readonly help: string;
 }
 
-export interface Invocation<O extends Options> {
+/** G: what the program's global options come to. */
+export interface Invocation<O extends Options, G> {
   readonly options: Values<O>;
   readonly args: readonly string[];
-  readonly globals: Globals;
+  readonly globals: G;
 }
 
 /** One row of the command table. */
-export interface Command<O extends Options> {
+export interface Command<O extends Options, G> {
   readonly name: string;
   /** Other names of it: upstream's. */
   readonly aliases?: readonly string[];
@@ -54,11 +53,11 @@ export interface Command<O extends Options> {
   readonly args: readonly Argument[];
   readonly options: O;
   /** @returns the exit status */
-  run(invocation: Invocation<O>): Promise<number>;
+  run(invocation: Invocation<O, G>): Promise<number>;
 }
 
 /** A command whose own options' types are forgotten: what the table holds. */
-export interface AnyCommand extends Omit<Command<Options>, "run"> {
+export interface AnyCommand<G> extends Omit<Command<Options, G>, "run"> {
   /** Parses the arguments after the command's name, then runs. */
-  invoke(argv: readonly string[], globals: Globals): Promise<number>;
+  invoke(argv: readonly string[], globals: G): Promise<number>;
 }

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commands } from "./commands.ts";
-import { globalOptions } from "./globals.ts";
 import { renderCommandHelp, renderHelp } from "./help.ts";
 import { renderCompletion, renderManPage } from "./index.ts";
+import { kataRuntime } from "./kata-runtime.ts";
 
 describe("the command table", () => {
   it("has every command of this version, each once", () => {
@@ -42,7 +42,7 @@ describe("the command table", () => {
 
 describe("help", () => {
   it("lists every command and global option", () => {
-    const help = renderHelp(commands, globalOptions);
+    const help = renderHelp(kataRuntime(commands));
     for (const { name, summary } of commands)
       expect(help).toMatch(new RegExp(`^ {2}${name} +${summary}$`, "m"));
     expect(help).toContain("--config, --kata-config FILE");
@@ -50,8 +50,10 @@ describe("help", () => {
 
   it("shows a command's arguments and options", () => {
     const exec = commands.find(({ name }) => name === "exec");
-    expect(exec && renderCommandHelp(exec)).toContain("Usage: kata-runtime exec [OPTIONS] ID [COMMAND...]");
-    expect(exec && renderCommandHelp(exec)).toMatch(
+    expect(exec && renderCommandHelp("kata-runtime", exec)).toContain(
+      "Usage: kata-runtime exec [OPTIONS] ID [COMMAND...]",
+    );
+    expect(exec && renderCommandHelp("kata-runtime", exec)).toMatch(
       /-e, --env NAME=VALUE +add to its environment \(may be repeated\)/,
     );
   });

@@ -17,9 +17,10 @@ import { spec } from "./commands/spec.ts";
 import { start } from "./commands/start.ts";
 import { state } from "./commands/state.ts";
 import { update } from "./commands/update.ts";
+import type { Globals } from "./globals.ts";
 
 /** The command table: parser, `--help`, completion and man page all come from it. */
-export const commands: readonly AnyCommand[] = [
+export const commands: readonly AnyCommand<Globals>[] = [
   create,
   start,
   run,

@@ -2,6 +2,7 @@ import { KataError } from "@kata-containers/sys";
 import { DEFAULT_ROOT } from "@kata-containers/virtcontainers";
 import type { Options, Values } from "./command.ts";
 import { absolutePath } from "./paths.ts";
+import type { ErrorLog } from "./report-error.ts";
 
 /** Options that stand before the command. */
 export const globalOptions = {
@@ -25,11 +26,9 @@ export const globalOptions = {
 } as const satisfies Options;
 
 /** What every command gets. */
-export interface Globals {
+export interface Globals extends ErrorLog {
   /** Absolute. */
   readonly root: string;
-  readonly log: string | undefined;
-  readonly logFormat: "text" | "json";
   /** Absolute; undefined: the default paths. */
   readonly config: string | undefined;
   readonly debug: boolean;
@@ -45,6 +44,7 @@ export function readGlobals(options: Values<typeof globalOptions>): Globals {
     );
   }
   return {
+    program: "kata-runtime",
     root: absolutePath(options.root ?? DEFAULT_ROOT),
     log: options.log,
     logFormat: options["log-format"] === "json" ? "json" : "text",

@@ -1,25 +1,29 @@
-import type { AnyCommand, Argument, Command, Option, Options } from "./command.ts";
+import type { Argument, Command, Option, Options } from "./command.ts";
+import type { Program } from "./program.ts";
 
 /** Usage of the whole program, from the command table. */
-export function renderHelp(commands: readonly AnyCommand[], globals: Options): string {
+export function renderHelp<G>({ name, does, commands, globalOptions }: Program<G>): string {
   return [
-    "kata-runtime runs containers in virtual machines of their own (an OCI runtime).",
+    `${name} ${does} (an OCI runtime).`,
     "",
-    "Usage: kata-runtime [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]",
+    `Usage: ${name} [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]`,
     "",
     "Commands:",
     ...columns(commands.map((command) => [command.name, command.summary])),
     "",
     "Global options:",
-    ...columns(optionRows(globals)),
+    ...columns(optionRows(globalOptions)),
     "",
-    "kata-runtime COMMAND --help tells more.",
+    `${name} COMMAND --help tells more.`,
     "",
   ].join("\n");
 }
 
-export function renderCommandHelp<O extends Options>(command: Command<O> | AnyCommand): string {
-  const lines = [`kata-runtime ${command.name}: ${command.summary}`, "", `Usage: ${usage(command)}`];
+/** What help and man page tell of a command. */
+export type CommandRow = Omit<Command<Options, never>, "run">;
+
+export function renderCommandHelp(program: string, command: CommandRow): string {
+  const lines = [`${program} ${command.name}: ${command.summary}`, "", `Usage: ${usage(program, command)}`];
   if (command.description !== undefined) lines.push("", command.description);
   if (command.args.length > 0)
     lines.push("", "Arguments:", ...columns(command.args.map((arg) => [arg.name, arg.help])));
@@ -28,9 +32,9 @@ export function renderCommandHelp<O extends Options>(command: Command<O> | AnyCo
   return `${lines.join("\n")}\n`;
 }
 
-export function usage(command: Pick<AnyCommand, "name" | "args" | "options">): string {
+export function usage(program: string, command: CommandRow): string {
   const options = Object.keys(command.options).length > 0 ? " [OPTIONS]" : "";
-  return `kata-runtime ${command.name}${options}${command.args.map((arg) => ` ${argumentForm(arg)}`).join("")}`;
+  return `${program} ${command.name}${options}${command.args.map((arg) => ` ${argumentForm(arg)}`).join("")}`;
 }
 
 /** Every way to write an option: "-b", "--bundle PATH". */

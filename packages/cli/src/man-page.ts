@@ -1,19 +1,23 @@
-import type { AnyCommand, Options } from "./command.ts";
-import { optionForms, usage } from "./help.ts";
+import type { Options } from "./command.ts";
+import { type CommandRow, optionForms, usage } from "./help.ts";
+import type { Program } from "./program.ts";
 
-/** kata-runtime(8), from the command table. */
-export function renderManPage(commands: readonly AnyCommand[], globals: Options, version: string): string {
+/** A page of section 8, from the command table. */
+export function renderManPage<G>(
+  { name, summary, commands, globalOptions }: Program<G>,
+  version: string,
+): string {
   return [
-    `.TH KATA-RUNTIME 8 "" "Kata Containers ${roff(version)}"`,
+    `.TH ${name.toUpperCase()} 8 "" "Kata Containers ${roff(version)}"`,
     ".SH NAME",
-    "kata\\-runtime \\- run containers in virtual machines of their own",
+    `${roff(name)} \\- ${roff(summary)}`,
     ".SH SYNOPSIS",
-    ".B kata\\-runtime",
+    `.B ${roff(name)}`,
     "[GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]",
     ".SH GLOBAL OPTIONS",
-    ...optionLines(globals),
+    ...optionLines(globalOptions),
     ".SH COMMANDS",
-    ...commands.flatMap(commandLines),
+    ...commands.flatMap((command) => commandLines(name, command)),
     ".SH EXIT STATUS",
     "0 on success, 1 on any error.",
     '.BR run " and " exec',
@@ -22,10 +26,10 @@ export function renderManPage(commands: readonly AnyCommand[], globals: Options,
   ].join("\n");
 }
 
-function commandLines(command: AnyCommand): string[] {
+function commandLines(program: string, command: CommandRow): string[] {
   const text = command.description ?? command.summary;
   return [
-    `.SS ${roff(usage(command))}`,
+    `.SS ${roff(usage(program, command))}`,
     roff(`${text.replace(/\.$/, "")}.`),
     ...optionLines(command.options),
   ];

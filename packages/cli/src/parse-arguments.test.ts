@@ -11,7 +11,8 @@ const options = {
 const id = { name: "ID", help: "" };
 const rest = { name: "COMMAND", optional: true, rest: true, help: "" } as const;
 
-const parse = (...argv: string[]) => parseArguments(argv, options, [id], "create");
+const parse = (...argv: string[]) =>
+  parseArguments(argv, options, [id], { program: "kata-runtime", command: "create" });
 
 describe("parseArguments", () => {
   it("takes a value behind a blank or an equals sign, by long, short and other names, before and after arguments", () => {
@@ -36,7 +37,10 @@ describe("parseArguments", () => {
   });
 
   it("leaves what follows the first argument to a command that takes the rest", () => {
-    const parsed = parseArguments(["-f", "x", "ls", "-f", "--", "-l"], options, [id, rest], "exec");
+    const parsed = parseArguments(["-f", "x", "ls", "-f", "--", "-l"], options, [id, rest], {
+      program: "kata-runtime",
+      command: "exec",
+    });
     expect(parsed.args).toEqual(["x", "ls", "-f", "--", "-l"]);
     expect(parsed.options.force).toBe(true);
   });
@@ -63,6 +67,7 @@ describe("parseLeadingOptions", () => {
     const { options: values, next } = parseLeadingOptions(
       ["--config", "/c", "create", "--force", "x"],
       options,
+      "kata-runtime",
     );
     expect(values.config).toBe("/c");
     expect(values.force).toBe(false);
@@ -70,6 +75,6 @@ describe("parseLeadingOptions", () => {
   });
 
   it("has no command when there is none", () => {
-    expect(parseLeadingOptions(["-f"], options).next).toBe(1);
+    expect(parseLeadingOptions(["-f"], options, "kata-runtime").next).toBe(1);
   });
 });

@@ -1,6 +1,12 @@
 import { KataError } from "@kata-containers/sys";
 import type { Argument, Option, Options, Values } from "./command.ts";
 
+/** Whose arguments they are; command "": the globals. */
+export interface CommandPlace {
+  readonly program: string;
+  readonly command: string;
+}
+
 export interface Parsed<O extends Options> {
   readonly options: Values<O>;
   readonly args: readonly string[];
@@ -9,17 +15,17 @@ export interface Parsed<O extends Options> {
 /**
  * Parses what stands after a command's name: `--name value`, `--name=value`, `-n value`, and flags, anywhere among the
  * positional arguments; `--` ends options, and so does the first positional of a command with a `rest` argument.
- * @param command names it in errors; "" for the globals
+ * @param place names it in errors
  * @throws KataError InvalidArgument
  */
 export function parseArguments<const O extends Options>(
   argv: readonly string[],
   options: O,
   args: readonly Argument[],
-  command: string,
+  place: CommandPlace,
 ): Parsed<O> {
-  const scanned = scan(argv, options, args, command);
-  checkCount(scanned.args, args, command);
+  const scanned = scan(argv, options, args, place);
+  checkCount(scanned.args, args, place);
   return { options: collect(options, scanned.values), args: scanned.args };
 }
 
@@ -30,14 +36,16 @@ export function parseArguments<const O extends Options>(
 export function parseLeadingOptions<const O extends Options>(
   argv: readonly string[],
   options: O,
+  program: string,
 ): { readonly options: Values<O>; readonly next: number } {
-  const scanned = scan(argv, options, [{ name: "COMMAND", rest: true, help: "" }], "");
+  const place = { program, command: "" };
+  const scanned = scan(argv, options, [{ name: "COMMAND", rest: true, help: "" }], place);
   return { options: collect(options, scanned.values), next: argv.length - scanned.args.length };
 }
 
 type Given = Map<string, string[]>;
 
-function scan(argv: readonly string[], options: Options, args: readonly Argument[], command: string) {
+function scan(argv: readonly string[], options: Options, args: readonly Argument[], place: CommandPlace) {
   const stopsAtPositional = args.some((arg) => arg.rest === true);
   const values: Given = new Map();
   const positional: string[] = [];
@@ -53,16 +61,18 @@ function scan(argv: readonly string[], options: Options, args: readonly Argument
       positional.push(...argv.slice(index + 1));
       break;
     }
-    const { name, option, inline } = lookUp(word, options, command);
+    const { name, option, inline } = lookUp(word, options, place);
     if (option.value === undefined) {
-      if (inline !== undefined) throw wrong(command, `option --${name} takes no value`);
-      values.set(name, ["true"]);
+      // As Go's flag package: --force=false is none.
+      if (inline === "false") values.delete(name);
+      else if (inline === undefined || inline === "true") values.set(name, ["true"]);
+      else throw wrong(place, `option --${name} takes no value`);
       continue;
     }
     const value = inline ?? argv[++index];
-    if (value === undefined) throw wrong(command, `option --${name} needs a value (${option.value})`);
+    if (value === undefined) throw wrong(place, `option --${name} needs a value (${option.value})`);
     if (option.choices !== undefined && !option.choices.includes(value)) {
-      throw wrong(command, `unknown ${name} ${JSON.stringify(value)} (known: ${option.choices.join(", ")})`);
+      throw wrong(place, `unknown ${name} ${JSON.stringify(value)} (known: ${option.choices.join(", ")})`);
     }
     values.set(name, option.repeat ? [...(values.get(name) ?? []), value] : [value]);
   }
@@ -72,7 +82,7 @@ function scan(argv: readonly string[], options: Options, args: readonly Argument
 function lookUp(
   word: string,
   options: Options,
-  command: string,
+  place: CommandPlace,
 ): { name: string; option: Option; inline?: string } {
   const equals = word.indexOf("=");
   const written = equals < 0 ? word : word.slice(0, equals);
@@ -82,15 +92,15 @@ function lookUp(
     if (bare !== name && bare !== option.short && !option.aliases?.includes(bare)) continue;
     return equals < 0 ? { name, option } : { name, option, inline: word.slice(equals + 1) };
   }
-  throw wrong(command, `unknown option ${written}`);
+  throw wrong(place, `unknown option ${written}`);
 }
 
-function checkCount(given: readonly string[], args: readonly Argument[], command: string): void {
+function checkCount(given: readonly string[], args: readonly Argument[], place: CommandPlace): void {
   const needed = args.filter((arg) => arg.optional !== true);
   const missing = needed[given.length];
-  if (missing !== undefined) throw wrong(command, `${missing.name} is missing`);
+  if (missing !== undefined) throw wrong(place, `${missing.name} is missing`);
   if (given.length > args.length && !args.some((arg) => arg.rest === true)) {
-    throw wrong(command, `unexpected argument ${JSON.stringify(given[args.length])}`);
+    throw wrong(place, `unexpected argument ${JSON.stringify(given[args.length])}`);
   }
 }
 
@@ -105,10 +115,10 @@ function collect<O extends Options>(options: O, given: Given): Values<O> {
   return values as Values<O>;
 }
 
-function wrong(command: string, message: string): KataError {
+function wrong({ program, command }: CommandPlace, message: string): KataError {
   const front = command === "" ? "" : `${command}: `;
   return new KataError(
     "InvalidArgument",
-    `${front}${message} (see kata-runtime ${command === "" ? "" : `${command} `}--help)`,
+    `${front}${message} (see ${program} ${command === "" ? "" : `${command} `}--help)`,
   );
 }

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => setOps(undefined));
 
-const nowhere = { log: undefined, logFormat: "text" } as const;
+const nowhere = { program: "kata-runtime", log: undefined, logFormat: "text" } as const;
 
 test("an error is one line, whatever its reason has in it", () => {
   reportError(nowhere, "cannot start VM:\n  QEMU\tended");

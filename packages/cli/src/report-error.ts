@@ -1,8 +1,10 @@
 import { Fd, Logger, O, ops } from "@kata-containers/sys";
 import { printable } from "./printable.ts";
 
-/** Where errors are told besides standard error. */
+/** Where errors are told besides standard error, and in whose name. */
 export interface ErrorLog {
+  /** The program's name. */
+  readonly program: string;
   readonly log: string | undefined;
   readonly logFormat: "text" | "json";
 }
@@ -25,24 +27,24 @@ export function reportWarning(log: ErrorLog, message: string): void {
  * standard error for a failure's.
  */
 export function passOnWarning(errorLog: ErrorLog, message: string): void {
-  if (errorLog.log === undefined) writeStderr(`kata-runtime: warning: ${oneLine(message)}\n`);
+  if (errorLog.log === undefined) writeStderr(`${errorLog.program}: warning: ${oneLine(message)}\n`);
   else appendLog(errorLog, "warn", oneLine(message));
 }
 
 function report(errorLog: ErrorLog, level: "error" | "warn", message: string): void {
   const line = oneLine(message);
-  writeStderr(`kata-runtime: ${level === "warn" ? "warning: " : ""}${line}\n`);
+  writeStderr(`${errorLog.program}: ${level === "warn" ? "warning: " : ""}${line}\n`);
   appendLog(errorLog, level, line);
 }
 
-function appendLog({ log, logFormat }: ErrorLog, level: "error" | "warn", line: string): void {
+function appendLog({ program, log, logFormat }: ErrorLog, level: "error" | "warn", line: string): void {
   if (log === undefined) return;
   try {
     using file = new Fd(ops.open(log, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o640));
     const format = logFormat === "json" ? "json" : "logfmt";
-    new Logger({ fd: file.number, format, name: "kata-runtime", source: "runtime" })[level](line);
+    new Logger({ fd: file.number, format, name: program, source: "runtime" })[level](line);
   } catch (error) {
-    writeStderr(`kata-runtime: cannot write the log: ${error instanceof Error ? error.message : error}\n`);
+    writeStderr(`${program}: cannot write the log: ${error instanceof Error ? error.message : error}\n`);
   }
 }
 

@@ -34,9 +34,16 @@ export type ContainerOptions = {
   readonly scopePath?: string;
   /** The environment of hooks without one of their own; default: none. */
   readonly hookEnv?: readonly string[];
+  /** The process keeps our session keyring, instead of getting a new one. */
+  readonly keepsKeyring?: boolean;
+  /**
+   * We are not root: cgroups that may not be made are done without, if there are no limits to set, and the one group that a user
+   * namespace may have then does without setgroups(2).
+   */
+  readonly rootless?: boolean;
   /** The filter of `linux.seccomp`, if it was compiled before. */
   readonly seccomp?: CompiledSeccomp;
-  /** Inherited descriptors that the process keeps besides 0 to 2. */
+  /** Inherited descriptors, higher than 2 + their count, that become the process's 3, 4, … */
   readonly pass?: readonly number[];
 };
 
@@ -60,6 +67,7 @@ export const ASK_SCOPE = "scope";
 
 const ENOENT = 2;
 const ENOTDIR = 20;
+const ENOSYS = 38;
 
 /**
  * Compiles a container into the plan of its first process. Pure.
@@ -73,7 +81,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   checkSpec(spec, facts, warnings);
   warnings.push(...limitWarnings(spec.linux?.resources ?? {}));
   const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings, options.seccomp);
-  const namespaces = planNamespaces(spec);
+  const namespaces = planNamespaces(spec, options.rootless);
   const cgroups = cgroupPlaces(facts.cgroup, options.scopePath ?? spec.linux?.cgroupsPath, options.id);
   const rootPath = root.path.startsWith("/") ? root.path : `${options.bundle}/${root.path}`;
   const label = facts.selinux ? spec.linux?.mountLabel : undefined;
@@ -81,12 +89,13 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     bundle: options.bundle,
     cgroups,
     cgroupNamespace: namespaces.has("cgroup"),
+    rootless: options.rootless === true,
     ...(label ? { label } : {}),
     warnings,
   });
   const init = [
     { op: "setsid" } as const,
-    ...namespaceSteps(spec, options.id, namespaces),
+    ...namespaceSteps(spec, options, namespaces),
     ...rootSteps(spec, rootPath, namespaces),
     ...contentSteps(spec, process, mounts, namespaces, facts.kcore === true),
     ...createHookSteps(spec, options),
@@ -96,6 +105,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
       grantable: grantable(facts, namespaces.inUserNamespace),
       warnings,
       pass: options.pass ?? [],
+      rootless: options.rootless === true,
       ...(options.startFd === undefined ? {} : { startFd: options.startFd }),
       ...(options.startedFd === undefined ? {} : { startedFd: options.startedFd }),
       startHooks: innerHookSteps("startContainer", spec, options),
@@ -107,7 +117,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     ...earlySteps(process),
     ...mounts.early,
     ...(options.scopePath === undefined ? [] : [{ op: "ask", what: ASK_SCOPE } as const]),
-    ...cgroupSteps(cgroups, spec.linux?.resources ?? {}),
+    ...cgroupSteps(cgroups, spec.linux?.resources ?? {}, options.rootless === true),
     ...namespaces.stage,
   ];
   return {
@@ -127,13 +137,17 @@ function checkSpec(spec: Spec, facts: HostFacts, warnings: string[]): void {
 }
 
 /** What belongs to the new namespaces themselves. */
-function namespaceSteps(spec: Spec, id: string, namespaces: NamespacePlan): Step[] {
+function namespaceSteps(
+  spec: Spec,
+  { id, keepsKeyring }: ContainerOptions,
+  namespaces: NamespacePlan,
+): Step[] {
   for (const key of ["hostname", "domainname"] as const) {
     if (spec[key] && !namespaces.has("uts")) invalid(key, "cannot be set without a private UTS namespace");
   }
   return [
     // ENOSYS: a kernel without keys (as runc).
-    { op: "session_keyring", name: `_ses.${id}`, ignore: [38] },
+    ...(keepsKeyring ? [] : [{ op: "session_keyring", name: `_ses.${id}`, ignore: [ENOSYS] } as const]),
     ...(namespaces.isNew("network") ? [{ op: "loopback_up" } as const] : []),
     ...(spec.hostname ? [{ op: "hostname", name: spec.hostname } as const] : []),
     ...(spec.domainname ? [{ op: "domainname", name: spec.domainname } as const] : []),

@@ -20,6 +20,9 @@ export type ExecOptions = {
   readonly seccomp?: SeccompStep;
   /** Takes one line each: what the facts allowed us to leave out. */
   readonly warnings?: string[];
+  /** The container was made by a user who is not root. */
+  readonly rootless?: boolean;
+  /** Inherited descriptors, higher than 2 + their count, that become the process's 3, 4, … */
   readonly pass?: readonly number[];
 };
 
@@ -43,7 +46,7 @@ export function compileExec(
     ...affinitySteps(affine, "initial"),
     ...earlySteps(process),
     ...labelSteps(process, facts),
-    ...joinSteps(options.cgroups),
+    ...joinSteps(options.cgroups, options.rootless),
     ...affinitySteps(affine, "final"),
     // All at once, by pidfd: no namespace of another process that got the same pid meanwhile (setns(2)).
     ...(flags === 0 ? [] : [{ op: "setns", fd: options.containerPidfd, type: flags } as const]),
@@ -60,6 +63,7 @@ export function compileExec(
       warnings: options.warnings ?? [],
       pass: options.pass ?? [],
       personality: personalitySteps(spec),
+      rootless: options.rootless === true,
       ...(options.seccomp === undefined ? {} : { seccomp: options.seccomp }),
     }),
   ];

@@ -3,8 +3,10 @@ export { pidsOf, removeCgroup } from "./cgroup/cgroup.ts";
 export type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 export { freeze, isFrozen, thaw } from "./cgroup/freezer.ts";
 export { type LimitFile, limitFiles } from "./cgroup/limit-files.ts";
+export { type MoreStats, readMoreStats } from "./cgroup/more-stats.ts";
 export { watchOom } from "./cgroup/oom-watch.ts";
-export { weightOfShares } from "./cgroup/settings.ts";
+export { limitWarnings, weightOfShares } from "./cgroup/settings.ts";
+export { signalAll, thawIfPossible } from "./cgroup/signal-all.ts";
 export { readStats } from "./cgroup/stats.ts";
 export { updateLimits } from "./cgroup/update-limits.ts";
 export { ASK_SCOPE, type Compiled, type ContainerOptions, compileContainer } from "./compile-container.ts";
@@ -38,4 +40,5 @@ export {
 export { mountOptionNames } from "./mount-options.ts";
 export type { CreateTarget, FdRef, LaunchPlan, SeccompStep, Step, StepList } from "./plan.ts";
 export { readHostFacts } from "./read-host-facts.ts";
+export { sealedProgram } from "./sealed-program.ts";
 export { type CompiledSeccomp, compileFilter } from "./seccomp.ts";

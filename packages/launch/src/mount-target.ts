@@ -13,6 +13,8 @@ export type MountContext = {
   readonly cgroupNamespace: boolean;
   /** SELinux's label for the files of new file systems. */
   readonly label?: string;
+  /** Some of the cgroups may not be there: a user could not make them. */
+  readonly rootless: boolean;
   /** Takes one line each. */
   readonly warnings: string[];
 };

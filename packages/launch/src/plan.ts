@@ -55,6 +55,11 @@ type Operation =
   /** Closes every descriptor from 3 up, the control socket and these excepted; those are closed on exec, `pass` is not. */
   | { readonly op: "close_others"; readonly keep: readonly FdRef[]; readonly pass: readonly number[] }
   /**
+   * Gives the program these descriptors, each numbered higher than it will be, as 3, 4, … What has such a number is closed, the
+   * control socket and `report_to`'s excepted: they move.
+   */
+  | { readonly op: "pass_fds"; readonly fds: readonly number[] }
+  /**
    * One write(2) of `text` to a file that exists. `proc`: only to the kernel's own file below /proc, with nothing mounted on the way
    * (CVE-2019-16884, CVE-2025-52881); else EPERM or EXDEV. `or`: what is written instead when there is no such file.
    */
@@ -84,6 +89,11 @@ type Operation =
   | { readonly op: "unshare"; readonly flags: number }
   /** Meets the other side (S and P) at `name`: "send" goes on at once, "wait" until the other has sent that name. */
   | { readonly op: "sync"; readonly name: string; readonly side: "send" | "wait" }
+  /**
+   * prctl(PR_SET_DUMPABLE), which is off from the start: a user who is not root may write the id maps only of a process that is.
+   * Off again before it enters what belongs to a container.
+   */
+  | { readonly op: "dumpable"; readonly on: boolean }
   /** In `parent`: writes S's uid_map and gid_map; lines as in user_namespaces(7). */
   | { readonly op: "id_map"; readonly uid: string; readonly gid: string; readonly denySetgroups: boolean }
   | { readonly op: "hostname"; readonly name: string }

@@ -15,11 +15,13 @@ export type ProcessContext = {
   readonly startedFd?: FdRef;
   /** The startContainer hooks. */
   readonly startHooks?: readonly Step[];
-  /** Descriptors that the process inherits besides 0 to 2. */
+  /** Inherited descriptors, higher than 2 + their count, that become the process's 3, 4, … */
   readonly pass: readonly number[];
   readonly seccomp?: SeccompStep;
   /** The execution domain's step. */
   readonly personality: readonly Step[];
+  /** There is no setgroups(2): no further groups, and none to drop. */
+  readonly rootless: boolean;
 };
 
 const EPERM = 1;
@@ -54,9 +56,11 @@ export function terminalSteps(process: Process, root: FdRef, bindConsole: boolea
 export function processSteps(process: Process, context: ProcessContext): Step[] {
   const { uid = 0, gid = 0, additionalGids, umask } = process.user ?? {};
   const { bounding, ...sets } = capabilityMasks(process.capabilities, context.grantable, context.warnings);
-  const keep = [context.startFd, context.startedFd].filter((fd) => fd !== undefined);
+  const { pass } = context;
+  const keep = [context.startFd, context.startedFd, ...pass].filter((fd) => fd !== undefined);
   const [file = ""] = process.args ?? [];
   const env = process.env ?? [];
+  const groups = context.rootless && !additionalGids?.length ? {} : { groups: additionalGids ?? [] };
   const filter = context.seccomp === undefined ? [] : [context.seccomp];
   // As late as it may be, for the filter holds for our own steps too. Without no_new_privs it takes a right that
   // `user` and `capabilities` drop. A listener is handed over by the spawner, who is there until `ready` only.
@@ -71,14 +75,14 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
     ...(process.terminal === true ? [] : [{ op: "chown_stdio", uid } as const]),
     { op: "home", uid },
     ...(process.noNewPrivileges === true ? [{ op: "no_new_privileges" } as const] : []),
-    { op: "close_others", keep, pass: context.pass },
+    { op: "close_others", keep, pass: [] },
     // First with our rights, as the user may not be able to enter its own working directory; what we are refused, the user may
     // be allowed (a volume of its own on NFS), who is asked when the change of user has taken our rights (as runc). Before an
     // early filter, which need not allow it.
     { op: "chdir", path: process.cwd, ignore: [EPERM, EACCES] },
     ...early,
     { op: "bounding", keep: bounding },
-    { op: "user", uid, gid, groups: additionalGids ?? [], keepCapabilities: true },
+    { op: "user", uid, gid, ...groups, keepCapabilities: true },
     { op: "chdir", path: process.cwd, ifNotYet: true },
     { op: "capabilities", ...sets },
     { op: "find_executable", file, path: pathOf(env) },
@@ -86,6 +90,7 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
     { op: "ready" },
     ...(context.startedFd === undefined ? [] : [{ op: "report_to", fd: context.startedFd } as const]),
     ...(context.startFd === undefined ? [] : [{ op: "wait", fd: context.startFd } as const]),
+    ...(pass.length === 0 ? [] : [{ op: "pass_fds", fds: pass } as const]),
     ...last,
     // Programs of the container's file system, so under its filter.
     ...(context.startHooks ?? []),

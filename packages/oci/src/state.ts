@@ -1,5 +1,5 @@
-/** "creating" is told to a seccomp listener alone: a container's record appears when its process waits for `start`. */
-export type Status = "creating" | "created" | "running" | "stopped";
+/** "creating" is told to a seccomp listener alone: a container's record appears when its process waits for `start`. "paused" is runc's addition. */
+export type Status = "creating" | "created" | "running" | "paused" | "stopped";
 
 /** What `state` prints and hooks read on stdin: OCI runtime-spec, runtime.md, "State". */
 export type State = {

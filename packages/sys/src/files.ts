@@ -53,11 +53,25 @@ let temporaries = 0;
  * temporary file beside it, fsync, rename, fsync of the directory.
  */
 export function writeFileAtomic(path: string, content: Uint8Array | string, mode = 0o644): void {
+  replace(path, content, mode, true);
+  using directory = new Fd(ops.open(parentOf(path), O.RDONLY | O.DIRECTORY | O.CLOEXEC, 0));
+  ops.fsync(directory.number);
+}
+
+/**
+ * The same without fsync, for what means nothing after a reboot: a reader, and a crash of ours, sees the old or the new file
+ * whole, but a loss of power may leave an empty one.
+ */
+export function replaceFile(path: string, content: Uint8Array | string, mode = 0o644): void {
+  replace(path, content, mode, false);
+}
+
+function replace(path: string, content: Uint8Array | string, mode: number, sync: boolean): void {
   const temporary = `${path}.${ops.getpid()}.${temporaries++}.tmp`;
   try {
     using file = new Fd(ops.open(temporary, O.WRONLY | O.CREAT | O.EXCL | O.CLOEXEC | O.NOFOLLOW, mode));
     ops.writeSync(file.number, typeof content === "string" ? ops.utf8Encode(content) : content);
-    ops.fsync(file.number);
+    if (sync) ops.fsync(file.number);
     ops.rename(temporary, path);
   } catch (error) {
     try {
@@ -67,8 +81,6 @@ export function writeFileAtomic(path: string, content: Uint8Array | string, mode
     }
     throw error;
   }
-  using directory = new Fd(ops.open(parentOf(path), O.RDONLY | O.DIRECTORY | O.CLOEXEC, 0));
-  ops.fsync(directory.number);
 }
 
 /**

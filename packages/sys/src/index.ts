@@ -4,7 +4,16 @@ export * from "./constants.ts";
 export { deadline } from "./deadline.ts";
 export { ERRNO } from "./errno.ts";
 export { Fd, makePipe } from "./fd.ts";
-export { exists, MAX_TEXT_BYTES, mkdirp, readText, removeTree, writeFileAtomic, writeText } from "./files.ts";
+export {
+  exists,
+  MAX_TEXT_BYTES,
+  mkdirp,
+  readText,
+  removeTree,
+  replaceFile,
+  writeFileAtomic,
+  writeText,
+} from "./files.ts";
 export { joinPath } from "./join-path.ts";
 export { isSuppressedError, KataError, STATUS, type StatusName } from "./kata-error.ts";
 export { LEVELS, type Level, type LogFields, Logger, type LoggerOptions, logfmt } from "./logger.ts";

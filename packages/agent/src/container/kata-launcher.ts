@@ -9,6 +9,7 @@ import {
   pidsOf,
   readHostFacts,
   removeCgroup,
+  sealedProgram,
 } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import { type Logger, makePipe, ops, Undo } from "@kata-containers/sys";
@@ -16,7 +17,6 @@ import { KATA_LAUNCH, RUN } from "../paths.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
 import { Pipes, terminalStreams } from "../process/stdio.ts";
 import type { CreatedContainer, Launcher } from "./launcher.ts";
-import { sealedProgram } from "./sealed-program.ts";
 
 /** The descriptors of kata-launch behind its own: where the plan finds what it names. */
 const EXTRA_FD = 5;

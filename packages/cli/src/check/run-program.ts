@@ -1,7 +1,7 @@
 import { deadline, Fd, isSysError, KataError, ops, SIG } from "@kata-containers/sys";
 
 const TIMEOUT_MS = 10_000;
-const MAX_BYTES = 1 << 20;
+const MAX_BYTES = 16 << 20;
 
 /**
  * Runs a program to its end and gives what it wrote on standard output and error.
@@ -42,7 +42,9 @@ async function readAll(pipe: Fd): Promise<string> {
   let text = "";
   for (;;) {
     const bytes = await ops.read(pipe.number, 65536);
-    if (bytes.length === 0 || text.length > MAX_BYTES) return text;
+    if (bytes.length === 0) return text;
+    if (text.length > MAX_BYTES)
+      throw new KataError("ResourceExhausted", `more than ${MAX_BYTES} bytes of output`);
     text += ops.utf8Decode(bytes);
   }
 }

@@ -1,12 +1,12 @@
 import { Daemon } from "@kata-containers/protocols";
-import { isSysError, KataError, ops } from "@kata-containers/sys";
+import { KataError } from "@kata-containers/sys";
 import { type FoundContainer, findContainer } from "../container/find-container.ts";
 import { askLive, liveState } from "../container/live-daemon.ts";
+import { printEvent } from "../container/print-event.ts";
 import { oomEvent, statsEvent } from "../container/stats-event.ts";
 import { defineCommand } from "../define-command.ts";
-import { parseGoDuration } from "../go-duration.ts";
-import { type JsonValue, jsonText } from "../json-text.ts";
 import { containerId } from "./container-options.ts";
+import { eventsOptions, readInterval } from "./events-options.ts";
 
 export const events = defineCommand({
   name: "events",
@@ -15,20 +15,14 @@ export const events = defineCommand({
     "One line each interval, and one whenever the kernel has killed a process of the container for want of memory, until " +
     "the container ends. The figures are those of the guest's control groups.",
   args: [containerId],
-  options: {
-    interval: { value: "DURATION", help: "time between two lines of figures: 5s (default), 500ms, 1m30s" },
-    stats: { help: "print the figures once, and nothing else" },
-  },
+  options: eventsOptions,
   async run({ options, args: [id = ""], globals }) {
-    const intervalMs = parseGoDuration(options.interval ?? "5s");
-    if (intervalMs === undefined || intervalMs < 1) {
-      throw new KataError("InvalidArgument", "events: duration interval must be greater than 0");
-    }
+    const intervalMs = readInterval(options.interval);
     using found = await findContainer(globals, id);
     const notRunning = `container with id ${id} is not running`;
     if (options.stats) {
       const { stats } = await askLive(found, Daemon.Stats, { id }, notRunning);
-      if (stats !== undefined) print(statsEvent(id, stats));
+      if (stats !== undefined) printEvent(statsEvent(id, stats));
       return 0;
     }
     if ((await liveState(found)).status === "stopped") throw new KataError("FailedPrecondition", notRunning);
@@ -43,7 +37,7 @@ async function printFigures(found: FoundContainer, id: string, intervalMs: numbe
     await new Promise<void>((resolve) => setTimeout(resolve, intervalMs));
     try {
       const { stats } = await askLive(found, Daemon.Stats, { id });
-      if (stats !== undefined && !print(statsEvent(id, stats))) return;
+      if (stats !== undefined && !printEvent(statsEvent(id, stats))) return;
     } catch (error) {
       // The other one says what there is left to say about it.
       const over = error instanceof KataError && ["FailedPrecondition", "Unavailable"].includes(error.code);
@@ -62,7 +56,7 @@ async function printOoms({ daemon }: FoundContainer, id: string): Promise<void> 
     // What was before us is no event of ours.
     if (first) seen = news.ooms;
     first = false;
-    for (; seen < news.ooms; seen++) if (!print(oomEvent(id))) return;
+    for (; seen < news.ooms; seen++) if (!printEvent(oomEvent(id))) return;
     if (news.ended) return;
   }
 }
@@ -73,17 +67,6 @@ async function nextEvent(daemon: FoundContainer["daemon"], id: string, seen: num
     return await daemon?.call(Daemon.NextEvent, { id, oomsSeen: seen ?? 0, atOnce: seen === undefined });
   } catch (error) {
     if (error instanceof KataError && error.code === "NotFound") return undefined;
-    throw error;
-  }
-}
-
-/** @returns false when nobody reads it */
-function print(event: JsonValue): boolean {
-  try {
-    ops.writeSync(1, ops.utf8Encode(`${jsonText(event)}\n`));
-    return true;
-  } catch (error) {
-    if (isSysError(error, "EPIPE")) return false;
     throw error;
   }
 }

@@ -1,10 +1,11 @@
 import { defineCommand } from "../define-command.ts";
 import { containerId } from "./container-options.ts";
 import { inProgram } from "./in-program.ts";
-import { processOptions } from "./process-options.ts";
+import { processOptions, refusedProcessOptions } from "./process-options.ts";
 
 const execOptions = {
   ...processOptions,
+  ...refusedProcessOptions,
   detach: { short: "d", help: "return when the process runs" },
   "pid-file": { value: "FILE", help: "write the pid of the process that stands for it (kata-shim) there" },
   "console-socket": { value: "SOCKET", help: "unix socket that gets the terminal's master descriptor" },

@@ -1,7 +1,7 @@
 import { defineCommand } from "../define-command.ts";
 import { containerId } from "./container-options.ts";
 import { inProgram } from "./in-program.ts";
-import { limitOptions, refusedOptions, resourcesOption } from "./update-options.ts";
+import { guestLimitOptions, refusedOptions, resourcesOption } from "./update-options.ts";
 
 /** Its row of the command table; create/update-command.ts does it. */
 export const updateRow = {
@@ -11,7 +11,7 @@ export const updateRow = {
     "The limits hold in the guest. The VM keeps its size: a memory limit above it is accepted, and the VM's memory is the " +
     "limit then. What is not given, or 0, stays as it is.",
   args: [containerId],
-  options: { ...resourcesOption, ...limitOptions, ...refusedOptions },
+  options: { ...resourcesOption, ...guestLimitOptions, ...refusedOptions },
 } as const;
 
 export const update = defineCommand({ ...updateRow, run: inProgram("kata-create") });

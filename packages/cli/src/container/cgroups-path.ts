@@ -9,7 +9,10 @@ const SYSTEMD = "/run/systemd/system";
  * its scopes are not made yet.
  * @throws KataError FailedPrecondition with runc's words where there is no systemd, Unimplemented where there is
  */
-export function checkCgroupsPath(systemdCgroup: boolean, { spec, path }: Bundle): void {
+export function checkCgroupsPath(
+  systemdCgroup: boolean,
+  { spec, path }: Pick<Bundle, "spec" | "path">,
+): void {
   const cgroupsPath = spec.linux?.cgroupsPath ?? "";
   const systemdName = /^[^/:]*:[^/:]*:[^/:]*$/.test(cgroupsPath);
   if (systemdCgroup && !exists(SYSTEMD)) {

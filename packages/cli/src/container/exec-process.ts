@@ -1,24 +1,20 @@
-import { type Capabilities, type Process, parseProcess, parseSpec, type User } from "@kata-containers/oci";
+import { type Capabilities, type Process, parseProcess, type User } from "@kata-containers/oci";
 import { KataError, MAX_TEXT_BYTES, ops } from "@kata-containers/sys";
 import type { Values } from "../command.ts";
 import type { processOptions } from "../commands/process-options.ts";
 import { absolutePath } from "../paths.ts";
-import type { FoundContainer } from "./find-container.ts";
-import { checkPreserveFds } from "./preserve-fds.ts";
 
 type ProcessValues = Values<typeof processOptions>;
 
 /**
  * The process that `exec` is asked for: from --process, else the container's own changed by the options, as runc does.
- * @throws KataError InvalidArgument; Unimplemented for what a VM cannot have
+ * @throws KataError InvalidArgument
  */
 export function wantedProcess(
   options: ProcessValues,
   command: readonly string[],
   container: () => Process,
 ): Process {
-  refuseLabels(options);
-  checkPreserveFds("exec", options["preserve-fds"]);
   if (options.process !== undefined) return fromFile(options.process, options);
   if (command.length === 0)
     throw new KataError("InvalidArgument", "exec: COMMAND is missing (or name a --process file)");
@@ -36,14 +32,6 @@ export function wantedProcess(
   };
 }
 
-/** The process of the container's config.json. @throws KataError */
-export function containerProcess({ container }: FoundContainer): Process {
-  const file = `${container.bundle}/config.json`;
-  const own = parseSpec(readBytes(file, "cannot read the container's process"), file).process;
-  if (own === undefined) throw new KataError("InvalidArgument", `${file}: process: is missing`);
-  return own;
-}
-
 const EXCLUDED = ["cwd", "user", "env", "additional-gids", "cap", "no-new-privs"] as const;
 
 function fromFile(file: string, options: ProcessValues): Process {
@@ -56,25 +44,6 @@ function fromFile(file: string, options: ProcessValues): Process {
   const path = absolutePath(file);
   const process = parseProcess(readBytes(path, "cannot read the process"), path);
   return options.tty ? { ...process, terminal: true } : process;
-}
-
-function refuseLabels(options: ProcessValues): void {
-  if (options.cgroup !== undefined) {
-    throw new KataError(
-      "Unimplemented",
-      "exec: --cgroup: the agent's protocol cannot name a group below the container's own",
-    );
-  }
-  for (const [name, what] of [
-    ["process-label", "SELinux"],
-    ["apparmor", "AppArmor"],
-  ] as const) {
-    if (!options[name]) continue;
-    throw new KataError(
-      "Unimplemented",
-      `exec: --${name}: the container has a kernel of its own, without ${what} and the host's policy`,
-    );
-  }
 }
 
 function readUser(text: string | undefined): Partial<User> {

@@ -1,22 +1,36 @@
 import type {
   BlkioStats,
   BlkioStatsEntry,
+  CgroupStats,
   CpuStats,
+  Init,
   MemoryData,
   MemoryStats,
   NetworkStats,
-  StatsContainerResponse,
 } from "@kata-containers/protocols";
 import type { JsonValue } from "../json-text.ts";
 
 type Members = { readonly [name: string]: JsonValue | undefined };
 
+/** A container's figures. */
+export interface Figures {
+  readonly cgroupStats?: Init<CgroupStats> | undefined;
+  readonly networkStats: readonly NetworkStats[];
+  /** Members of the event's `cpu.usage`, and of itself, that the agent's protocol does not carry. */
+  readonly more?: {
+    readonly usage?: Members;
+    readonly cpuset?: Members;
+    readonly kernelTCP?: Init<MemoryData>;
+  };
+}
+
 /** The event that runc prints for a container's figures (opencontainers/runc, types/events.go), intel_rdt always empty. */
-export function statsEvent(id: string, { cgroupStats, networkStats }: StatsContainerResponse): JsonValue {
+export function statsEvent(id: string, { cgroupStats, networkStats, more = {} }: Figures): JsonValue {
   const { cpuStats, memoryStats, pidsStats, blkioStats, hugetlbStats } = cgroupStats ?? {};
   const data = {
-    cpu: cpu(cpuStats),
-    memory: memory(memoryStats),
+    cpu: cpu(cpuStats, more.usage),
+    ...(more.cpuset === undefined ? {} : { cpuset: more.cpuset }),
+    memory: memory(memoryStats, more.kernelTCP),
     pids: given({ current: pidsStats?.current, limit: pidsStats?.limit }),
     blkio: blkio(blkioStats),
     hugetlb: Object.fromEntries(
@@ -35,12 +49,12 @@ export function oomEvent(id: string): JsonValue {
   return { type: "oom", id };
 }
 
-function cpu(stats: CpuStats | undefined): Members {
+function cpu(stats: Init<CpuStats> | undefined, more: Members | undefined): Members {
   const { totalUsage, percpuUsage, usageInKernelmode, usageInUsermode } = stats?.cpuUsage ?? {};
   const { periods, throttledPeriods, throttledTime } = stats?.throttlingData ?? {};
   return {
     usage: {
-      ...given({ total: totalUsage, percpu: percpuUsage }),
+      ...given({ total: totalUsage, percpu: percpuUsage, ...more }),
       kernel: usageInKernelmode ?? 0,
       user: usageInUsermode ?? 0,
     },
@@ -48,8 +62,8 @@ function cpu(stats: CpuStats | undefined): Members {
   };
 }
 
-function memory(stats: MemoryStats | undefined): Members {
-  const entry = (data: MemoryData | undefined) => ({
+function memory(stats: Init<MemoryStats> | undefined, kernelTCP: Init<MemoryData> | undefined): Members {
+  const entry = (data: Init<MemoryData> | undefined) => ({
     limit: data?.limit ?? 0,
     ...given({ usage: data?.usage, max: data?.maxUsage }),
     failcnt: data?.failcnt ?? 0,
@@ -59,14 +73,13 @@ function memory(stats: MemoryStats | undefined): Members {
     usage: entry(stats?.usage),
     swap: entry(stats?.swapUsage),
     kernel: entry(stats?.kernelUsage),
-    // The agent's protocol does not carry it.
-    kernelTCP: entry(undefined),
+    kernelTCP: entry(kernelTCP),
     raw: Object.fromEntries([...(stats?.stats ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }
 
-function blkio(stats: BlkioStats | undefined): Members {
-  const list = (entries: readonly BlkioStatsEntry[] | undefined) =>
+function blkio(stats: Init<BlkioStats> | undefined): Members {
+  const list = (entries: readonly Init<BlkioStatsEntry>[] | undefined) =>
     entries?.map(({ major, minor, op, value }) => given({ major, minor, op, value }));
   return given({
     ioServiceBytesRecursive: list(stats?.ioServiceBytesRecursive),

@@ -2,36 +2,24 @@ import { parseResources, type Resources } from "@kata-containers/oci";
 import { KataError, MAX_TEXT_BYTES, ops } from "@kata-containers/sys";
 import { parseByteSize } from "../byte-size.ts";
 import type { Values } from "../command.ts";
-import {
-  type Limit,
-  limitOptions,
-  type refusedOptions,
-  type resourcesOption,
-} from "../commands/update-options.ts";
+import { type Limit, limitOptions, type resourcesOption } from "../commands/update-options.ts";
 import { absolutePath } from "../paths.ts";
 
-type UpdateOptions = typeof limitOptions & typeof refusedOptions & typeof resourcesOption;
+type UpdateOptions = typeof limitOptions & typeof resourcesOption;
 
 /**
  * The limits that are asked for, by options or by a file.
- * @throws KataError InvalidArgument when there are none, or both; Unimplemented for Intel RDT
+ * @returns undefined when there are none
+ * @throws KataError InvalidArgument when there are both
  */
-export async function wantedResources(values: Values<UpdateOptions>): Promise<Resources> {
-  for (const name of ["l3-cache-schema", "mem-bw-schema"] as const) {
-    if (values[name] !== undefined)
-      throw new KataError(
-        "Unimplemented",
-        `cannot update ${name}: Intel RDT is the host's, and the VM has none`,
-      );
-  }
+export async function wantedResources(values: Values<UpdateOptions>): Promise<Resources | undefined> {
   const texts = new Map<string, unknown>(Object.entries(values));
   const given = Object.entries(limitOptions).flatMap(([name, option]) => {
     const text = texts.get(name);
     return typeof text === "string" ? [{ name, option, text }] : [];
   });
   if (values.resources === undefined) {
-    if (given.length === 0) throw wrong("nothing to change: give --resources FILE or a limit");
-    return fromOptions(given);
+    return given.length === 0 ? undefined : fromOptions(given);
   }
   if (given[0] !== undefined) throw wrong(`--resources and --${given[0].name} exclude each other`);
   return fromFile(values.resources);

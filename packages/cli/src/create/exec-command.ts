@@ -8,9 +8,9 @@ import { hex, loadSavedConfig, savedConfigPath } from "@kata-containers/virtcont
 import { execRow } from "../commands/exec.ts";
 import { attend } from "../container/attend.ts";
 import { sendStdio } from "../container/create-container.ts";
-import { containerProcess, wantedProcess } from "../container/exec-process.ts";
 import { launchFailureStatus } from "../container/exit-status.ts";
 import { type FoundContainer, findContainer } from "../container/find-container.ts";
+import { wantedGuestProcess } from "../container/guest-exec-process.ts";
 import { liveDaemon, liveState } from "../container/live-daemon.ts";
 import { writePidFile } from "../container/pid-file.ts";
 import { type ShimProcess, spawnExecShim } from "../container/shim-process.ts";
@@ -25,7 +25,7 @@ export const execCommand = defineCommand({
     using found = await findContainer(globals, id);
     const { status, pid } = await liveState(found);
     const daemon = checkStatus(found, status, options["ignore-paused"]);
-    const process = wantedProcess(options, command, () => containerProcess(found));
+    const process = wantedGuestProcess(options, command, found);
     const config = loadSavedConfig(savedConfigPath(found.record.root, found.record.id));
     using signals = new SignalInbox(FORWARDED);
     using stdio = await openStdio({

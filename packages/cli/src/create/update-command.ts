@@ -1,5 +1,5 @@
 import { Daemon } from "@kata-containers/protocols";
-import { ops } from "@kata-containers/sys";
+import { KataError, ops } from "@kata-containers/sys";
 import { updateRow } from "../commands/update.ts";
 import { findContainer } from "../container/find-container.ts";
 import { askLive } from "../container/live-daemon.ts";
@@ -9,7 +9,16 @@ import { defineCommand } from "../define-command.ts";
 export const updateCommand = defineCommand({
   ...updateRow,
   async run({ options, args: [id = ""], globals }) {
+    for (const name of ["l3-cache-schema", "mem-bw-schema"] as const) {
+      if (options[name] !== undefined)
+        throw new KataError(
+          "Unimplemented",
+          `cannot update ${name}: Intel RDT is the host's, and the VM has none`,
+        );
+    }
     const resources = await wantedResources(options);
+    if (resources === undefined)
+      throw new KataError("InvalidArgument", "update: nothing to change: give --resources FILE or a limit");
     using found = await findContainer(globals, id);
     const resourcesJson = ops.utf8Encode(JSON.stringify(resources));
     await askLive(found, Daemon.Update, { id, resourcesJson });

@@ -1,6 +1,8 @@
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { CgroupPlace } from "./cgroup-places.ts";
+import { isFrozen } from "./freezer.ts";
+import { readMoreStats } from "./more-stats.ts";
 import { readStats } from "./stats.ts";
 import { updateLimits } from "./update-limits.ts";
 
@@ -104,6 +106,32 @@ describe("figures", () => {
     });
   });
 
+  test("of v1 have the throttling of the controller cpu, mounted with cpuacct or apart", () => {
+    files.set("/cpu/cpu.stat", "nr_periods 3\nnr_throttled 2\nthrottled_time 9\n");
+    const throttlingData = { periods: 3, throttledPeriods: 2, throttledTime: 9n };
+    expect(readStats(V1)).toMatchObject({ cpuStats: { throttlingData } });
+    const apart = [at(1, "/cpu", "cpu"), at(1, "/acct", "cpuacct")];
+    files.set("/acct/cpuacct.usage", "7\n");
+    expect(readStats(apart)).toMatchObject({
+      cpuStats: { cpuUsage: { totalUsage: 7n }, throttlingData },
+    });
+  });
+
+  test("that the agent's protocol has not: of each processor, of cpusets, of TCP", () => {
+    files.set("/cpu/cpuacct.usage_all", "cpu user system\n0 1 2\n1 30 40\n");
+    files.set("/set/cpuset.cpus", "0-2,5\n");
+    files.set("/set/cpuset.mems", "0\n");
+    files.set("/set/cpuset.sched_relax_domain_level", "-1\n");
+    files.set("/mem/memory.kmem.tcp.limit_in_bytes", "77\n");
+    expect(readMoreStats([...V1, at(1, "/set", "cpuset")])).toMatchObject({
+      percpuKernel: [2n, 40n],
+      percpuUser: [1n, 30n],
+      cpuset: { cpus: [0, 1, 2, 5], mems: [0], cpu_exclusive: 0, sched_relax_domain_level: -1 },
+      kernelTcp: { limit: 77n, usage: 0n },
+    });
+    expect(readMoreStats(V2)).toMatchObject({ percpuUser: [], cpuset: { cpus: [] }, kernelTcp: undefined });
+  });
+
   test("of v2 count swap together with memory, and io by device", () => {
     files.set("/c/cpu.stat", "usage_usec 5\nuser_usec 3\nsystem_usec 2\nthrottled_usec 7\n");
     files.set("/c/memory.current", "100\n");
@@ -129,4 +157,17 @@ describe("figures", () => {
   test("of a guest without any controller are none", () => {
     expect(readStats([])).toEqual({});
   });
+});
+
+test("a container is frozen when its freezer says so, on either version; without one it is not", () => {
+  const v1 = [at(1, "/frz", "freezer")];
+  files.set("/frz/freezer.state", "FROZEN\n");
+  expect(isFrozen(v1)).toBe(true);
+  files.set("/frz/freezer.state", "THAWED\n");
+  expect(isFrozen(v1)).toBe(false);
+  files.set("/c/cgroup.freeze", "1\n");
+  expect(isFrozen(V2)).toBe(true);
+  files.delete("/c/cgroup.freeze");
+  expect(isFrozen(V2)).toBe(false);
+  expect(isFrozen([])).toBe(false);
 });

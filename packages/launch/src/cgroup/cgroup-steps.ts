@@ -7,11 +7,22 @@ import { deviceRules, deviceWrites } from "./device-rules.ts";
 import { limitFile } from "./limit-files.ts";
 import { settingsOfResources } from "./settings.ts";
 
+/** EPERM, EACCES, EROFS; ENOENT: in a cgroup that could not be made. */
+const FORBIDDEN = [1, 13, 30, 2];
+
 const write = (path: string, text: string): Step => ({ op: "write", path, text });
 
-/** Makes the container's cgroups, sets their limits, and moves the running process in, in this order. */
-export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources): Step[] {
+/**
+ * Makes the container's cgroups, sets their limits, and moves the running process in, in this order.
+ * @param rootless without limits to set, what we may not do is left out
+ */
+export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources, rootless = false): Step[] {
   const settings = settingsOfResources(resources);
+  const isLimited = settings.length > 0 || Object.keys(resources.unified ?? {}).length > 0;
+  if (rootless && !isLimited) {
+    const steps = [...places.flatMap((place) => makeSteps(place, new Set())), ...joinSteps(places)];
+    return steps.map((step) => ({ ...step, ignore: FORBIDDEN }));
+  }
   const needed = new Set([
     ...settings.map(({ v1Controller, v2Controller }) => v2Controller ?? v1Controller),
     ...Object.keys(resources.unified ?? {}).map((name) => name.slice(0, name.indexOf("."))),
@@ -28,9 +39,13 @@ export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources
   ];
 }
 
-/** Moves the process that runs these steps into the container's cgroups: `exec`. */
-export function joinSteps(places: readonly CgroupPlace[]): Step[] {
-  return places.map((place) => write(`${place.directory}/cgroup.procs`, "0"));
+/**
+ * Moves the process that runs these steps into the container's cgroups: `exec`.
+ * @param rootless what we may not do is left out
+ */
+export function joinSteps(places: readonly CgroupPlace[], rootless = false): Step[] {
+  const ignore = rootless ? { ignore: FORBIDDEN } : {};
+  return places.map((place) => ({ ...write(`${place.directory}/cgroup.procs`, "0"), ...ignore }));
 }
 
 function makeSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {

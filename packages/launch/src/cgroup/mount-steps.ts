@@ -8,6 +8,7 @@ import type { CgroupPlace } from "./cgroup-places.ts";
 
 const BASE = MS.NOSUID | MS.NODEV | MS.NOEXEC;
 const EEXIST = 17;
+const ENOENT = 2;
 
 /**
  * A container's view of its cgroups. v2: one mount. v1: a tmpfs with a directory for each hierarchy. In a cgroup namespace
@@ -24,7 +25,7 @@ export function cgroupMountSteps(
   const readOnly = (options.flags & MS.RDONLY) !== 0;
   const v1 = context.cgroups.filter((place) => place.version === 1);
   const v2 = context.cgroups.find((place) => place.version === 2);
-  if (v1.length === 0) return v2 === undefined ? [] : [view(v2, target, readOnly, context.cgroupNamespace)];
+  if (v1.length === 0) return v2 === undefined ? [] : [view(v2, target, readOnly, context)];
   const tmpfs: Step = {
     op: "mount",
     fstype: "tmpfs",
@@ -40,7 +41,7 @@ export function cgroupMountSteps(
     const name = baseName(place.mountpoint);
     const aliases = place.controllers.length > 1 ? place.controllers : [];
     return [
-      view(place, `${target}/${name}`, readOnly, context.cgroupNamespace),
+      view(place, `${target}/${name}`, readOnly, context),
       ...aliases.map(
         (alias): Step => ({
           op: "symlink",
@@ -56,11 +57,20 @@ export function cgroupMountSteps(
   return [tmpfs, ...views, ...seal];
 }
 
-function view(place: CgroupPlace, target: string, readOnly: boolean, inNamespace: boolean): Step {
+function view(place: CgroupPlace, target: string, readOnly: boolean, context: MountContext): Step {
   const at = { root: ROOT, target, create: "directory", notOn: PROC_SUPER_MAGIC } as const;
-  if (!inNamespace) {
+  if (!context.cgroupNamespace) {
     const set = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | (readOnly ? MOUNT_ATTR.RDONLY : 0);
-    return { op: "bind", source: place.directory, recursive: false, set, clear: 0, setRecursive: 0, ...at };
+    const bind: Step = {
+      op: "bind",
+      source: place.directory,
+      recursive: false,
+      set,
+      clear: 0,
+      setRecursive: 0,
+      ...at,
+    };
+    return context.rootless ? { ...bind, ignore: [ENOENT] } : bind;
   }
   const flags = BASE | (readOnly ? MS.RDONLY : 0);
   return place.version === 2

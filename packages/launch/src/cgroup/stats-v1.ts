@@ -14,10 +14,10 @@ import { figure, hugepageSizes } from "./figures.ts";
 /** Nanoseconds of a tick of cpuacct.stat: USER_HZ is 100 on every architecture of ours. */
 const TICK_NS = 10_000_000n;
 
-/** cpu and cpuacct are mounted together. */
-export function cpuStats(directory: string): Init<CpuStats> {
+/** @param throttled the group's directory of the controller cpu, mounted with cpuacct or apart; undefined: v1 has it not */
+export function cpuStats(directory: string, throttled: string | undefined): Init<CpuStats> {
   const ticks = flatKeyed(readFile(`${directory}/cpuacct.stat`));
-  const throttling = flatKeyed(readFile(`${directory}/cpu.stat`));
+  const throttling = flatKeyed(throttled === undefined ? "" : readFile(`${throttled}/cpu.stat`));
   const percpu = readFile(`${directory}/cpuacct.usage_percpu`).trim().split(/\s+/).filter(Boolean);
   return {
     cpuUsage: {

@@ -13,7 +13,7 @@ export function readStats(places: readonly CgroupPlace[]): Init<CgroupStats> {
     return unified === undefined ? undefined : current(unified);
   };
   return {
-    cpuStats: of("cpuacct", v1.cpuStats, v2.cpuStats),
+    cpuStats: of("cpuacct", (directory) => v1.cpuStats(directory, v1Directory(places, "cpu")), v2.cpuStats),
     memoryStats: of("memory", v1.memoryStats, v2.memoryStats),
     pidsStats: of("pids", v2.pidsStats, v2.pidsStats),
     blkioStats: of("blkio", v1.blkioStats, v2.blkioStats),

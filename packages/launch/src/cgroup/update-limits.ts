@@ -1,5 +1,5 @@
 import type { CpuLimits, MemoryLimits, Resources } from "@kata-containers/oci";
-import { isSysError, KataError, writeText } from "@kata-containers/sys";
+import { exists, isSysError, KataError, writeText } from "@kata-containers/sys";
 import { readFile, v1Directory, v2Directory } from "./cgroup.ts";
 import type { CgroupPlace } from "./cgroup-places.ts";
 import { limitFiles } from "./limit-files.ts";
@@ -22,7 +22,10 @@ export function updateLimits(
     ...(memory === undefined ? {} : { memory: wholeMemory(memory, places) }),
     ...(cpu === undefined ? {} : { cpu: wholeCpu(cpu, places) }),
   };
-  for (const { path, text } of inOrder(limitFiles(whole, places))) writeLimit(path, text, kernel);
+  for (const { path, text, or } of inOrder(limitFiles(whole, places))) {
+    if (or === undefined || exists(path)) writeLimit(path, text, kernel);
+    else writeLimit(or.path, or.text, kernel);
+  }
 }
 
 /** v2's cpu.max holds quota and period: who changes one must not change the other. */

@@ -1,5 +1,5 @@
-import type { CgroupPlace } from "@kata-containers/launch";
-import { isSysError, KataError, ops, readText, SIG, sleep } from "@kata-containers/sys";
+import { type CgroupPlace, pidsOf } from "@kata-containers/launch";
+import { isSysError, KataError, ops, SIG, sleep } from "@kata-containers/sys";
 
 /** The kernel lets go of a cgroup shortly after its last process has gone: so many tries, twice as long apart each time. */
 const TRIES = 12;
@@ -12,7 +12,7 @@ export async function removeCgroups(cgroups: readonly CgroupPlace[]): Promise<vo
 /** Whoever uses a cgroup already would be limited with the container, and killed with it. @throws KataError FailedPrecondition. */
 export function refuseUsedCgroups(cgroups: readonly CgroupPlace[]): void {
   for (const { directory } of cgroups) {
-    const { length } = processesOf(directory);
+    const { length } = pidsOf(directory);
     if (length > 0) {
       throw new KataError(
         "FailedPrecondition",
@@ -20,12 +20,6 @@ export function refuseUsedCgroups(cgroups: readonly CgroupPlace[]): void {
       );
     }
   }
-}
-
-/** Sends a signal to every process of the container's cgroups. */
-export function signalCgroups(cgroups: readonly CgroupPlace[], signal: number): void {
-  for (const pid of new Set(cgroups.flatMap(({ directory }) => processesOf(directory))))
-    signalProcess(pid, signal);
 }
 
 async function removeCgroup(directory: string): Promise<void> {
@@ -40,7 +34,7 @@ async function removeCgroup(directory: string): Promise<void> {
         throw KataError.from(error, `cannot remove cgroup ${directory}`);
       }
     }
-    for (const pid of processesOf(directory)) signalProcess(pid, SIG.SIGKILL);
+    for (const pid of pidsOf(directory)) signalProcess(pid, SIG.SIGKILL);
     await sleep(2 ** attempt);
   }
 }
@@ -48,16 +42,6 @@ async function removeCgroup(directory: string): Promise<void> {
 function childrenOf(directory: string): string[] {
   const entries = ops.readdir(directory);
   return entries.filter(({ type }) => type === "dir").map(({ name }) => `${directory}/${name}`);
-}
-
-function processesOf(directory: string): number[] {
-  try {
-    const pids = readText(`${directory}/cgroup.procs`).split("\n");
-    return pids.filter((pid) => pid !== "").map(Number);
-  } catch (error) {
-    if (isSysError(error, "ENOENT", "ENODEV")) return [];
-    throw error;
-  }
 }
 
 function signalProcess(pid: number, signal: number): void {

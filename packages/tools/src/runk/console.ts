@@ -43,3 +43,12 @@ async function followSize(resized: Fd, master: Fd): Promise<void> {
 function ignoreEnd(error: unknown): void {
   if (!isSysError(error, "EIO", "ECANCELED", "EPIPE", "EBADF")) throw error;
 }
+
+/** runc's rules and texts (utils_linux.go, checkTerminal) for a process that `exec` starts. @throws KataError InvalidArgument */
+export function checkExecTerminal(terminal: boolean, detach: boolean, socket: string | undefined): void {
+  const refuse = (why: string) => new KataError("InvalidArgument", why);
+  if (detach && terminal && socket === undefined)
+    throw refuse("cannot allocate tty if runk will detach without setting console socket");
+  if ((!detach || !terminal) && socket !== undefined)
+    throw refuse("cannot use console socket if runk will not detach or allocate tty");
+}

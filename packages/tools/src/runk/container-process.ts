@@ -1,3 +1,4 @@
+import { isFrozen } from "@kata-containers/launch";
 import type { Status } from "@kata-containers/oci";
 import { exists, Fd, isSysError, ops, readText } from "@kata-containers/sys";
 import { type ContainerRecord, fifoPath } from "./record.ts";
@@ -21,11 +22,12 @@ export function statusOf(root: string, record: ContainerRecord): Status {
   const process = processStat(record.pid);
   if (process === undefined || process.startTime !== record.startTime) return "stopped";
   if (process.state === "Z" || process.state === "X") return "stopped";
+  if (isFrozen(record.cgroups)) return "paused";
   return exists(fifoPath(root, record.id)) ? "created" : "running";
 }
 
 /** A pidfd of the container's first process, or undefined when it has ended: never one of another process with its pid. */
-export function openProcess(record: ContainerRecord): Fd | undefined {
+export function openProcess(record: Pick<ContainerRecord, "pid" | "startTime">): Fd | undefined {
   if (record.pid === 0) return undefined;
   let pidfd: Fd;
   try {

@@ -1,3 +1,4 @@
+import { absolutePath, checkCgroupsPath, type Values, writePidFile } from "@kata-containers/cli";
 import {
   compileContainer,
   hookedContainer,
@@ -9,31 +10,25 @@ import { parseSpec, type Spec, validateContainerId } from "@kata-containers/oci"
 import {
   exists,
   isSysError,
+  joinPath,
   KataError,
   MAX_TEXT_BYTES,
   mkdirp,
   ops,
+  replaceFile,
   Undo,
-  writeFileAtomic,
 } from "@kata-containers/sys";
-import type { Arguments, Options } from "./arguments.ts";
 import { refuseUsedCgroups, removeCgroups } from "./cgroup-removal.ts";
 import { sendConsole } from "./console.ts";
+import type { containerOptions } from "./container-options.ts";
 import { processStat } from "./container-process.ts";
 import type { Globals } from "./globals.ts";
 import { unmountRoot } from "./host-mount.ts";
 import { laterHooks, startIsWatched } from "./later-hooks.ts";
 import { launchProcess, START_FD, STARTED_FD } from "./launch-process.ts";
+import { passedDescriptors } from "./passed-descriptors.ts";
 import { type ContainerRecord, RecordDirectory } from "./record.ts";
 import { warn } from "./report.ts";
-
-export const CREATE_OPTIONS: Options = {
-  bundle: { short: "b", value: true },
-  "console-socket": { value: true },
-  "pid-file": { value: true },
-  "no-pivot": {},
-  "preserve-fds": { value: true },
-};
 
 /** A container that has been made; its process is our child. `directory` is locked. */
 export type Created = {
@@ -42,39 +37,42 @@ export type Created = {
   readonly process: Launched;
 };
 
-/**
- * Makes a container from a bundle.
- *
- * @param waits true: its process waits on the exec FIFO (`create`); false: it runs at once (`run`).
- * @param keepsTerminal the terminal's master stays with us (`run` in the foreground) when no console socket is given.
- */
+export type CreateOrder = {
+  /** Its process waits on the exec FIFO (`create`); else it runs at once (`run`). */
+  readonly waits: boolean;
+  /** The terminal's master stays with us (`run` in the foreground), when no console socket is given. */
+  readonly keepsTerminal: boolean;
+};
+
+/** Makes a container from a bundle. */
 export async function createContainer(
   id: string,
-  args: Arguments,
+  options: Values<typeof containerOptions>,
   globals: Globals,
-  waits: boolean,
-  keepsTerminal: boolean,
+  { waits, keepsTerminal }: CreateOrder,
 ): Promise<Created> {
   validateContainerId(id);
-  const bundle = absolute(args.value("bundle") ?? ".");
+  const bundle = absolutePath(options.bundle ?? ".");
   const { spec, text } = readBundle(bundle);
-  checkTerminal(spec, args, keepsTerminal);
-  const facts = readHostFacts(args.flag("no-pivot") ? { rootIsInitramfs: true } : {});
-  // Descriptors 3 and 4 are kata-launch's own, so the caller's cannot keep their numbers.
-  if (Number(args.value("preserve-fds") ?? 0) > 0)
-    throw new KataError("Unimplemented", "--preserve-fds is not supported");
+  checkTerminal(spec, options["console-socket"], keepsTerminal);
+  checkCgroupsPath(globals.systemdCgroup, { spec, path: bundle });
+  const facts = readHostFacts(options["no-pivot"] ? { rootIsInitramfs: true } : {});
+  const passed = passedDescriptors(options["preserve-fds"]);
   refuseOwnMountNamespace(spec);
   const hooks = laterHooks(spec.hooks);
   const watched = waits && startIsWatched(hooks);
-  const compiled = compileContainer(spec, facts, {
+  const compiled = compileContainer(withEnv(spec, passed.env), facts, {
     id,
     bundle,
     ...(waits ? { startFd: START_FD } : {}),
     ...(watched ? { startedFd: STARTED_FD } : {}),
     ...(spec.hooks === undefined ? {} : { hookEnv: ops.env() }),
+    keepsKeyring: options["no-new-keyring"],
+    rootless: globals.rootless,
+    pass: passed.pass,
   });
   for (const warning of compiled.warnings) warn(warning);
-  const rootfs = absolute(spec.root?.path ?? "", bundle);
+  const rootfs = joinPath(bundle, spec.root?.path ?? "");
   if (!exists(rootfs)) throw new KataError("NotFound", `rootfs (${rootfs}) does not exist`);
 
   await using undo = new Undo();
@@ -95,7 +93,6 @@ export async function createContainer(
     ociVersion: spec.ociVersion,
     ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
     created: new Date(ops.realtimeMs()).toISOString(),
-    owner: ops.getuid(),
     pid: 0,
     startTime: 0,
     cgroups: compiled.cgroups,
@@ -104,7 +101,7 @@ export async function createContainer(
   };
   // Before anything is made, so that `delete --force` finds what a crash would leave.
   directory.write(record);
-  writeFileAtomic(directory.spec, text, 0o600);
+  replaceFile(directory.spec, text, 0o600);
   if (compiled.seccomp !== undefined) directory.writeSeccomp(compiled.seccomp);
   undo.defer(() => removeCgroups(compiled.cgroups));
   if (hostMount !== undefined) undo.defer(() => unmountRoot(hostMount));
@@ -115,16 +112,23 @@ export async function createContainer(
     watched,
     container,
     launchPath: globals.launchPath,
+    passed: passed.fds,
     undo,
   });
   const started = { ...record, pid: process.pid, startTime: processStat(process.pid)?.startTime ?? 0 };
   directory.write(started);
-  const socket = args.value("console-socket");
+  const socket = options["console-socket"];
   if (socket !== undefined && process.console !== undefined) await sendConsole(socket, process.console);
-  const pidFile = args.value("pid-file");
+  const pidFile = options["pid-file"];
   if (pidFile !== undefined) writePidFile(pidFile, process.pid);
   undo.commit();
   return { record: started, directory, process };
+}
+
+function withEnv(spec: Spec, env: readonly string[]): Spec {
+  const { process } = spec;
+  if (process === undefined || env.length === 0) return spec;
+  return { ...spec, process: { ...process, env: [...(process.env ?? []), ...env] } };
 }
 
 function readBundle(bundle: string): { spec: Spec; text: Uint8Array } {
@@ -153,8 +157,7 @@ function refuseOwnMountNamespace(spec: Spec): void {
 }
 
 /** runc's rules and texts (utils_linux.go, checkTerminal). */
-function checkTerminal(spec: Spec, args: Arguments, keepsTerminal: boolean): void {
-  const socket = args.value("console-socket");
+function checkTerminal(spec: Spec, socket: string | undefined, keepsTerminal: boolean): void {
   const terminal = spec.process?.terminal === true;
   if (!keepsTerminal && terminal && socket === undefined) {
     throw new KataError(
@@ -168,18 +171,4 @@ function checkTerminal(spec: Spec, args: Arguments, keepsTerminal: boolean): voi
       "cannot use console socket if runk will not detach or allocate tty",
     );
   }
-}
-
-export function writePidFile(path: string, pid: number): void {
-  writeFileAtomic(path, `${pid}`, 0o644);
-}
-
-export function absolute(path: string, base = ops.readlink("/proc/self/cwd")): string {
-  const joined = path.startsWith("/") ? path : `${base}/${path}`;
-  const parts: string[] = [];
-  for (const part of joined.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
 }

@@ -1,4 +1,4 @@
-import { runLaterHooks } from "@kata-containers/launch";
+import { type CgroupPlace, isFrozen, runLaterHooks, thawIfPossible } from "@kata-containers/launch";
 import { type Fd, ops, SIG } from "@kata-containers/sys";
 import { removeCgroups } from "./cgroup-removal.ts";
 import { openProcess } from "./container-process.ts";
@@ -13,7 +13,7 @@ export async function destroyContainer(
 ): Promise<void> {
   if (record !== undefined) {
     using process = openProcess(record);
-    if (process !== undefined) await kill(process);
+    if (process !== undefined) await kill(process, record.cgroups);
     await removeCgroups(record.cgroups);
     if (record.hostMount !== undefined) unmountRoot(record.hostMount);
   }
@@ -23,7 +23,9 @@ export async function destroyContainer(
   await runLaterHooks("poststop", record.hooks.poststop, container, 0, warn);
 }
 
-async function kill(process: Fd): Promise<void> {
+/** A process of v1's freezer is dead only when it runs again. */
+async function kill(process: Fd, cgroups: readonly CgroupPlace[]): Promise<void> {
   ops.pidfdSendSignal(process.number, SIG.SIGKILL);
+  if (isFrozen(cgroups)) thawIfPossible(cgroups);
   await ops.pidfdEnded(process.number);
 }

@@ -1,24 +1,42 @@
-import { exists, KataError, ops } from "@kata-containers/sys";
-import type { Arguments, Options } from "./arguments.ts";
+import { absolutePath, type Options, type Values } from "@kata-containers/cli";
+import { exists, ops } from "@kata-containers/sys";
 
-/** Options before the command, as runc's. `systemd-cgroup` is refused, `rootless` read and ignored. */
-export const GLOBAL_OPTIONS: Options = {
-  root: { value: true },
-  log: { value: true },
-  "log-format": { value: true },
-  debug: {},
-  "systemd-cgroup": {},
-  rootless: { value: true },
-  launch: { value: true },
-  version: { short: "v" },
-  help: { short: "h" },
-};
+const DEFAULT_ROOT = "/run/runk";
+
+/** Options before the command, as runc's. */
+export const globalOptions = {
+  root: {
+    value: "DIR",
+    help: `where containers' state is kept (default ${DEFAULT_ROOT}; for a user $XDG_RUNTIME_DIR/runk)`,
+  },
+  log: { value: "FILE", help: "append errors to this file (they go to standard error as well)" },
+  "log-format": { value: "FORMAT", choices: ["text", "json"], help: "of --log: text (default) or json" },
+  debug: { help: "log everything" },
+  "systemd-cgroup": { help: "refused by create and run: cgroups are made through cgroupfs" },
+  rootless: {
+    value: "MODE",
+    choices: ["auto", "true", "false"],
+    help: "do without cgroups that may not be made: true, false, or auto (default: unless we are root)",
+  },
+  launch: { value: "FILE", help: "kata-launch (default: beside this program, else where it is installed)" },
+  version: { short: "v", help: "print the version" },
+  help: { short: "h", help: "print this help" },
+} as const satisfies Options;
 
 export type Globals = {
-  /** Where the records of containers are: one directory each. */
+  /** Where the records of containers are, absolute: one directory each. */
   readonly root: string;
   readonly launchPath: string;
+  readonly systemdCgroup: boolean;
+  /** A container whose cgroups we may not make runs without them, when it has no limits. */
+  readonly rootless: boolean;
 };
+
+/** XDG Base Directory Specification: where a user's programs keep what ends with the session. */
+function userRoot(): string {
+  const entry = ops.env().find((each) => /^XDG_RUNTIME_DIR=./.test(each));
+  return entry === undefined ? DEFAULT_ROOT : `${entry.slice("XDG_RUNTIME_DIR=".length)}/runk`;
+}
 
 /** Where kata-launch is installed. */
 const LAUNCH_PATHS = [
@@ -26,12 +44,14 @@ const LAUNCH_PATHS = [
   "/usr/local/libexec/kata-containers/kata-launch",
 ];
 
-export function readGlobals(args: Arguments): Globals {
-  if (args.flag("systemd-cgroup"))
-    throw new KataError("Unimplemented", "--systemd-cgroup is not supported: use cgroupfs paths");
+export function readGlobals(options: Values<typeof globalOptions>): Globals {
+  const { rootless = "auto" } = options;
+  const isRoot = ops.geteuid() === 0;
   return {
-    root: args.value("root") ?? "/run/runk",
-    launchPath: args.value("launch") ?? findLaunch(),
+    root: absolutePath(options.root ?? (isRoot ? DEFAULT_ROOT : userRoot())),
+    launchPath: options.launch === undefined ? findLaunch() : absolutePath(options.launch),
+    systemdCgroup: options["systemd-cgroup"],
+    rootless: rootless === "true" || (rootless === "auto" && !isRoot),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   type LaunchPlan,
   launch,
   runCreateHooks,
+  sealedProgram,
   secondsOf,
 } from "@kata-containers/launch";
 import type { Hooks, Spec } from "@kata-containers/oci";
@@ -25,6 +26,8 @@ export type LaunchOrder = {
   readonly watched: boolean;
   readonly container: HookedContainer;
   readonly launchPath: string;
+  /** Further descriptors, that the plan passes on. */
+  readonly passed: readonly SpawnFd[];
   /** Takes the process along when what follows fails. */
   readonly undo: Undo;
 };
@@ -37,8 +40,8 @@ export async function launchProcess(plan: LaunchPlan, spec: Spec, order: LaunchO
   using started = watched ? makeFifo(directory.startedFifo) : undefined;
   const never = new AbortController().signal;
   const process = await launch(plan, {
-    launchPath: order.launchPath,
-    fds: [...stdio, ...given(start, START_FD), ...given(started, STARTED_FD)],
+    launchPath: sealedProgram(order.launchPath),
+    fds: [...stdio, ...given(start, START_FD), ...given(started, STARTED_FD), ...order.passed],
     until: waits ? "ready" : "exec",
     timeoutMs: LAUNCH_TIMEOUT_MS + 1000 * hookSeconds(spec.hooks, waits),
     ...passListener(spec, (pid) => ({ ...container, status: "creating", pid })),

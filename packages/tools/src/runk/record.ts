@@ -9,7 +9,7 @@ import {
   ops,
   readText,
   removeTree,
-  writeFileAtomic,
+  replaceFile,
 } from "@kata-containers/sys";
 import type { LaterHooks } from "./later-hooks.ts";
 
@@ -23,8 +23,6 @@ export type ContainerRecord = {
   readonly annotations?: Readonly<Record<string, string>>;
   /** RFC 3339. */
   readonly created: string;
-  /** User id of who made it. */
-  readonly owner: number;
   /** 0 until the process exists. */
   readonly pid: number;
   /** Field 22 of /proc/<pid>/stat, in clock ticks after boot: tells a process from a later one with its pid. */
@@ -99,12 +97,12 @@ export class RecordDirectory implements Disposable {
   }
 
   write(record: ContainerRecord): void {
-    writeFileAtomic(`${this.path}/state.json`, JSON.stringify(record), 0o600);
+    replaceFile(`${this.path}/state.json`, JSON.stringify(record), 0o600);
   }
 
   /** The compiled filter, so that `exec` need not compile it again. */
   writeSeccomp(step: SeccompStep): void {
-    writeFileAtomic(`${this.path}/${SECCOMP_FILE}`, JSON.stringify(step), 0o600);
+    replaceFile(`${this.path}/${SECCOMP_FILE}`, JSON.stringify(step), 0o600);
   }
 
   remove(): void {
@@ -144,10 +142,20 @@ function readRecordFile(path: string): ContainerRecord | undefined {
     if (isSysError(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;
   }
-  const record: ContainerRecord = JSON.parse(text);
+  const record = parseRecord(text);
+  if (record === undefined) return undefined;
   if (record.version !== 1)
     throw new KataError("FailedPrecondition", `${path}/state.json: unknown version ${record.version}`);
   return record;
+}
+
+/** @returns undefined for what a loss of power has left, which nothing of the container has survived */
+function parseRecord(text: string): ContainerRecord | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export function fifoPath(root: string, id: string): string {

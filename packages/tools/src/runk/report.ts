@@ -1,15 +1,16 @@
+import type { Values } from "@kata-containers/cli";
 import { Fd, Logger, O, ops } from "@kata-containers/sys";
-import type { Arguments } from "./arguments.ts";
+import type { globalOptions } from "./globals.ts";
 
 let file: Logger | undefined;
 
 /** Sends log lines to --log too, which managers read for the reason of a failure. */
-export function openLog(args: Arguments): void {
-  const path = args.value("log");
-  if (path === undefined) return;
-  const fd = new Fd(ops.open(path, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o644));
-  const format = args.value("log-format") === "json" ? "json" : "logfmt";
-  file = new Logger({ fd: fd.release(), name: "runk", format, level: args.flag("debug") ? "debug" : "info" });
+export function openLog(options: Values<typeof globalOptions>): void {
+  const { log, debug } = options;
+  if (log === undefined) return;
+  const fd = new Fd(ops.open(log, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o644));
+  const format = options["log-format"] === "json" ? "json" : "logfmt";
+  file = new Logger({ fd: fd.release(), name: "runk", format, level: debug ? "debug" : "info" });
 }
 
 /** As runc: to the log file when there is one, and on stderr in any case. */
@@ -20,10 +21,6 @@ export function fail(message: string): void {
 
 export function warn(message: string): void {
   (file ?? terminal()).warn(message);
-}
-
-export function print(text: string): void {
-  ops.writeSync(1, ops.utf8Encode(text));
 }
 
 function terminal(): Logger {

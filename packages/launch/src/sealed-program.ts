@@ -3,7 +3,7 @@ import { Fd, O, ops, SEAL } from "@kata-containers/sys";
 /**
  * A sealed copy of a program in memory, and the path to execute it by. kata-launch run from one does not make a copy of its
  * own for each process (CVE-2019-5736; crates/launch/src/sealed.rs), which under emulation is most of an exec's time.
- * The copy lives as long as the agent.
+ * The copy lives as long as this program.
  */
 export function sealedProgram(path: string): string {
   using file = new Fd(ops.open(path, O.RDONLY | O.CLOEXEC, 0));

@@ -1,0 +1,85 @@
+import { readFile, v1Directory } from "./cgroup.ts";
+import type { CgroupPlace } from "./cgroup-places.ts";
+import { figure } from "./figures.ts";
+
+/** Figures that the agent's protocol has no fields for. */
+export interface MoreStats {
+  /** Nanoseconds of each processor; empty with cgroup v2, which does not keep them. */
+  readonly percpuKernel: readonly bigint[];
+  readonly percpuUser: readonly bigint[];
+  /** The cpuset controller's files, by runc's names; all 0 with cgroup v2, which has none of the flags (as runc). */
+  readonly cpuset: Readonly<Record<string, number | readonly number[]>>;
+  /** TCP buffers, bytes; undefined with cgroup v2. */
+  readonly kernelTcp: TcpMemory | undefined;
+}
+
+export interface TcpMemory {
+  readonly limit: bigint;
+  readonly usage: bigint;
+  readonly maxUsage: bigint;
+  readonly failcnt: bigint;
+}
+
+/** cgroup-v1: cpuacct.rst, cpusets.rst, memory.rst. */
+export function readMoreStats(places: readonly CgroupPlace[]): MoreStats {
+  const memory = v1Directory(places, "memory");
+  return {
+    ...percpu(v1Directory(places, "cpuacct")),
+    cpuset: cpuset(v1Directory(places, "cpuset")),
+    kernelTcp: memory === undefined ? undefined : tcpMemory(memory),
+  };
+}
+
+/** Lines of "cpu user system" behind a header. */
+function percpu(directory: string | undefined): Pick<MoreStats, "percpuKernel" | "percpuUser"> {
+  const text = directory === undefined ? "" : readFile(`${directory}/cpuacct.usage_all`);
+  const rows = text
+    .split("\n")
+    .map((line) => /^\d+ (\d+) (\d+)$/.exec(line))
+    .filter((row) => row !== null);
+  return {
+    percpuKernel: rows.map((row) => BigInt(row[2] ?? 0)),
+    percpuUser: rows.map((row) => BigInt(row[1] ?? 0)),
+  };
+}
+
+const CPUSET_FLAGS = [
+  "cpu_exclusive",
+  "mem_hardwall",
+  "mem_exclusive",
+  "memory_migrate",
+  "memory_spread_page",
+  "memory_spread_slab",
+  "memory_pressure",
+  "sched_load_balance",
+  "sched_relax_domain_level",
+] as const;
+
+function cpuset(directory: string | undefined): MoreStats["cpuset"] {
+  const file = (name: string) => (directory === undefined ? "" : readFile(`${directory}/cpuset.${name}`));
+  const flags = Object.fromEntries(CPUSET_FLAGS.map((name) => [name, Number(file(name))]));
+  const { cpu_exclusive = 0, ...others } = flags;
+  return { cpus: listed(file("cpus")), cpu_exclusive, mems: listed(file("mems")), ...others };
+}
+
+/** cpuset(7), "List format": "0-2,5". */
+function listed(text: string): number[] {
+  return text
+    .trim()
+    .split(",")
+    .filter((range) => range !== "")
+    .flatMap((range) => {
+      const [first = 0, last = first] = range.split("-").map(Number);
+      return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    });
+}
+
+function tcpMemory(directory: string): TcpMemory {
+  const of = (name: string) => figure(`${directory}/memory.kmem.tcp.${name}`);
+  return {
+    limit: of("limit_in_bytes"),
+    usage: of("usage_in_bytes"),
+    maxUsage: of("max_usage_in_bytes"),
+    failcnt: of("failcnt"),
+  };
+}

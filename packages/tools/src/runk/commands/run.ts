@@ -1,0 +1,42 @@
+import { containerId } from "@kata-containers/cli";
+import { runLaterHooks } from "@kata-containers/launch";
+import { containerOptions } from "../container-options.ts";
+import { createContainer } from "../create-container.ts";
+import { defineCommand } from "../define-command.ts";
+import { destroyContainer } from "../destroy-container.ts";
+import { openForwarded, waitInForeground } from "../foreground.ts";
+import { RecordDirectory } from "../record.ts";
+import { warn } from "../report.ts";
+
+export const run = defineCommand({
+  name: "run",
+  summary: "create and start a container, wait for its end, and delete it",
+  description:
+    "Exits with the status of the container's process: 128 + N when signal N ended it, 127 when its command is not " +
+    "found, 126 when it cannot be executed. Signals go to the container's process.",
+  args: [{ ...containerId, help: "the new container's id: letters, digits, and _ + - ." }],
+  options: {
+    ...containerOptions,
+    detach: { short: "d", help: "return when the container runs, and leave it running" },
+    keep: { help: "leave the container there when it has ended" },
+    "no-subreaper": { help: "adopt no processes that the container leaves behind, as always" },
+  },
+  async run({ options, args: [id = ""], globals }) {
+    const { detach, keep } = options;
+    const signals = detach ? undefined : openForwarded();
+    const order = { waits: false, keepsTerminal: !detach };
+    const created = await createContainer(id, options, globals, order);
+    created.directory[Symbol.dispose]();
+    const { record } = created;
+    const container = { ...record, annotations: record.annotations ?? {} };
+    await runLaterHooks("poststart", record.hooks?.poststart, container, record.pid, warn);
+    if (signals === undefined) return 0;
+    const status = await waitInForeground(created.process, signals);
+    signals.close();
+    if (!keep) {
+      using directory = RecordDirectory.open(globals.root, id);
+      await destroyContainer(directory, record);
+    }
+    return status;
+  },
+});

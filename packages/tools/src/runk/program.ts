@@ -1,0 +1,41 @@
+import { create } from "./commands/create.ts";
+import { deleteCommand } from "./commands/delete.ts";
+import { events } from "./commands/events.ts";
+import { exec } from "./commands/exec.ts";
+import { features } from "./commands/features.ts";
+import { kill } from "./commands/kill.ts";
+import { list } from "./commands/list.ts";
+import { pause } from "./commands/pause.ts";
+import { ps } from "./commands/ps.ts";
+import { resume } from "./commands/resume.ts";
+import { run } from "./commands/run.ts";
+import { spec } from "./commands/spec.ts";
+import { start } from "./commands/start.ts";
+import { state } from "./commands/state.ts";
+import { update } from "./commands/update.ts";
+import { globalOptions } from "./globals.ts";
+
+/** runk and its command table: parser, `--help`, completion and man page all come from it. */
+export const runk = {
+  name: "runk",
+  does: "runs containers without a virtual machine",
+  summary: "run containers without a virtual machine",
+  commands: [
+    create,
+    start,
+    run,
+    state,
+    kill,
+    deleteCommand,
+    exec,
+    list,
+    ps,
+    pause,
+    resume,
+    update,
+    events,
+    spec,
+    features,
+  ],
+  globalOptions,
+} as const;
