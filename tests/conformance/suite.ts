@@ -42,6 +42,22 @@ for name in $mounted; do
 done
 exit $status`;
 
+/**
+ * Gives those controllers back to cgroup v2. A hierarchy ends with its last mount, unless a cgroup that has been removed is still on its
+ * way out then: so it is mounted and unmounted again until it has.
+ */
+const WITHOUT_CONTROLLERS = `
+root=/sys/fs/cgroup
+for name in ${CONTROLLERS.join(" ")}; do
+  grep -q " - cgroup .*\\b$name\\b" /proc/self/mountinfo && continue
+  for try in 1 2 3 4 5 6 7 8; do
+    grep -qw "$name" /proc/self/cgroup || break
+    mkdir -p $root/$name
+    mount -t cgroup -o $name cgroup $root/$name && umount $root/$name
+    sleep 0.3
+  done
+done`;
+
 /** How long one program may take, milliseconds: most take 1 to 3 s, for they ask once a second. */
 const PROGRAM_MS = 120_000;
 
@@ -92,6 +108,7 @@ export class Suite implements Disposable {
    */
   [Symbol.dispose](): void {
     rmSync(this.#scratch, { recursive: true, force: true });
+    spawnSync("unshare", ["--mount", "sh", "-c", WITHOUT_CONTROLLERS], { timeout: 30_000 });
     const find = [
       "/sys/fs/cgroup",
       "-depth",

@@ -115,3 +115,14 @@ describe("the root file system", () => {
     expect((await run("readlink", [`${bundle}/rootfs/l`])).stdout).toBe("f\n");
   });
 });
+
+describe("a tmpfs of the guest", () => {
+  const tmpfs = (...options: string[]) => [{ type: "tmpfs", source: "tmpfs", destination: "/etc", options }];
+
+  it("begins with what the image has there, when asked to, and has its mode", async () => {
+    const ended = await runIn("head -c 4 /etc/passwd; stat -c %a:%u /etc; echo x > /etc/new; ls /etc/new", [
+      ...tmpfs("tmpcopyup", "nosuid"),
+    ]);
+    expect(ended).toEqual({ status: 0, stdout: "root755:0\n/etc/new\n", stderr: "" });
+  });
+});

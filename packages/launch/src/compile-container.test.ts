@@ -190,6 +190,20 @@ describe("mounts", () => {
     expect(() => one(mount)).toThrow(message);
   });
 
+  test("a bind that is there is given other flags, and its source is not bound again", () => {
+    const init = one({ type: "bind", source: "/s", options: ["bind", "remount", "ro", "nosuid"] });
+    expect(find(init, "mount").at(-1)).toEqual({
+      op: "mount",
+      fstype: "",
+      source: "",
+      flags: MS.REMOUNT | MS.BIND | MS.RDONLY | MS.NOSUID,
+      data: "",
+      root: "root",
+      target: "/m",
+    });
+    expect(find(init, "bind")).toHaveLength(1);
+  });
+
   test("a file system's options on a bind have no effect, and a warning says so", () => {
     const mounts = [{ destination: "/m", type: "bind", source: "/s", options: ["bind", "size=1"] }];
     expect(compile(makeSpec({ mounts })).warnings).toEqual([

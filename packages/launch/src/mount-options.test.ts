@@ -1,4 +1,4 @@
-import { MOUNT_ATTR } from "@kata-containers/sys";
+import { MOUNT_ATTR, MS } from "@kata-containers/sys";
 import { expect, test } from "vitest";
 import { mountOptionNames, parseMountOptions } from "./mount-options.ts";
 
@@ -29,6 +29,12 @@ test.each([
     clearRecursive: clear,
     data: "",
   });
+});
+
+test("what is of a new file system alone is no data of it", () => {
+  const { flags, data } = parseMountOptions(["iversion", "rro", "rnoexec", "size=1m", "remount"]);
+  expect(flags).toBe(MS.I_VERSION | MS.RDONLY | MS.NOEXEC | MS.REMOUNT);
+  expect(data).toBe("size=1m");
 });
 
 test("every option's recursive form is listed where it is understood", () => {

@@ -26,6 +26,11 @@ export function targetOf(mount: Mount): string {
 
 /** Makes a mount that has been filled read-only. */
 export function readOnlyAgain(mount: Mount, options: MountOptions): Step {
-  const flags = options.flags | MS.REMOUNT | MS.BIND | MS.RDONLY;
+  return changeFlags(mount, options.flags | MS.RDONLY);
+}
+
+/** Gives a mount that is there these flags, and no other (MS_*). */
+export function changeFlags(mount: Mount, own: number): Step {
+  const flags = own | MS.REMOUNT | MS.BIND;
   return { op: "mount", fstype: "", source: "", flags, data: "", root: ROOT, target: targetOf(mount) };
 }

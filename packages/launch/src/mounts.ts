@@ -4,7 +4,7 @@ import { cgroupMountSteps } from "./cgroup/mount-steps.ts";
 import { isIdMapped, openMapped } from "./id-mapped.ts";
 import { labelledData } from "./labels.ts";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
-import { type MountContext, ROOT, readOnlyAgain, targetOf } from "./mount-target.ts";
+import { changeFlags, type MountContext, ROOT, readOnlyAgain, targetOf } from "./mount-target.ts";
 import type { Step } from "./plan.ts";
 import { guardProc } from "./proc-mounts.ts";
 import { invalid } from "./refuse.ts";
@@ -27,8 +27,10 @@ export function mountSteps(spec: Spec, context: MountContext): MountSteps {
     const options = parseMountOptions(mount.options ?? []);
     const isBind = mount.type === "bind" || options.bind;
     const isMapped = isIdMapped(mount, options);
-    if (isMapped && !isBind) invalid(where, "only a bind mount can be id-mapped");
-    if (isBind) {
+    const isRemount = (options.flags & MS.REMOUNT) !== 0;
+    if (isMapped && (!isBind || isRemount)) invalid(where, "only a bind mount can be id-mapped");
+    if (isBind && isRemount) now.push(changeFlags(mount, options.flags));
+    else if (isBind) {
       const bind = bindStep(mount, options, context, where);
       if (isMapped) early.push(openMapped(spec, mount, bind.source ?? "", options, index));
       now.push(isMapped ? { ...bind, tree: `tree-${index}` } : bind);
