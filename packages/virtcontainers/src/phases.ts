@@ -5,7 +5,7 @@ export type PhaseName = "host" | "qemu" | "kernel" | "agent" | "sandbox" | "cont
 /** Milliseconds of CLOCK_MONOTONIC since `Phases` was made. */
 export type Phase = { readonly name: PhaseName; readonly startMs: number; readonly endMs: number };
 
-/** A stopwatch for `--timing`. */
+/** A stopwatch for `--timing`. Of a phase that a sandbox sees more than once, as it does its containers, it knows the last. */
 export class Phases {
   readonly #origin = ops.monotonicMs();
   readonly #list: Phase[] = [];
@@ -16,7 +16,10 @@ export class Phases {
 
   /** Notes that the phase ends now. @param startMs by default, the end of the one noted before */
   end(name: PhaseName, startMs: number = this.#list.at(-1)?.endMs ?? 0): void {
-    this.#list.push({ name, startMs, endMs: this.now() });
+    const before = this.#list.findIndex((phase) => phase.name === name);
+    const phase = { name, startMs, endMs: this.now() };
+    if (before !== -1) this.#list.splice(before, 1);
+    this.#list.push(phase);
   }
 
   async measure<T>(name: PhaseName, work: () => Promise<T>): Promise<T> {
