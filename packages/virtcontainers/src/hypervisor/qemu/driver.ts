@@ -1,11 +1,12 @@
 import type { KataConfig } from "@kata-containers/config";
-import { exists, Fd, KataError, ops, SOCK } from "@kata-containers/sys";
+import { exists, Fd, ops, SOCK } from "@kata-containers/sys";
 import { type Confinement, VMM_ROOT } from "../../confine/confinement.ts";
 import { type ConfinedProcess, spawnConfined } from "../../confine/spawn.ts";
 import type { Capabilities, Hypervisor, Vm, VmConfig, VmDescriptors } from "../hypervisor.ts";
 import { registerHypervisor } from "../registry.ts";
 import { type QemuDescriptors, qemuArguments } from "./arguments.ts";
 import { connectQmp, type Qmp, type QmpTransport } from "./qmp.ts";
+import { stopQemu } from "./stop-qemu.ts";
 
 registerHypervisor("qemu", ({ config, confinement }) => new Qemu(config, confinement));
 
@@ -116,15 +117,8 @@ class QemuVm implements Vm {
     return this.#process.lastWords();
   }
 
-  async stop(deadlineMs: number): Promise<void> {
-    await Promise.race([this.#quit(deadlineMs), this.#process.ended]);
-    if (!(await this.#process.endsWithin(deadlineMs))) await this.#process.kill();
-  }
-
-  async #quit(deadlineMs: number): Promise<void> {
-    const qmp = await this.#qmp;
-    if (qmp === undefined) return this.#process.kill();
-    await qmp.execute("quit", undefined, deadlineMs).catch(KataError.from);
+  stop(deadlineMs: number): Promise<void> {
+    return stopQemu(this.#process, this.#qmp, deadlineMs);
   }
 }
 
