@@ -1,4 +1,5 @@
 export * from "./container-id.ts";
+export * from "./later-hooks.ts";
 export * from "./parse-spec.ts";
 export * from "./pod-role.ts";
 export * from "./spec.ts";

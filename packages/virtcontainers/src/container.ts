@@ -1,6 +1,6 @@
-import type { Spec } from "@kata-containers/oci";
+import { laterHooks, type Spec } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
-import { type ContainerRecord, type ContainerStatus, laterHooks } from "./persist/record.ts";
+import type { ContainerRecord, ContainerStatus } from "./persist/record.ts";
 import type { GuestProcess } from "./process.ts";
 import { nextStatus } from "./states.ts";
 
@@ -69,7 +69,7 @@ export class Container {
   /** @param fallbackPid a host pid to show while no kata-shim has attached: the daemon's */
   record(fallbackPid: number): ContainerRecord {
     const exit = this.init?.exit;
-    const hooks = laterHooks(this.spec);
+    const hooks = laterHooks(this.spec.hooks);
     return {
       id: this.id,
       bundle: this.bundle,

@@ -1,10 +1,10 @@
 import type { KataConfig } from "@kata-containers/config";
+import { laterHooks } from "@kata-containers/oci";
 import { type Fd, ops, type Undo } from "@kata-containers/sys";
 import {
   type ContainerRecord,
   checkKept,
   createFileStore,
-  laterHooks,
   newRecord,
   type SandboxRecord,
   type Store,
@@ -54,7 +54,7 @@ export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): Cl
 
 /** What a record says of a container before the daemon knows it. */
 export function containerBeingMade(id: string, { path, spec }: Bundle): ContainerRecord {
-  const hooks = laterHooks(spec);
+  const hooks = laterHooks(spec.hooks);
   return {
     id,
     bundle: path,

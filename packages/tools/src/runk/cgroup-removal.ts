@@ -9,19 +9,6 @@ export async function removeCgroups(cgroups: readonly CgroupPlace[]): Promise<vo
   for (const { directory } of cgroups) await removeCgroup(directory);
 }
 
-/** Whoever uses a cgroup already would be limited with the container, and killed with it. @throws KataError FailedPrecondition. */
-export function refuseUsedCgroups(cgroups: readonly CgroupPlace[]): void {
-  for (const { directory } of cgroups) {
-    const { length } = pidsOf(directory);
-    if (length > 0) {
-      throw new KataError(
-        "FailedPrecondition",
-        `container's cgroup is not empty: ${length} process(es) found in ${directory}`,
-      );
-    }
-  }
-}
-
 async function removeCgroup(directory: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {

@@ -1,12 +1,13 @@
 import { absolutePath, checkCgroupsPath, type Values, writePidFile } from "@kata-containers/cli";
 import {
+  checkCgroupsEmpty,
   compileContainer,
   hookedContainer,
   type Launched,
   readHostFacts,
   runLaterHooks,
 } from "@kata-containers/launch";
-import { parseSpec, type Spec, validateContainerId } from "@kata-containers/oci";
+import { laterHooks, parseSpec, type Spec, validateContainerId } from "@kata-containers/oci";
 import {
   exists,
   isSysError,
@@ -18,17 +19,17 @@ import {
   replaceFile,
   Undo,
 } from "@kata-containers/sys";
-import { refuseUsedCgroups, removeCgroups } from "./cgroup-removal.ts";
+import { removeCgroups } from "./cgroup-removal.ts";
 import { sendConsole } from "./console.ts";
 import type { containerOptions } from "./container-options.ts";
 import { processStat } from "./container-process.ts";
 import type { Globals } from "./globals.ts";
 import { unmountRoot } from "./host-mount.ts";
-import { laterHooks, startIsWatched } from "./later-hooks.ts";
 import { launchProcess, START_FD, STARTED_FD } from "./launch-process.ts";
 import { passedDescriptors } from "./passed-descriptors.ts";
 import { type ContainerRecord, RecordDirectory } from "./record.ts";
 import { warn } from "./report.ts";
+import { startIsWatched } from "./start-is-watched.ts";
 
 /** A container that has been made; its process is our child. `directory` is locked. */
 export type Created = {
@@ -83,7 +84,7 @@ export async function createContainer(
   mkdirp(globals.root, 0o711);
   const directory = undo.use(RecordDirectory.create(globals.root, id));
   undo.defer(() => directory.remove());
-  refuseUsedCgroups(compiled.cgroups);
+  checkCgroupsEmpty(compiled.cgroups.map(({ directory }) => directory));
   const { hostMount } = compiled;
   const record: ContainerRecord = {
     version: 1,

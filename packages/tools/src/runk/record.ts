@@ -1,5 +1,5 @@
 import type { CgroupPlace, SeccompStep } from "@kata-containers/launch";
-import { validateContainerId } from "@kata-containers/oci";
+import { type LaterHooks, validateContainerId } from "@kata-containers/oci";
 import {
   Fd,
   isSysError,
@@ -11,7 +11,6 @@ import {
   removeTree,
   replaceFile,
 } from "@kata-containers/sys";
-import type { LaterHooks } from "./later-hooks.ts";
 
 /** What is kept of a container: <root>/<id>/state.json, replaced as a whole. */
 export type ContainerRecord = {

@@ -1,5 +1,6 @@
+import { checkCgroupsEmpty } from "@kata-containers/launch";
 import { sandboxHash, socketPath, stateDir } from "../paths.ts";
-import { cgroupExists, checkCgroupEmpty, hostHierarchies, sandboxCgroups } from "../resource/cgroup.ts";
+import { cgroupExists, hostHierarchies, sandboxCgroups } from "../resource/cgroup.ts";
 import { claimCgroup, claimPath } from "../resource/cgroup-claim.ts";
 import { currentBootId } from "./process-identity.ts";
 import { type HostResource, RECORD_VERSION, type SandboxRecord } from "./record.ts";
@@ -42,7 +43,7 @@ export function newRecord(sandbox: NewSandbox): SandboxRecord {
 export function takeCgroup({ root, id, cgroups, resources }: SandboxRecord): void {
   const claim = resources.find((each) => each.kind === "cgroup-claim");
   if (claim !== undefined) claimCgroup(cgroups.sandbox, claim.path, stateDir(root, id));
-  checkCgroupEmpty(cgroups.sandbox);
+  checkCgroupsEmpty(hostHierarchies().map(({ mount }) => mount + cgroups.sandbox));
 }
 
 /**

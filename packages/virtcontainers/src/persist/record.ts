@@ -1,4 +1,4 @@
-import type { Hooks, Spec } from "@kata-containers/oci";
+import type { LaterHooks } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
 import type { SandboxCgroups } from "../resource/cgroup.ts";
 
@@ -41,14 +41,6 @@ export type ContainerRecord = {
   /** What `start` and `delete` run on the host, when there is any: config.json may be gone by then. */
   readonly hooks?: LaterHooks;
 };
-
-export type LaterHooks = Pick<Hooks, "poststart" | "poststop">;
-
-/** The hooks of a specification that run after create. */
-export function laterHooks({ hooks }: Spec): LaterHooks | undefined {
-  const { poststart = [], poststop = [] } = hooks ?? {};
-  return poststart.length + poststop.length === 0 ? undefined : { poststart, poststop };
-}
 
 export const RECORD_VERSION = 1;
 
@@ -167,7 +159,10 @@ function isResource(value: unknown): value is HostResource {
 }
 
 function isLaterHooks(value: unknown): value is LaterHooks {
-  return isObject(value) && [value.poststart, value.poststop].every((list) => areHooks(list ?? []));
+  return (
+    isObject(value) &&
+    [value.startContainer, value.poststart, value.poststop].every((list) => areHooks(list ?? []))
+  );
 }
 
 function areHooks(value: unknown): boolean {

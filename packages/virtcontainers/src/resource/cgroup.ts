@@ -88,19 +88,6 @@ export function cgroupExists(path: string, hierarchies: readonly Hierarchy[] = h
 }
 
 /**
- * A cgroup with processes of somebody else's is refused, in runc's words: who ends first would kill the other's.
- * @throws KataError FailedPrecondition
- */
-export function checkCgroupEmpty(path: string, hierarchies: readonly Hierarchy[] = hostHierarchies()): void {
-  const pids = new Set(hierarchies.flatMap((each) => processesIn(each.mount + path)));
-  if (pids.size === 0) return;
-  throw new KataError(
-    "FailedPrecondition",
-    `cgroup ${path}: container's cgroup is not empty: ${pids.size} process(es) found: give linux.cgroupsPath a cgroup of its own`,
-  );
-}
-
-/**
  * Makes the cgroup in every hierarchy. No limit is set: a container's limits hold in the guest, and the VM's size
  * bounds its memory.
  * @returns the `cgroup.procs` files to write a pid to.

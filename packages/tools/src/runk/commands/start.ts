@@ -4,9 +4,9 @@ import type { Status } from "@kata-containers/oci";
 import { Fd, isSysError, KataError, O, ops } from "@kata-containers/sys";
 import { statusOf } from "../container-process.ts";
 import { defineCommand } from "../define-command.ts";
-import { startIsWatched } from "../later-hooks.ts";
 import { RecordDirectory } from "../record.ts";
 import { warn } from "../report.ts";
+import { startIsWatched } from "../start-is-watched.ts";
 
 const REPORT_BYTES = 16_384;
 

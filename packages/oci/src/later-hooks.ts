@@ -1,6 +1,6 @@
-import type { Hooks } from "@kata-containers/oci";
+import type { Hooks } from "./spec.ts";
 
-/** The hooks that are left when a container has been created. */
+/** The hooks that are left when a container has been created; in a VM there are none of startContainer. */
 export type LaterHooks = Pick<Hooks, "startContainer" | "poststart" | "poststop">;
 
 /** undefined: there are none, and the commands after create need not think of them. */
@@ -8,9 +8,4 @@ export function laterHooks(hooks: Hooks | undefined): LaterHooks | undefined {
   const { startContainer = [], poststart = [], poststop = [] } = hooks ?? {};
   if (startContainer.length + poststart.length + poststop.length === 0) return undefined;
   return { startContainer, poststart, poststop };
-}
-
-/** Whether `start` has to know when the program runs: poststart hooks come after it, and a startContainer hook may prevent it. */
-export function startIsWatched(hooks: LaterHooks | undefined): boolean {
-  return (hooks?.startContainer?.length ?? 0) + (hooks?.poststart?.length ?? 0) > 0;
 }
