@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
 import { Bundle, type Change, script } from "./bundle.ts";
+import { V2 } from "./control-group.ts";
 
 /** The same bundle run by runc and by runk: what the container sees has to be the same, line by line. */
 
@@ -11,8 +11,6 @@ afterEach(async () => {
 });
 
 const DATE = /[A-Z][a-z]{2} +\d+ \d\d:\d\d/g;
-/** The host has cgroup v2 alone. */
-const V2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
 const ID = /runk-test-\d+-\d+/g;
 
 /** Runs the script under both and compares; returns what runk's container wrote. */

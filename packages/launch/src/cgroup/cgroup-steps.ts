@@ -55,8 +55,8 @@ function makeSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {
   return [mkdir, { op: "inherit_cpuset", base: place.mountpoint, path: place.directory }];
 }
 
-/** Whose figures managers ask for, limits or not: `docker stats`. */
-const MEASURED = ["cpu", "io", "memory", "pids"];
+/** Whose figures managers ask for, limits or not, and whose limits they set later: `docker stats`, `docker update`. */
+const COMMON = ["cpu", "cpuset", "io", "memory", "pids"];
 /** EPERM, ENOENT, EACCES, EBUSY, EINVAL, EROFS, EOPNOTSUPP: an ancestor that does not hand a controller down. */
 const NOT_HANDED_DOWN = [1, 2, 13, 16, 22, 30, 95];
 
@@ -64,7 +64,7 @@ const NOT_HANDED_DOWN = [1, 2, 13, 16, 22, 30, 95];
 function enableSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {
   const parts = place.path.split("/").filter((part) => part !== "");
   const ancestors = parts.map((_, depth) => [place.mountpoint, ...parts.slice(0, depth)].join("/"));
-  const enabled = place.controllers.filter((name) => needed.has(name) || MEASURED.includes(name));
+  const enabled = place.controllers.filter((name) => needed.has(name) || COMMON.includes(name));
   return ancestors.flatMap((directory) =>
     enabled.map((name) => ({
       ...write(`${directory}/cgroup.subtree_control`, `+${name}`),
