@@ -50,21 +50,26 @@ impl Launch {
     pub fn mount(&self, step: &Mount) -> Result<()> {
         let covers = step.keep_mode && self.is_there(&step.target)?;
         let target = self.open_target(&step.target, None)?;
+        let data = match covers {
+            true => with_mode(&step.data, fstat(target)?.st_mode & 0o7777),
+            false => step.data.clone(),
+        };
         mount(
             Some(&step.source),
             &fd_path(target),
             Some(&step.fstype),
             step.flags,
-            &step.data,
+            &data,
         )?;
-        if step.copy_up || covers || step.propagation.is_some() {
+        if step.copy_up || step.propagation.is_some() {
             // Opened again: now it is the new mount.
             let mounted = self.open_target(&step.target, None)?;
             if step.copy_up {
+                // Swapped meanwhile by who shares the file system: nothing is written to it.
+                if fstat(mounted)?.st_dev == fstat(target)?.st_dev {
+                    return fail_at(libc::EXDEV, "the new mount is not there");
+                }
                 copy_up::copy_directory(target, mounted)?;
-            }
-            if covers {
-                set_mode(mounted, fstat(target)?.st_mode & 0o7777)?;
             }
             if let Some(propagation) = step.propagation {
                 mount(None, &fd_path(mounted), None, propagation, "")?;
@@ -188,6 +193,14 @@ pub fn chroot(root: i32) -> Result<()> {
     check(unsafe { libc::chroot(c".".as_ptr()) })?;
     check(unsafe { libc::chdir(c"/".as_ptr()) })?;
     Ok(())
+}
+
+/// A file system's data with the mode of its root.
+fn with_mode(data: &str, mode: u32) -> String {
+    match data {
+        "" => format!("mode={mode:o}"),
+        _ => format!("{data},mode={mode:o}"),
+    }
 }
 
 fn allowed(target: &Target, fd: i32) -> Result<i32> {

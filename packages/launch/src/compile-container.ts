@@ -84,7 +84,8 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const namespaces = planNamespaces(spec, options.rootless);
   const cgroups = cgroupPlaces(facts.cgroup, options.scopePath ?? spec.linux?.cgroupsPath, options.id);
   const rootPath = root.path.startsWith("/") ? root.path : `${options.bundle}/${root.path}`;
-  const label = facts.selinux ? spec.linux?.mountLabel : undefined;
+  const asked = spec.linux?.mountLabel;
+  const label = asked && facts.selinux ? asked : undefined;
   const mounts = mountSteps(spec, {
     bundle: options.bundle,
     cgroups,

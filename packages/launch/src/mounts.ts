@@ -80,14 +80,19 @@ function fileSystemStep(mount: Mount, options: MountOptions, context: MountConte
     source: mount.source ?? mount.type,
     flags: isLateReadOnly(mount, options) ? options.flags & ~MS.RDONLY : options.flags,
     data: labelledData(mount.type, options.data, context.label),
-    ...(options.tmpcopyup ? { copyUp: true } : {}),
-    ...(isTmpfs && !/(^|,)mode=/.test(options.data) ? { keepMode: true } : {}),
+    ...(isTmpfs ? covering(options) : {}),
     ...(options.propagation === 0 ? {} : { propagation: options.propagation }),
     root: ROOT,
     target: targetOf(mount),
     create: "directory",
     ...guardProc(mount, false, where),
   };
+}
+
+/** What a tmpfs takes over from what it covers; with its contents comes the mode. */
+function covering({ tmpcopyup, data }: MountOptions): { copyUp?: true; keepMode?: true } {
+  if (tmpcopyup) return { copyUp: true };
+  return /(^|,)mode=/.test(data) ? {} : { keepMode: true };
 }
 
 /** A read-only tmpfs (/dev above all) has to be filled first. */

@@ -120,7 +120,7 @@ type Operation =
       readonly source: string;
       readonly flags: number;
       readonly data: string;
-      /** Begin with what the target holds: files, directories, links and nodes, with owner and mode. */
+      /** Begin with what the target holds: files, directories, links and nodes, with owner and mode, its own too. */
       readonly copyUp?: true;
       /** Give the new root the mode of the directory that it covers, unless that was made for it. */
       readonly keepMode?: true;
