@@ -30,6 +30,7 @@ import { passedDescriptors } from "./passed-descriptors.ts";
 import { type ContainerRecord, RecordDirectory } from "./record.ts";
 import { warn } from "./report.ts";
 import { startIsWatched } from "./start-is-watched.ts";
+import { refuseUsedScope, stopContainerScope, wantedScope } from "./systemd-scope.ts";
 
 /** A container that has been made; its process is our child. `directory` is locked. */
 export type Created = {
@@ -56,8 +57,9 @@ export async function createContainer(
   const bundle = absolutePath(options.bundle ?? ".");
   const { spec, text } = readBundle(bundle);
   checkTerminal(spec, options["console-socket"], keepsTerminal);
-  checkCgroupsPath(globals.systemdCgroup, { spec, path: bundle });
+  if (!globals.systemdCgroup) checkCgroupsPath(false, { spec, path: bundle });
   const facts = readHostFacts(options["no-pivot"] ? { rootIsInitramfs: true } : {});
+  const scope = globals.systemdCgroup ? wantedScope(spec, facts.cgroup, id) : undefined;
   const passed = passedDescriptors(options["preserve-fds"]);
   refuseOwnMountNamespace(spec);
   const hooks = laterHooks(spec.hooks);
@@ -68,6 +70,7 @@ export async function createContainer(
     ...(waits ? { startFd: START_FD } : {}),
     ...(watched ? { startedFd: STARTED_FD } : {}),
     ...(spec.hooks === undefined ? {} : { hookEnv: ops.env() }),
+    ...(scope === undefined ? {} : { scopePath: scope.path }),
     keepsKeyring: options["no-new-keyring"],
     rootless: globals.rootless,
     pass: passed.pass,
@@ -85,6 +88,7 @@ export async function createContainer(
   const directory = undo.use(RecordDirectory.create(globals.root, id));
   undo.defer(() => directory.remove());
   checkCgroupsEmpty(compiled.cgroups.map(({ directory }) => directory));
+  if (scope !== undefined) refuseUsedScope(scope, compiled.cgroups);
   const { hostMount } = compiled;
   const record: ContainerRecord = {
     version: 1,
@@ -97,6 +101,7 @@ export async function createContainer(
     pid: 0,
     startTime: 0,
     cgroups: compiled.cgroups,
+    ...(scope === undefined ? {} : { scope: scope.unit }),
     ...(hostMount === undefined ? {} : { hostMount }),
     ...(hooks === undefined ? {} : { hooks }),
   };
@@ -104,6 +109,7 @@ export async function createContainer(
   directory.write(record);
   replaceFile(directory.spec, text, 0o600);
   if (compiled.seccomp !== undefined) directory.writeSeccomp(compiled.seccomp);
+  if (scope !== undefined) undo.defer(() => stopContainerScope(scope.unit));
   undo.defer(() => removeCgroups(compiled.cgroups));
   if (hostMount !== undefined) undo.defer(() => unmountRoot(hostMount));
   launched = true;
@@ -114,6 +120,7 @@ export async function createContainer(
     container,
     launchPath: globals.launchPath,
     passed: passed.fds,
+    ...(scope === undefined ? {} : { scope }),
     undo,
   });
   const started = { ...record, pid: process.pid, startTime: processStat(process.pid)?.startTime ?? 0 };

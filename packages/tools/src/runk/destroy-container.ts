@@ -5,6 +5,7 @@ import { openProcess } from "./container-process.ts";
 import { unmountRoot } from "./host-mount.ts";
 import type { ContainerRecord, RecordDirectory } from "./record.ts";
 import { warn } from "./report.ts";
+import { stopContainerScope } from "./systemd-scope.ts";
 
 /** Kills what is left of a container and removes everything that is recorded of it, the record last; then the poststop hooks run. */
 export async function destroyContainer(
@@ -15,6 +16,7 @@ export async function destroyContainer(
     using process = openProcess(record);
     if (process !== undefined) await kill(process, record.cgroups);
     await removeCgroups(record.cgroups);
+    if (record.scope !== undefined) await stopContainerScope(record.scope);
     if (record.hostMount !== undefined) unmountRoot(record.hostMount);
   }
   directory.remove();

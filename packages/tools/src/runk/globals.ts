@@ -12,7 +12,9 @@ export const globalOptions = {
   log: { value: "FILE", help: "append errors to this file (they go to standard error as well)" },
   "log-format": { value: "FORMAT", choices: ["text", "json"], help: "of --log: text (default) or json" },
   debug: { help: "log everything" },
-  "systemd-cgroup": { help: "refused by create and run: cgroups are made through cgroupfs" },
+  "systemd-cgroup": {
+    help: "create, run: cgroups are systemd scopes (cgroup v2); linux.cgroupsPath is slice:prefix:name",
+  },
   rootless: {
     value: "MODE",
     choices: ["auto", "true", "false"],

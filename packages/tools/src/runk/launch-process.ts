@@ -1,4 +1,5 @@
 import {
+  ASK_SCOPE,
   createHookSeconds,
   type HookedContainer,
   LAUNCH_TIMEOUT_MS,
@@ -11,8 +12,10 @@ import {
 } from "@kata-containers/launch";
 import type { Hooks, Spec } from "@kata-containers/oci";
 import { Fd, O, ops, S, SIG, type SpawnFd, type Undo } from "@kata-containers/sys";
+import type { ScopeName } from "@kata-containers/systemd";
 import type { RecordDirectory } from "./record.ts";
 import { passListener } from "./seccomp-listener.ts";
+import { startContainerScope } from "./systemd-scope.ts";
 
 /** Descriptors of the process, besides 0 to 2, that the plan is compiled for. */
 export const START_FD = 5;
@@ -28,13 +31,15 @@ export type LaunchOrder = {
   readonly launchPath: string;
   /** Further descriptors, that the plan passes on. */
   readonly passed: readonly SpawnFd[];
+  /** To be made, with the process in it. */
+  readonly scope?: ScopeName;
   /** Takes the process along when what follows fails. */
   readonly undo: Undo;
 };
 
 /** Starts a container's first process, running the host's hooks of create when it asks for them. */
 export async function launchProcess(plan: LaunchPlan, spec: Spec, order: LaunchOrder): Promise<Launched> {
-  const { directory, container, waits, watched } = order;
+  const { directory, container, waits, watched, scope } = order;
   const stdio = spec.process?.terminal === true ? [] : [0, 1, 2].map((fd) => ({ from: fd, to: fd }));
   using start = waits ? makeFifo(directory.fifo) : undefined;
   using started = watched ? makeFifo(directory.startedFifo) : undefined;
@@ -45,7 +50,10 @@ export async function launchProcess(plan: LaunchPlan, spec: Spec, order: LaunchO
     until: waits ? "ready" : "exec",
     timeoutMs: LAUNCH_TIMEOUT_MS + 1000 * hookSeconds(spec.hooks, waits),
     ...passListener(spec, (pid) => ({ ...container, status: "creating", pid })),
-    answer: (_, pid) => runCreateHooks(spec.hooks, container, pid, never),
+    answer: (what, pid) =>
+      what === ASK_SCOPE && scope !== undefined
+        ? startContainerScope(scope, container.id, pid, spec)
+        : runCreateHooks(spec.hooks, container, pid, never),
   });
   order.undo.defer(async () => {
     ops.pidfdSendSignal(process.pidfd.number, SIG.SIGKILL);

@@ -27,6 +27,8 @@ export type ContainerRecord = {
   /** Field 22 of /proc/<pid>/stat, in clock ticks after boot: tells a process from a later one with its pid. */
   readonly startTime: number;
   readonly cgroups: readonly CgroupPlace[];
+  /** systemd's unit that the cgroup belongs to: "runk-one.scope". */
+  readonly scope?: string;
   /** Its root, mounted in the host's mount namespace, for it has none of its own. */
   readonly hostMount?: string;
   /** Those that are still to run; absent: none. */

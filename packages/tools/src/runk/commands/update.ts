@@ -7,6 +7,7 @@ import { defineCommand } from "../define-command.ts";
 import { RecordDirectory } from "../record.ts";
 import { warn } from "../report.ts";
 import { requireCgroups } from "../require-cgroups.ts";
+import { changeContainerScope } from "../systemd-scope.ts";
 
 const rdtOptions = {
   "l3-cache-schema": { value: "SCHEMA", help: "refused: Intel RDT is not supported" },
@@ -35,6 +36,7 @@ export const update = defineCommand({
     refuseOthers(resources);
     for (const warning of limitWarnings(resources)) warn(warning);
     updateLimits(resources, record.cgroups);
+    if (record.scope !== undefined) await changeContainerScope(record.scope, resources);
     return 0;
   },
 });

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { parseScopeName } from "./scope-name.ts";
+
+test.each([
+  ["system.slice:docker:abc", "system.slice", "docker-abc.scope", "/system.slice/docker-abc.scope"],
+  ["machine.slice:libpod:1.2", "machine.slice", "libpod-1.2.scope", "/machine.slice/libpod-1.2.scope"],
+  [":cri:x", "system.slice", "cri-x.scope", "/system.slice/cri-x.scope"],
+  ["user.slice::x", "user.slice", "x.scope", "/user.slice/x.scope"],
+  ["-.slice:a:b", "-.slice", "a-b.scope", "/a-b.scope"],
+  [
+    "kubepods-burstable-pod1.slice:cri-containerd:c",
+    "kubepods-burstable-pod1.slice",
+    "cri-containerd-c.scope",
+    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-c.scope",
+  ],
+  [undefined, "system.slice", "runk-id.scope", "/system.slice/runk-id.scope"],
+  ["", "system.slice", "runk-id.scope", "/system.slice/runk-id.scope"],
+])("%s is a scope in its slice", (asked, slice, unit, path) => {
+  expect(parseScopeName(asked, "id", "runk")).toEqual({ slice, unit, path });
+});
+
+test.each([
+  "/a/path",
+  "a:b",
+  "a:b:c:d",
+  "a/b:c:d",
+  "system.slice:docker:",
+  "system:docker:x",
+  "a--b.slice:docker:x",
+  "-a.slice:docker:x",
+  "..slice/..:a:b",
+  "system.slice:docker:x y",
+  "system.slice:docker:x.slice",
+  `system.slice:docker:${"x".repeat(256)}`,
+])("%s names no scope", (asked) => {
+  expect(() => parseScopeName(asked, "id", "runk")).toThrow(/^linux\.cgroupsPath "/);
+});

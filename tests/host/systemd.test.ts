@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { repository } from "../harness/programs.ts";
+import { Bundle } from "../runk/bundle.ts";
+import { useHost } from "./machine.ts";
+
+const MINUTE = 60_000;
+const host = useHost();
+const RUNK = `${repository}/build/bin/runk`;
+
+test(
+  "a scope of systemd's holds the container, with limits that outlive a reload, and goes with it",
+  async () => {
+    const bundle = new Bundle((spec) => {
+      spec.process.args = ["sleep", "1000"];
+      spec.linux.cgroupsPath = "system.slice:test:one";
+      spec.linux.resources = {
+        memory: { limit: 64 << 20, swap: 64 << 20 },
+        pids: { limit: 40 },
+        cpu: { shares: 512, quota: 20_000, period: 50_000 },
+      };
+    });
+    try {
+      const { stdout, stderr } = await host().run(
+        `
+        cp -a /host${bundle.path} bundle
+        runk="timeout 60 ${RUNK} --systemd-cgroup"
+        show() { systemctl show -p Slice,Delegate,MemoryMax,TasksMax,CPUWeight,CPUQuotaPerSecUSec test-one.scope; }
+        scope=/sys/fs/cgroup/system.slice/test-one.scope
+        $runk run --detach --bundle bundle one > out 2>&1 || cat out
+        $runk exec one cat /proc/self/cgroup
+        show
+        systemctl daemon-reload
+        (cd $scope && cat memory.max memory.swap.max pids.max cpu.weight cpu.max)
+        $runk update --memory 50331648 --pids-limit 30 one
+        show | grep Max; cat $scope/memory.max
+        $runk run --bundle bundle two 2>&1 | grep -o "container's cgroup is not empty"
+        $runk delete --force one; echo "deleted: $?"
+        ls -d $scope; systemctl list-units --all --no-legend 'test-*'
+        `,
+        3 * MINUTE,
+      );
+      expect(stdout.split("\n"), stderr).toEqual([
+        "0::/system.slice/test-one.scope",
+        ...["Slice=system.slice", "Delegate=yes", "CPUWeight=20", "CPUQuotaPerSecUSec=400ms"],
+        ...["MemoryMax=67108864", "TasksMax=40"],
+        ...["67108864", "0", "40", "20", "20000 50000"],
+        ...["MemoryMax=50331648", "TasksMax=30", "50331648"],
+        "container's cgroup is not empty",
+        "deleted: 0",
+        "",
+      ]);
+    } finally {
+      await bundle.close();
+    }
+  },
+  4 * MINUTE,
+);
