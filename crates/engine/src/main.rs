@@ -3,6 +3,10 @@
 //! Run as `kata-engine compile <in.js> <out.bytecode>` it is the build's compiler.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
+// Rust's own start would look for the stack's end in /proc/self/maps, install handlers and poll the descriptors: a tenth of what
+// the shortest command takes. What we need of it is in `main`, which the C library calls.
+#![cfg_attr(not(test), no_main)]
+#![cfg_attr(test, allow(dead_code))]
 
 mod bind;
 mod pack;
@@ -12,16 +16,15 @@ mod sweep;
 use rquickjs::{
     AsyncContext, AsyncRuntime, CatchResultExt, CaughtError, Ctx, Module, WriteOptions,
 };
-use std::process::ExitCode;
 
 /// Most memory a script may use; an allocation beyond it throws. A program of ours needs a few megabytes.
 const MEMORY_LIMIT: usize = 256 << 20;
 /// Garbage cycles are looked for when this much is allocated, whatever the script does; before that by sweep.rs.
-const GC_THRESHOLD: usize = 1 << 20;
+const GC_THRESHOLD: usize = 4 << 20;
 /// Deepest script stack, of the 8 MiB a process has.
 const STACK_LIMIT: usize = 1 << 20;
 /// EX_USAGE of sysexits.h: there is no program of that name.
-const EXIT_NO_PROGRAM: u8 = 64;
+const EXIT_NO_PROGRAM: i32 = 64;
 /// Name of the module in stacks: packages/sys maps positions in it.
 const MODULE: &str = "bundle";
 
@@ -39,7 +42,12 @@ fn program() -> String {
     }
 }
 
-fn main() -> ExitCode {
+#[cfg(not(test))]
+#[unsafe(no_mangle)]
+extern "C" fn main() -> i32 {
+    open_missing_stdio();
+    // SAFETY: before any other thread exists. A reader that is gone is an error of the write.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     kata_sys::table::keep_panics();
     settle_allocator();
     // A panic outside of any op: tokio's, when it cannot wake itself.
@@ -49,7 +57,21 @@ fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             eprintln!("{}: {error}", program());
-            ExitCode::from(rejection::EXIT_BROKEN as u8)
+            rejection::EXIT_BROKEN
+        }
+    }
+}
+
+/// A caller may have closed our standard descriptors: then what we open first would be taken for one of them.
+fn open_missing_stdio() {
+    for fd in 0..=2 {
+        // SAFETY: takes no pointer but a literal; what is opened is left open, as `fd`.
+        unsafe {
+            if libc::fcntl(fd, libc::F_GETFD) == -1
+                && libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) != fd
+            {
+                libc::abort();
+            }
         }
     }
 }
@@ -65,7 +87,7 @@ fn settle_allocator() {
     }
 }
 
-fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn run() -> Result<i32, Box<dyn std::error::Error>> {
     let name = bundle();
     let compile = if name == "kata-engine" {
         std::env::args_os().skip(1).collect()
@@ -76,7 +98,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         eprintln!(
             "{name}: no program of that name here (the name this file is run by picks the program)"
         );
-        return Ok(ExitCode::from(EXIT_NO_PROGRAM));
+        return Ok(EXIT_NO_PROGRAM);
     }
     kata_sys::engine::provide_source_map(pack::read_map);
     let tokio = tokio::runtime::Builder::new_current_thread()
@@ -103,7 +125,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             .await;
         outcome?;
         if !compile.is_empty() {
-            return Ok(ExitCode::SUCCESS);
+            return Ok(0);
         }
         sweep::idle(&runtime, &context).await;
         // A program ends by ops.exit(): packages/sys, run-main.ts.

@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep_until};
 /// From the script's first turn after a collection to the next: programs that end before it never collect, and a busy one
 /// does so ten times a second.
 const DELAY: Duration = Duration::from_millis(100);
+/// From the program's start to the first collection: a program that lives on is worth one, not one that is still needed at once.
+const QUIET_START: Duration = Duration::from_secs(1);
 /// Less than this is not worth a collection, bytes: about what one request leaves.
 const GROWTH: usize = 16 << 10;
 
@@ -27,6 +29,7 @@ pub async fn idle(runtime: &AsyncRuntime, context: &AsyncContext) {
     let mut timer = pin!(sleep_until(Instant::now()));
     let mut armed = false;
     let mut floor = used();
+    let start_over = Instant::now() + QUIET_START;
     std::future::poll_fn(|context| {
         let fired = armed && timer.as_mut().poll(context).is_ready();
         if fired {
@@ -42,7 +45,7 @@ pub async fn idle(runtime: &AsyncRuntime, context: &AsyncContext) {
         // The timer's own turn is none of the script's: an idle program sleeps.
         if polled.is_pending() && !armed && !fired {
             armed = true;
-            timer.as_mut().reset(Instant::now() + DELAY);
+            timer.as_mut().reset(start_over.max(Instant::now() + DELAY));
             // Parks our waker. It cannot be over yet, and if it is, the waker has been told.
             let _: Poll<()> = timer.as_mut().poll(context);
         }

@@ -1,7 +1,7 @@
 //! The control socket: one JSON object a message (SOCK_SEQPACKET), with at most one descriptor.
 
 use crate::json;
-use crate::sys::{Failure, Result, check, read, write_all_at_once};
+use crate::sys::{Failure, Result, check, exit, read, write_all_at_once};
 use std::ffi::c_long;
 use std::mem::{size_of, zeroed};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -64,7 +64,7 @@ pub fn report(list: &str, index: usize, failure: &Failure) {
 pub fn ask(what: &str) -> Result<()> {
     send(&format!(r#"{{"ask":{}}}"#, json::quote(Some(what))), None)?;
     if read(SOCKET.load(Ordering::Relaxed), &mut [0])? == 0 {
-        std::process::exit(1);
+        exit(1);
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ impl Launch {
             }
             control::report(list, index, &failure);
             let is_exec = matches!(step.operation, Operation::Exec { .. });
-            std::process::exit(match failure.errno {
+            exit(match failure.errno {
                 libc::ENOENT if is_exec => 127,
                 _ if is_exec => 126,
                 _ => 1,
@@ -236,7 +236,7 @@ impl Launch {
             Operation::Wait { fd } => {
                 // End of file: whoever could have started us is gone.
                 if read(self.fd(fd)?, &mut [0])? == 0 {
-                    std::process::exit(1);
+                    exit(1);
                 }
             }
             Operation::Exec { argv, env, program } => self.exec(argv, env, program)?,
@@ -283,7 +283,7 @@ impl Launch {
         let mut buffer = [0; 64];
         match read(peer, &mut buffer)? {
             // The other side has reported its own failure.
-            0 => std::process::exit(1),
+            0 => exit(1),
             length if &buffer[..length] == name.as_bytes() => Ok(()),
             _ => fail(libc::EPROTO),
         }

@@ -3,6 +3,11 @@
 //! One thread, no allocation tricks, no JavaScript: unsharing a user namespace and cloning before exec need that, and its
 //! small size makes running from a sealed copy cheap. Descriptor 4 is the control socket.
 
+// Rust's own start would look for the stack's end in /proc/self/maps, install handlers and poll the descriptors: in a guest whose
+// software is emulated that takes as long as a mount. In its place: `main`, called by the C library.
+#![cfg_attr(not(test), no_main)]
+#![cfg_attr(test, allow(dead_code))]
+
 mod control;
 mod copy_up;
 mod decode;
@@ -30,11 +35,16 @@ use sys::*;
 
 pub const PLAN: i32 = 3;
 
-fn main() {
+#[cfg(not(test))]
+#[unsafe(no_mangle)]
+extern "C" fn main() -> i32 {
+    // SAFETY: before any other thread exists. A peer that is gone is an error of the write.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     if let Err(failure) = run() {
         control::report("start", 0, &failure);
-        std::process::exit(1);
+        exit(1);
     }
+    0
 }
 
 fn run() -> Result<()> {
@@ -88,7 +98,7 @@ fn stage(launch: &mut Launch, plan: &Plan) -> Result<()> {
     if let Some(parent) = parent {
         check(unsafe { libc::waitpid(parent, std::ptr::null_mut(), 0) })?;
     }
-    std::process::exit(0)
+    exit(0)
 }
 
 /// Forks P, which runs the `parent` list and exits.
@@ -106,5 +116,5 @@ fn fork_parent(launch: &mut Launch, plan: &Plan) -> Result<i32> {
     close(ours);
     launch.peer = Some(theirs);
     launch.run("parent", &plan.parent);
-    std::process::exit(0)
+    exit(0)
 }

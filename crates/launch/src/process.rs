@@ -3,7 +3,7 @@
 use crate::sys::*;
 use std::ffi::c_long;
 
-/// What exec passes on: Rust's start-up has ignored SIGPIPE, and our spawner may have blocked signals. Done before the
+/// What exec passes on: `main` has ignored SIGPIPE, and our spawner may have blocked signals. Done before the
 /// steps and not in exec, where a seccomp filter may hold already.
 pub fn default_signals() {
     // SAFETY: signal() and sigprocmask() with valid arguments.
