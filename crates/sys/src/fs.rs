@@ -67,6 +67,8 @@ ops! {
     sync chown(path: String, uid: u32, gid: u32) -> ();
     sync fchown(fd: i32, uid: u32, gid: u32) -> ();
     sync stat(path: String) -> Stat;
+    /// As stat, but undefined where nothing is: ENOENT, ENOTDIR.
+    sync stat_if_there(path: String) -> Option<Stat>;
     sync lstat(path: String) -> Stat;
     sync fstat(fd: i32) -> Stat;
     sync access(path: String, mode: i32) -> ();
@@ -398,6 +400,13 @@ fn stat(path: String) -> Res<Stat> {
     rustix::fs::stat(&*path)
         .on("stat", &path)
         .map(|stat| stat_of(&stat))
+}
+
+fn stat_if_there(path: String) -> Res<Option<Stat>> {
+    match rustix::fs::stat(&*path) {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        stat => stat.on("stat", &path).map(|stat| Some(stat_of(&stat))),
+    }
 }
 
 fn lstat(path: String) -> Res<Stat> {

@@ -88,7 +88,7 @@ const KEYS: Readonly<Record<string, Read>> = {
 export function parseCmdline(text: string): { options: AgentOptions; warnings: string[] } {
   const options: Writable = { ...DEFAULT_OPTIONS };
   const warnings: string[] = [];
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.trim().split(" ")) {
     if (!word.startsWith("agent.")) continue;
     const equals = word.indexOf("=");
     const key = equals < 0 ? word : word.slice(0, equals);

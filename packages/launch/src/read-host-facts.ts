@@ -106,5 +106,5 @@ function below(root: string, path: string): string {
 }
 
 function words(text: string): string[] {
-  return text.split(/\s+/).filter((word) => word !== "");
+  return text.trim().split(" ");
 }

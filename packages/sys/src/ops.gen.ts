@@ -280,6 +280,8 @@ export interface Ops {
   chown(path: string, uid: number, gid: number): void;
   fchown(fd: number, uid: number, gid: number): void;
   stat(path: string): Stat;
+  /** As stat, but undefined where nothing is: ENOENT, ENOTDIR. */
+  statIfThere(path: string): Stat | undefined;
   lstat(path: string): Stat;
   fstat(fd: number): Stat;
   access(path: string, mode: number): void;

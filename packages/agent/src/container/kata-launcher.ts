@@ -9,7 +9,6 @@ import {
   pidsOf,
   readHostFacts,
   removeCgroup,
-  sealedProgram,
 } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import { type Logger, makePipe, ops, Undo } from "@kata-containers/sys";
@@ -17,6 +16,7 @@ import { KATA_LAUNCH, RUN } from "../paths.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
 import { Pipes, terminalStreams } from "../process/stdio.ts";
 import type { CreatedContainer, Launcher } from "./launcher.ts";
+import { readOnlyProgram } from "./read-only-program.ts";
 
 /** The descriptors of kata-launch behind its own: where the plan finds what it names. */
 const EXTRA_FD = 5;
@@ -36,7 +36,7 @@ export class KataLauncher implements Launcher {
   /** Each container's own, for what is executed in it later. */
   readonly #compiled = new Map<string, Compiled>();
   #facts: HostFacts | undefined;
-  #sealedPath: string | undefined;
+  #program: string | undefined;
 
   constructor({ launchPath = KATA_LAUNCH, pipeSize, log }: KataLauncherOptions) {
     this.#launchPath = launchPath;
@@ -105,13 +105,14 @@ export class KataLauncher implements Launcher {
   }
 
   async #launch(
-    plan: Compiled["plan"],
+    { parent, stage, init }: Compiled["plan"],
     process: Process | undefined,
     extra: readonly { from: number; to: number }[],
     wait: Pick<LaunchOptions, "until" | "timeoutMs">,
   ): Promise<LaunchedProcess> {
-    this.#sealedPath ??= sealedProgram(this.#launchPath);
-    const launchPath = this.#sealedPath;
+    const plan = { sealed: false, parent, stage, init };
+    this.#program ??= readOnlyProgram(this.#launchPath);
+    const launchPath = this.#program;
     if (process?.terminal === true) {
       const { pid, pidfd, console } = await launch(plan, { launchPath, fds: extra, ...wait });
       const master = console?.release() ?? -1;

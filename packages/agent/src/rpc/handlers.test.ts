@@ -34,6 +34,7 @@ beforeEach(() => {
     sethostname: note("hostname"),
     writeFile: note("write"),
     utf8Encode: (text) => new TextEncoder().encode(text),
+    statIfThere: () => undefined,
     stat: () => {
       throw new SysError("ENOENT", "stat");
     },

@@ -9,6 +9,7 @@ let calls: string[];
 beforeEach(() => {
   calls = [];
   const fake: Partial<Ops> = {
+    statIfThere: () => undefined,
     mkdir: () => {},
     chown: (_path, uid, gid) => void calls.push(`chown ${uid}:${gid}`),
     chmod: (_path, mode) => void calls.push(`chmod ${mode.toString(8)}`),

@@ -155,6 +155,15 @@ test("flock excludes another description", async (dir) => {
   ops.flock(two.number, LOCK.EX | LOCK.NB);
 });
 
+test("statIfThere is undefined where nothing is, and no other error", async (dir) => {
+  writeText(`${dir}/f`, "");
+  equal(ops.statIfThere(`${dir}/f`)?.size, 0);
+  equal(ops.statIfThere(`${dir}/none`), undefined);
+  equal(ops.statIfThere(`${dir}/f/below`), undefined);
+  ops.symlink("loop", `${dir}/loop`);
+  await fails(() => ops.statIfThere(`${dir}/loop`), "ELOOP", "stat", `${dir}/loop`);
+});
+
 test("a sealed memfd refuses writes", async () => {
   using memory = new Fd(ops.memfd("plan", true));
   ops.writeSync(memory.number, bytes("plan"));
