@@ -27,6 +27,8 @@ export type CompiledSeccomp = {
   readonly program: Uint8Array;
   /** It leaves calls to a listener. */
   readonly notify?: true;
+  /** What it may return, in the kernel's words: "kill_process", "errno". */
+  readonly actions: readonly string[];
 };
 
 /**
@@ -47,14 +49,15 @@ export function compileFilter(
       `linux.seccomp.architectures: calls of ${unsupportedArchitectures.join(", ")} kill their thread: their tables are not built in`,
     );
   }
-  return { machine, flags, program, ...(notify ? { notify } : {}) };
+  const used = new Set(actions(profile).map(([, action]) => KERNEL_NAMES[action] ?? action));
+  return { machine, flags, program, actions: [...used], ...(notify ? { notify } : {}) };
 }
 
 /**
  * The step that installs a profile's filter; none when the profile says nothing. The same for every process of the
  * container.
  *
- * @param made the profile's filter, if it was compiled before; one for another machine is not used
+ * @param made the profile's filter, if it was compiled before: then the profile is not looked at
  * @throws KataError InvalidArgument, Unimplemented: what no filter of this kernel can do.
  */
 export function seccompStep(
@@ -63,12 +66,12 @@ export function seccompStep(
   warnings: string[],
   made?: CompiledSeccomp,
 ): SeccompStep | undefined {
-  if (profile === undefined || isEmpty(profile)) return undefined;
+  if (made === undefined && (profile === undefined || isEmpty(profile))) return undefined;
   if (facts === undefined)
     invalid("linux.seccomp", "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)");
-  checkActions(profile, facts);
-  const usable = made?.machine === facts.machine ? made : undefined;
-  const filter = usable ?? compileFilter(profile, facts.machine, warnings);
+  if (made !== undefined) checkMade(made, facts);
+  else if (profile !== undefined) checkActions(profile, facts);
+  const filter = made ?? compileFilter(profile, facts.machine, warnings);
   return (
     filter && {
       op: "seccomp",
@@ -94,6 +97,13 @@ function checkActions(profile: Seccomp, facts: SeccompFacts): void {
     const name = KERNEL_NAMES[action];
     if (name !== undefined && !facts.actions.includes(name)) invalid(where, `this kernel has no ${action}`);
   }
+}
+
+function checkMade({ machine, actions }: CompiledSeccomp, facts: SeccompFacts): void {
+  if (machine !== facts.machine)
+    invalid("linux.seccomp", `compiled for ${machine}, and this is ${facts.machine}`);
+  const missing = actions.find((action) => !facts.actions.includes(action));
+  if (missing !== undefined) invalid("linux.seccomp", `this kernel has no action ${missing}`);
 }
 
 /** A profile's actions, each with its JSON path. */

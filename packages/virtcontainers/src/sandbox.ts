@@ -22,7 +22,7 @@ import { SandboxVm, type SandboxVmDeps } from "./sandbox-vm.ts";
 import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./share/share-container.ts";
 import { ShareTrees } from "./share/trees.ts";
 import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
-import { dropSeccomp, filterOf, guestProcess, sandboxPidns } from "./spec/guest-spec.ts";
+import { dropSeccomp, filterOf, guestProcess, sandboxPidns, withFilterApart } from "./spec/guest-spec.ts";
 import { droppedResources } from "./spec/update-resources.ts";
 import { checkAllowed, checkExec } from "./states.ts";
 
@@ -151,7 +151,7 @@ export class Sandbox {
       agent.request(AgentService.CreateContainer, {
         containerId: id,
         execId: id,
-        OCI: specToGrpc(shared.spec),
+        OCI: specToGrpc(seccomp === undefined ? shared.spec : withFilterApart(shared.spec)),
         storages: shared.storages,
         sandboxPidns: sandboxPidns(spec),
         ...(seccomp === undefined ? {} : { seccomp }),

@@ -14,8 +14,8 @@ export interface CreateContainerRequest {
   OCI: Spec | undefined;
   /** join the sandbox's pid namespace; the spec carries none */
   sandboxPidns: boolean;
-  /** Ours: the profile of OCI, compiled by the host while the guest boots. An agent that does not know the field, or that
-   * runs on another machine, compiles the profile. */
+  /** Ours: the seccomp profile, compiled by the host while the guest boots. That of OCI then kills every process: what an agent
+   * that does not know this field would apply. */
   seccomp: CompiledSeccomp | undefined;
 }
 export const CreateContainerRequest: Codec<CreateContainerRequest> = /* @__PURE__ */ new Codec<CreateContainerRequest>(
@@ -53,20 +53,24 @@ export interface CompiledSeccomp {
   flags: number;
   /** struct sock_filter each */
   program: Uint8Array;
+  /** those it may return, as /proc/sys/kernel/seccomp/actions_avail has them */
+  actions: string[];
 }
 export const CompiledSeccomp: Codec<CompiledSeccomp> = /* @__PURE__ */ new Codec<CompiledSeccomp>(
   "grpc.CompiledSeccomp",
-  () => ({ machine: "", flags: 0, program: new Uint8Array(0) }),
+  () => ({ machine: "", flags: 0, program: new Uint8Array(0), actions: [] }),
   (m, w) => {
     if (m.machine) w.string(10, m.machine);
     if (m.flags) w.uint32(16, m.flags);
     if (m.program?.length) w.bytes(26, m.program);
+    if (m.actions) for (const v of m.actions) w.string(34, v);
   },
   (m, r) => {
     switch (r.field) {
       case 1: m.machine = r.string(); return true;
       case 2: m.flags = r.uint32(); return true;
       case 3: m.program = r.bytesView(); return true;
+      case 4: r.element(m.actions, r.string()); return true;
       default: return false;
     }
   },
