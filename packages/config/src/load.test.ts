@@ -36,6 +36,7 @@ function fakeFiles(
     close: () => {},
     fstat: (fd) => stat(pathOf(fd), "fstat"),
     stat: (path) => stat(path, "stat"),
+    statIfThere: (path) => (files[path] === undefined ? undefined : stat(path, "stat")),
     pread: (fd) => new TextEncoder().encode(find(pathOf(fd), "pread").text),
     readdir(path) {
       find(path, "open");

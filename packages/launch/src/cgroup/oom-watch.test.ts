@@ -12,6 +12,8 @@ const at = (version: 1 | 2, directory: string, ...controllers: string[]): Cgroup
 });
 
 /** A kernel with one control group, whose events are told by `wake`. */
+const STAT = {} as ReturnType<Ops["stat"]>;
+
 let files: Map<string, string>;
 let wake: () => void;
 let written: string[];
@@ -30,7 +32,7 @@ beforeEach(() => {
   };
   const fake: Partial<Ops> = {
     readFile: text,
-    stat: (path) => missing(path) as never,
+    statIfThere: (path) => (files.has(path) ? STAT : undefined),
     writeFile: (path, bytes) => void written.push(`${path} ${new TextDecoder().decode(bytes)}`),
     utf8Encode: (string) => new TextEncoder().encode(string),
     utf8Decode: (bytes) => new TextDecoder().decode(bytes),

@@ -1,4 +1,4 @@
-import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { type Ops, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { subCgroups } from "./sub-cgroups.ts";
 
@@ -9,14 +9,24 @@ const place = (version: 1 | 2, mountpoint: string, ...controllers: string[]) => 
 const V1 = [place(1, "/cpu", "cpu", "cpuacct"), place(1, "/mem", "memory"), place(2, "/unified")];
 const V2 = [place(2, "/cg", "cpu", "memory")];
 
+const NO_STAT: ReturnType<Ops["stat"]> = {
+  dev: 0,
+  ino: 0,
+  mode: 0,
+  nlink: 0,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  size: 0,
+  mtimeMs: 0,
+  blocks: 0,
+};
+
 let there: string[];
 
 beforeEach(() => {
   there = [];
-  const stat = (path: string) => {
-    if (!there.includes(path)) throw new SysError("ENOENT", "stat", path);
-  };
-  setOps({ stat } as unknown as Ops);
+  setOps({ statIfThere: (path) => (there.includes(path) ? NO_STAT : undefined) } as Partial<Ops> as Ops);
 });
 afterEach(() => setOps(undefined));
 

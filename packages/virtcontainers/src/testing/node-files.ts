@@ -24,9 +24,10 @@ export function nodeFiles(more: Partial<Ops> = {}): Ops {
         name: entry.name,
         type: entry.isDirectory() ? "dir" : entry.isSymbolicLink() ? "symlink" : "file",
       })),
-    stat: (path) => {
-      const { dev, ino, mode, nlink, uid, gid, rdev, size, mtimeMs, blocks } = fs.statSync(path);
-      return { dev, ino, mode, nlink, uid, gid, rdev, size, mtimeMs, blocks };
+    stat: (path) => statOf(fs.statSync(path)),
+    statIfThere: (path) => {
+      const stat = fs.statSync(path, { throwIfNoEntry: false });
+      return stat && statOf(stat);
     },
     getpid: () => process.pid,
     utf8Encode: (text) => new TextEncoder().encode(text),
@@ -47,6 +48,11 @@ export function nodeFiles(more: Partial<Ops> = {}): Ops {
         }
       },
   });
+}
+
+function statOf(stat: fs.Stats): ReturnType<Ops["stat"]> {
+  const { dev, ino, mode, nlink, uid, gid, rdev, size, mtimeMs, blocks } = stat;
+  return { dev, ino, mode, nlink, uid, gid, rdev, size, mtimeMs, blocks };
 }
 
 const O_CLOEXEC = 0o2000000;
