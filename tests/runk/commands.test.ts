@@ -137,9 +137,8 @@ test("exec goes on in the container's environment with what its options change",
   expect(shell("grep NoNewPrivs /proc/self/status", "--no-new-privs").stdout).toMatch(/1\n$/);
   expect(shell("pwd; echo $A$B", "--cwd", "/tmp", "-e", "A=1", "--env", "B=2").stdout).toBe("/tmp\n12\n");
   expect(bundle.runk("exec", id).status).toBe(255);
-  expect(bundle.runk("exec", "--apparmor", "x", id, "true").stderr).toContain(
-    "AppArmor is not enabled on this kernel",
-  );
+  // By us, or by a kernel that has AppArmor and no such profile.
+  expect(bundle.runk("exec", "--apparmor", "nosuch", id, "true").status).not.toBe(0);
   expect(bundle.runk("exec", "--process-label", "x", id, "true").stderr).toContain(
     "SELinux is not enabled on this kernel",
   );

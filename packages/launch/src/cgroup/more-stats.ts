@@ -7,7 +7,7 @@ export interface MoreStats {
   /** Nanoseconds of each processor; empty with cgroup v2, which does not keep them. */
   readonly percpuKernel: readonly bigint[];
   readonly percpuUser: readonly bigint[];
-  /** The cpuset controller's files, by runc's names; all 0 with cgroup v2, which has none of the flags (as runc). */
+  /** The cpuset controller's files, by runc's names; with cgroup v2, which has none of the flags, they are all 0 (as runc). */
   readonly cpuset: Readonly<Record<string, number | readonly number[]>>;
   /** TCP buffers, bytes; undefined with cgroup v2. */
   readonly kernelTcp: TcpMemory | undefined;
@@ -59,7 +59,13 @@ function cpuset(directory: string | undefined): MoreStats["cpuset"] {
   const file = (name: string) => (directory === undefined ? "" : readFile(`${directory}/cpuset.${name}`));
   const flags = Object.fromEntries(CPUSET_FLAGS.map((name) => [name, Number(file(name))]));
   const { cpu_exclusive = 0, ...others } = flags;
-  return { cpus: listed(file("cpus")), cpu_exclusive, mems: listed(file("mems")), ...others };
+  const [cpus, mems] = [listed(file("cpus")), listed(file("mems"))];
+  return {
+    ...(cpus.length === 0 ? {} : { cpus }),
+    cpu_exclusive,
+    ...(mems.length === 0 ? {} : { mems }),
+    ...others,
+  };
 }
 
 /** cpuset(7), "List format": "0-2,5". */

@@ -1,6 +1,6 @@
 import { EXAMPLE_SPEC, writeSpec } from "@kata-containers/cli";
 import type { Spec } from "@kata-containers/oci";
-import { ops } from "@kata-containers/sys";
+import { exists, ops } from "@kata-containers/sys";
 import { defineCommand } from "../define-command.ts";
 
 export const spec = defineCommand({
@@ -14,11 +14,18 @@ export const spec = defineCommand({
     rootless: { help: "for a container of a user who is not root" },
   },
   async run({ options }) {
-    const example = { ...EXAMPLE_SPEC, hostname: "runk" };
-    writeSpec(options.bundle ?? ".", options.rootless ? rootless(example) : example);
+    const spec = example();
+    writeSpec(options.bundle ?? ".", options.rootless ? rootless(spec) : spec);
     return 0;
   },
 });
+
+/** As runc's: with cgroup v2 alone, whose view would be all of the host's, in a cgroup namespace. */
+function example(): Spec {
+  const { namespaces = [], ...linux } = EXAMPLE_SPEC.linux ?? {};
+  const own = exists("/sys/fs/cgroup/cgroup.controllers") ? [{ type: "cgroup" } as const] : [];
+  return { ...EXAMPLE_SPEC, hostname: "runk", linux: { ...linux, namespaces: [...namespaces, ...own] } };
+}
 
 /** As runc's: in a user namespace that has our own user alone, as its root, in the host's network and without limits. */
 function rootless(spec: Spec): Spec {
