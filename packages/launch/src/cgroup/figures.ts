@@ -21,6 +21,8 @@ export function hugepageSizes(directory: string, suffix: string): readonly strin
     const size = /^hugetlb\.(\d+[KMGT]B)\.(\S+)$/.exec(name);
     return size?.[1] !== undefined && size[2] === suffix ? [size[1]] : [];
   });
+  // In an order of its own: the kernel's is by chance.
+  sizes.sort();
   sizesBySuffix.set(suffix, sizes);
   return sizes;
 }
