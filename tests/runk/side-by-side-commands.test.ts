@@ -168,8 +168,9 @@ test("the limits that update sets", () => {
 });
 
 test("what spec writes, but for version and host name", () => {
+  const runtimes = both();
   for (const options of [[], ["--rootless"]]) {
-    const specs = both().map(({ name, run }) => {
+    const specs = runtimes.map(({ name, run }) => {
       const directory = join(bundle?.path ?? "", name + options.length);
       mkdirSync(directory);
       expect(run("spec", ...options, "--bundle", directory).stderr).toBe("");
