@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -163,4 +164,20 @@ test("a poststart hook runs when the program does", () => {
   bundle.runk("create", "--bundle", bundle.path, id);
   expect(bundle.runk("start", id)).toMatchObject({ status: 0, stderr: "" });
   expect(logged()).toEqual([expect.stringContaining("/bin/busybox")]);
+});
+
+test("a failed create that cannot be undone tells both reasons in one line", () => {
+  bundle = withHooks({});
+  const id = bundle.id();
+  const there = join(bundle.state, id, "there");
+  const prestart = [host(`mkdir ${there}; mount -t tmpfs none ${there}; exit 3`)];
+  bundle.configure((spec) => {
+    spec.hooks = { prestart };
+  });
+  const { status, stderr } = bundle.runk("create", id);
+  spawnSync("umount", [there]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /^[^\n]*runk create failed: [^\n]*status 3[^\n]*; and then: openat2 [^\n]*there: EXDEV[^\n]*\n$/,
+  );
 });

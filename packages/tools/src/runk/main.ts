@@ -1,7 +1,7 @@
 import { COMMIT, dispatch, VERSION } from "@kata-containers/cli";
 import { ProcessError } from "@kata-containers/launch";
 import { OCI_VERSION } from "@kata-containers/oci";
-import { isSysError, KataError } from "@kata-containers/sys";
+import { isSuppressedError, isSysError, KataError } from "@kata-containers/sys";
 import { readGlobals } from "./globals.ts";
 import { runk } from "./program.ts";
 import { fail, openLog } from "./report.ts";
@@ -16,10 +16,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       return readGlobals(options);
     });
   } catch (error) {
-    // What is neither is a defect of ours: runMain prints where it happened.
-    if (!(error instanceof KataError) && !isSysError(error)) throw error;
-    fail(messageOf(name, error));
-    return statusOf(name, error);
+    // What is none of these is a defect of ours: runMain prints where it happened.
+    if (!(error instanceof KataError) && !isSysError(error) && !isSuppressedError(error)) throw error;
+    const failure = KataError.from(error);
+    fail(messageOf(name, failure));
+    return statusOf(name, failure);
   }
 }
 
