@@ -182,3 +182,28 @@ function runs(id: string): boolean {
     return at("cmdline") === "kata-launch\0" && at("cgroup").includes(id) && !waits;
   });
 }
+
+test("a process that exec cannot hand over ends again", () => {
+  bundle = new Bundle(script("exec sleep 60"));
+  const id = bundle.id();
+  bundle.runk("run", "--detach", id);
+  const pids = () => JSON.parse(bundle.runk("ps", "--format", "json", id).stdout);
+  const before = pids();
+  const options = ["--detach", "--pid-file", "/nonexistent/pid"];
+  expect(bundle.runk("exec", ...options, id, "sleep", "61")).toMatchObject({
+    status: 255,
+    stderr: expect.stringContaining("cannot write the pid file"),
+  });
+  expect(pids()).toEqual(before);
+});
+
+test("run exits with the container's status also when somebody else deletes it, and leaves a new one of its id alone", async () => {
+  bundle = new Bundle(script("exec sleep 60"));
+  const id = bundle.id();
+  const running = bundle.start("run", id);
+  await eventually("run", () => bundle.runk("list").stdout.includes(" running ") || undefined, 5_000);
+  expect(bundle.runk("delete", "--force", id)).toMatchObject({ status: 0, stderr: "" });
+  expect(bundle.runk("create", id)).toMatchObject({ status: 0, stderr: "" });
+  expect(await running).toBe(128 + 9);
+  expect(state(id).status).toBe("created");
+});

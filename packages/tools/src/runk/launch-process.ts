@@ -55,11 +55,14 @@ export async function launchProcess(plan: LaunchPlan, spec: Spec, order: LaunchO
         ? startContainerScope(scope, container.id, pid, spec)
         : runCreateHooks(spec.hooks, container, pid, never),
   });
-  order.undo.defer(async () => {
-    ops.pidfdSendSignal(process.pidfd.number, SIG.SIGKILL);
-    await ops.waitPidfd(process.pidfd.number);
-  });
+  order.undo.defer(() => killLaunched(process));
   return process;
+}
+
+/** Ends a process of ours that nobody will know of, and waits for its end. */
+export async function killLaunched({ pidfd }: Launched): Promise<void> {
+  ops.pidfdSendSignal(pidfd.number, SIG.SIGKILL);
+  await ops.waitPidfd(pidfd.number);
 }
 
 /** How long the hooks that run before the launch is over may take all together. */

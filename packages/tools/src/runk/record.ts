@@ -72,6 +72,16 @@ export class RecordDirectory implements Disposable {
     throw new KataError("NotFound", NO_SUCH);
   }
 
+  /** @returns undefined when there is none */
+  static openIfThere(root: string, id: string): RecordDirectory | undefined {
+    try {
+      return RecordDirectory.open(root, id);
+    } catch (error) {
+      if (error instanceof KataError && error.code === "NotFound") return undefined;
+      throw error;
+    }
+  }
+
   get fifo(): string {
     return `${this.path}/exec.fifo`;
   }

@@ -11,7 +11,10 @@ export const deleteCommand = defineCommand({
   args: [containerId],
   options: { force: { short: "f", help: "kill it first if it runs; one that does not exist is no error" } },
   async run({ options: { force }, args: [id = ""], globals }) {
-    using directory = open(globals.root, id, force);
+    // With force, one that does not exist is no error.
+    using directory = force
+      ? RecordDirectory.openIfThere(globals.root, id)
+      : RecordDirectory.open(globals.root, id);
     if (directory === undefined) return 0;
     const record = directory.read();
     const status = record === undefined ? "stopped" : statusOf(globals.root, record);
@@ -26,13 +29,3 @@ export const deleteCommand = defineCommand({
     return 0;
   },
 });
-
-/** @returns undefined when there is none, and that is no error */
-function open(root: string, id: string, force: boolean): RecordDirectory | undefined {
-  try {
-    return RecordDirectory.open(root, id);
-  } catch (error) {
-    if (force && error instanceof KataError && error.code === "NotFound") return undefined;
-    throw error;
-  }
-}

@@ -7,12 +7,13 @@ import {
   sealedProgram,
 } from "@kata-containers/launch";
 import { OCI_VERSION, parseSpec, type Spec, type State, type Status } from "@kata-containers/oci";
-import { Fd, KataError, MAX_TEXT_BYTES, O, ops } from "@kata-containers/sys";
+import { Fd, KataError, MAX_TEXT_BYTES, O, ops, Undo } from "@kata-containers/sys";
 import { checkExecTerminal, sendConsole } from "../console.ts";
 import { preserveFds } from "../container-options.ts";
 import { openProcess, statusOf } from "../container-process.ts";
 import { defineCommand } from "../define-command.ts";
 import { openForwarded, waitInForeground } from "../foreground.ts";
+import { killLaunched } from "../launch-process.ts";
 import { passedDescriptors } from "../passed-descriptors.ts";
 import { type ContainerRecord, readRecord, readSeccomp } from "../record.ts";
 import { warn } from "../report.ts";
@@ -92,8 +93,11 @@ export const exec = defineCommand({
       // In a paused container it stands still until that is resumed.
       timeoutMs: status === "paused" ? Number.POSITIVE_INFINITY : LAUNCH_TIMEOUT_MS,
     });
+    await using undo = new Undo();
+    undo.defer(() => killLaunched(launched));
     if (socket !== undefined && launched.console !== undefined) await sendConsole(socket, launched.console);
     if (options["pid-file"] !== undefined) writePidFile(options["pid-file"], launched.pid);
+    undo.commit();
     return options.detach ? 0 : await waitInForeground(launched, signals);
   },
 });

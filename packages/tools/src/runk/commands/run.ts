@@ -5,7 +5,7 @@ import { createContainer } from "../create-container.ts";
 import { defineCommand } from "../define-command.ts";
 import { destroyContainer } from "../destroy-container.ts";
 import { openForwarded, waitInForeground } from "../foreground.ts";
-import { RecordDirectory } from "../record.ts";
+import { type ContainerRecord, RecordDirectory } from "../record.ts";
 import { warn } from "../report.ts";
 
 export const run = defineCommand({
@@ -33,10 +33,15 @@ export const run = defineCommand({
     if (signals === undefined) return 0;
     const status = await waitInForeground(created.process, signals);
     signals.close();
-    if (!keep) {
-      using directory = RecordDirectory.open(globals.root, id);
-      await destroyContainer(directory, record);
-    }
+    if (!keep) await deleteEnded(globals.root, record);
     return status;
   },
 });
+
+/** Unless somebody else has deleted it, and maybe made another one of that id. */
+async function deleteEnded(root: string, { id, pid, startTime }: ContainerRecord): Promise<void> {
+  using directory = RecordDirectory.openIfThere(root, id);
+  const record = directory?.read();
+  if (directory === undefined || record?.pid !== pid || record.startTime !== startTime) return;
+  await destroyContainer(directory, record);
+}
