@@ -36,8 +36,13 @@ test("no limit is infinity, no swap is none, and what is not set is left out", (
     MemorySwapMax: ["t", 0n],
   });
   expect(
-    limits({ memory: { limit: 0 }, cpu: { shares: 0, quota: -1, period: 100_000 }, pids: { limit: 0 } }),
+    limits({ memory: { limit: 0 }, cpu: { shares: 0, quota: 0, period: 0 }, pids: { limit: 0 } }),
   ).toEqual({});
+  // That there was one before is taken back.
+  expect(limits({ cpu: { quota: -1, period: 50_000 } })).toEqual({
+    CPUQuotaPerSecUSec: ["t", infinity],
+    CPUQuotaPeriodUSec: ["t", 50_000n],
+  });
 });
 
 test("a quota is rounded up to a percent of a CPU, with the kernel's period when there is none", () => {

@@ -33,10 +33,11 @@ export function limitProperties(
   if (swap !== 0)
     properties.push(property("MemorySwapMax", "t", amount(swap < 0 ? swap : swap - Math.max(limit, 0))));
   if (cpu.shares) add("CPUWeight", weightOfShares(cpu.shares));
-  if (cpu.quota !== undefined && cpu.quota > 0) {
+  if (cpu.quota || cpu.period) {
+    const { quota = 0 } = cpu;
     const period = cpu.period || DEFAULT_PERIOD;
-    const perSecond = PERCENT_US * Math.ceil((cpu.quota * SECOND_US) / period / PERCENT_US);
-    add("CPUQuotaPerSecUSec", perSecond);
+    const perSecond = PERCENT_US * Math.ceil((quota * SECOND_US) / period / PERCENT_US);
+    add("CPUQuotaPerSecUSec", quota > 0 ? perSecond : -1);
     add("CPUQuotaPeriodUSec", period);
   }
   add("TasksMax", pids?.limit);

@@ -60,7 +60,11 @@ describe("an update", () => {
   test("of v2 knows the memory limit that swap is counted from, and keeps the half of cpu.max that is not given", () => {
     files.set("/c/memory.max", "100");
     files.set("/c/cpu.max", "max 50000");
-    updateLimits({ memory: { swap: 150 }, cpu: { quota: 2000 } }, V2);
+    // Whoever keeps limits as well, as systemd does, is to be told of the same.
+    expect(updateLimits({ memory: { swap: 150 }, cpu: { quota: 2000 } }, V2)).toEqual({
+      memory: { swap: 150, limit: 100 },
+      cpu: { quota: 2000, period: 50000 },
+    });
     const expected = ["/c/memory.max 100", "/c/memory.swap.max 50", "/c/cpu.max 2000 50000"];
     expect([...new Set(writes)]).toEqual(expected);
   });
@@ -161,10 +165,12 @@ describe("figures", () => {
   });
 });
 
-test("a container is frozen when its freezer says so, on either version; without one it is not", () => {
+test("a container is frozen when its freezer says so or is at it, on either version; without one it is not", () => {
   const v1 = [at(1, "/frz", "freezer")];
-  files.set("/frz/freezer.state", "FROZEN\n");
-  expect(isFrozen(v1)).toBe(true);
+  for (const state of ["FROZEN\n", "FREEZING\n"]) {
+    files.set("/frz/freezer.state", state);
+    expect(isFrozen(v1)).toBe(true);
+  }
   files.set("/frz/freezer.state", "THAWED\n");
   expect(isFrozen(v1)).toBe(false);
   files.set("/c/cgroup.freeze", "1\n");

@@ -33,7 +33,8 @@ export function thaw(places: readonly CgroupPlace[]): void {
 /** Whether they stand still, or are to; false where there is no freezer, or no control group any more. */
 export function isFrozen(places: readonly CgroupPlace[]): boolean {
   const v1 = v1Directory(places, "freezer");
-  if (v1 !== undefined) return readFile(`${v1}/freezer.state`).trim() === "FROZEN";
+  // FREEZING: some stand still already, and whoever was freezing them may have been killed.
+  if (v1 !== undefined) return /^FR(OZEN|EEZING)$/m.test(readFile(`${v1}/freezer.state`));
   const v2 = v2Directory(places);
   return v2 !== undefined && readFile(`${v2}/cgroup.freeze`).trim() === "1";
 }

@@ -9,13 +9,14 @@ const MEMORY_FILES = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"];
 /**
  * Changes the limits of a container that is there. What is not given, or 0, stays as it is.
  * @param kernel whose it is, for errors
+ * @returns the limits with what had to be known of the present ones: of memory for swap, of one half of cpu.max for the other
  * @throws KataError InvalidArgument, Unimplemented before anything is changed; the kernel's refusal by file and value
  */
 export function updateLimits(
   resources: Resources,
   places: readonly CgroupPlace[],
   kernel = "the kernel",
-): void {
+): Resources {
   const { memory, cpu } = resources;
   const whole: Resources = {
     ...resources,
@@ -26,6 +27,7 @@ export function updateLimits(
     if (or === undefined || exists(path)) writeLimit(path, text, kernel);
     else writeLimit(or.path, or.text, kernel);
   }
+  return whole;
 }
 
 /** v2's cpu.max holds quota and period: who changes one must not change the other. */

@@ -9,6 +9,12 @@ import { warn } from "../report.ts";
 import { requireCgroups } from "../require-cgroups.ts";
 import { changeContainerScope } from "../systemd-scope.ts";
 
+/** As in a specification: a warning says it. */
+const kernelMemory = {
+  ...limitOptions["kernel-memory"],
+  help: "without effect: Linux has no such limit any more",
+};
+
 const rdtOptions = {
   "l3-cache-schema": { value: "SCHEMA", help: "refused: Intel RDT is not supported" },
   "mem-bw-schema": { value: "SCHEMA", help: "refused: Intel RDT is not supported" },
@@ -19,7 +25,7 @@ export const update = defineCommand({
   summary: "change the limits of a container",
   description: "What is not given, or 0, stays as it is.",
   args: [containerId],
-  options: { ...resourcesOption, ...limitOptions, ...rdtOptions },
+  options: { ...resourcesOption, ...limitOptions, "kernel-memory": kernelMemory, ...rdtOptions },
   async run({ options, args: [id = ""], globals }) {
     for (const name of ["l3-cache-schema", "mem-bw-schema"] as const) {
       if (options[name] !== undefined)
@@ -35,8 +41,8 @@ export const update = defineCommand({
     if (resources === undefined) return 0;
     refuseOthers(resources);
     for (const warning of limitWarnings(resources)) warn(warning);
-    updateLimits(resources, record.cgroups);
-    if (record.scope !== undefined) await changeContainerScope(record.scope, resources);
+    const written = updateLimits(resources, record.cgroups);
+    if (record.scope !== undefined) await changeContainerScope(record.scope, written);
     return 0;
   },
 });
