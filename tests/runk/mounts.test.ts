@@ -72,6 +72,14 @@ describe("tmpfs", () => {
     expect(stderr).toContain("Read-only file system");
   });
 
+  test("it is filled where it was mounted, though its path leads elsewhere from then on", () => {
+    const container = made("cat /data/file", tmpfs("/way", "tmpcopyup"));
+    fill(container);
+    // Through what the mount covers: the same as a link that somebody changes meanwhile.
+    symlinkSync("data/inner/..", join(container.rootfs, "way"));
+    expect(output(container)).toBe("text");
+  });
+
   test("it has the mode of the directory that it covers, unless it is told one, as with runc", () => {
     const container = made("stat -c '%n %a' /data /made /told", (spec) => {
       tmpfs("/data")(spec);

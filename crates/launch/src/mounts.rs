@@ -62,10 +62,9 @@ impl Launch {
             &data,
         )?;
         if step.copy_up || step.propagation.is_some() {
-            // Opened again: now it is the new mount.
-            let mounted = self.open_target(&step.target, None)?;
+            let mounted = mounted_on(target)?;
             if step.copy_up {
-                // Swapped meanwhile by who shares the file system: nothing is written to it.
+                // The target's directory was removed meanwhile by who shares the file system: nothing is written to it.
                 if fstat(mounted)?.st_dev == fstat(target)?.st_dev {
                     return fail_at(libc::EXDEV, "the new mount is not there");
                 }
@@ -193,6 +192,12 @@ pub fn chroot(root: i32) -> Result<()> {
     check(unsafe { libc::chroot(c".".as_ptr()) })?;
     check(unsafe { libc::chdir(c"/".as_ptr()) })?;
     Ok(())
+}
+
+/// Opens what is mounted on a directory that is open. Not by its path again, where a container that shares the file system may have
+/// put a link to somewhere else meanwhile: above a root is the root, with what is mounted on it.
+fn mounted_on(directory: i32) -> Result<i32> {
+    open_in(Some(directory), "..", libc::O_PATH | libc::O_DIRECTORY, 0)
 }
 
 /// A file system's data with the mode of its root.
