@@ -29,7 +29,7 @@ test(
       $kata run --detach --bundle smoke/bundle one < /dev/null > log 2>&1 || cat log
       echo "ports: $($kata exec one ls /sys/class/virtio-ports | wc -l)"
       echo "kernel: $($kata exec one uname -r)"
-      $kata kill one KILL; until $kata state one | grep -q stopped; do sleep 1; done
+      $kata kill one KILL; for _ in $(seq 60); do $kata state one | grep -q stopped && break; sleep 1; done
       $kata delete one; echo "deleted: $?"
       echo "left: $(ls /run/vc/sbs) $(pgrep -fc 'qemu-system|virtiofsd|containerd-shim|kata-shim')"
       `,
