@@ -15,7 +15,7 @@ import {
   createMemoryStore,
   identityOf,
   newRecord,
-  RUNTIME_DIR,
+  OWNER_ROOT,
   takeCgroup,
   undoFromRecord,
   withCgroups,
@@ -89,7 +89,7 @@ async function startInMemory(order: Order): Promise<SandboxLink> {
 /** A name that no other program's sandboxes have: ids need to be unique in this program alone. Nothing is there. */
 function ownRoot(): string {
   const pid = ops.getpid();
-  return `${RUNTIME_DIR}/owner-${pid}-${identityOf(pid)?.startTime ?? 0}`;
+  return `${OWNER_ROOT}${pid}-${identityOf(pid)?.startTime ?? 0}`;
 }
 
 type DaemonStart = Order & {

@@ -7,6 +7,9 @@ export const DEFAULT_ROOT = `${RUNTIME_DIR}/sbs`;
 /** One symbolic link a sandbox, named by its hash, pointing at its state directory, whatever its root. */
 export const INDEX_DIR = `${RUNTIME_DIR}/index`;
 
+/** What the root begins with of sandboxes that a program owns, its pid and start time behind it: a name alone, nothing is there. */
+export const OWNER_ROOT = `${RUNTIME_DIR}/owner-`;
+
 /** Directory in the guest where the share is mounted (upstream: kata-agent's constant). */
 export const GUEST_SHARED_DIR = "/run/kata-containers/shared/containers";
 /** Directory in the guest for what the agent makes: shm, resolv.conf. */

@@ -57,6 +57,8 @@ beforeEach(() => {
     },
     pidfdSendSignal: kill,
     pidfdEnded: async () => {},
+    open: () => 3,
+    flock: () => {},
     readlink: (path: string) => {
       if (!host.files.has(path)) throw new SysError("ENOENT", "readlink", path);
       return host.links.get(path);

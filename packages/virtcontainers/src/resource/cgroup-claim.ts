@@ -1,5 +1,5 @@
-import { isSysError, KataError, mkdirp, ops } from "@kata-containers/sys";
-import { hex, RUNTIME_DIR } from "../paths.ts";
+import { exists, Fd, isSysError, KataError, LOCK, mkdirp, O, ops } from "@kata-containers/sys";
+import { hex, OWNER_ROOT, RUNTIME_DIR } from "../paths.ts";
 
 /** One symbolic link a cgroup that a specification names, pointing at the state directory of the sandbox that has it. */
 const CLAIM_DIR = `${RUNTIME_DIR}/cgroups`;
@@ -17,25 +17,55 @@ export function claimPath(cgroup: string): string {
  * @throws KataError FailedPrecondition when it is another sandbox's
  */
 export function claimCgroup(cgroup: string, claim: string, owner: string): void {
-  mkdirp(claim.slice(0, claim.lastIndexOf("/")), 0o711);
+  mkdirp(directoryOf(claim), 0o711);
   try {
-    ops.symlink(owner, claim);
-  } catch (cause) {
-    if (!isSysError(cause, "EEXIST")) throw KataError.from(cause, `cannot take cgroup ${cgroup}`);
+    using lock = lockClaims(claim);
+    void lock;
     const other = ownerOf(claim);
     if (other === owner) return;
-    throw new KataError(
-      "FailedPrecondition",
-      `cgroup ${cgroup}: container's cgroup is not empty: it is that of sandbox ${other ?? "?"} ` +
-        `(as ${claim} says): give linux.cgroupsPath a cgroup of its own`,
-      { cause },
-    );
+    if (other !== undefined) {
+      if (!isAbandoned(other)) throw taken(cgroup, claim, other);
+      ops.unlink(claim);
+    }
+    ops.symlink(owner, claim);
+  } catch (cause) {
+    throw cause instanceof KataError ? cause : KataError.from(cause, `cannot take cgroup ${cgroup}`);
   }
 }
 
 /** Gives the cgroup back, if it is this sandbox's. */
 export function releaseCgroup(claim: string, owner: string): void {
+  if (ownerOf(claim) !== owner) return;
+  using lock = lockClaims(claim);
+  void lock;
   if (ownerOf(claim) === owner) ops.unlink(claim);
+}
+
+/**
+ * A state directory is there before its sandbox claims, and goes after it has released: without one, it was removed by force. A
+ * sandbox that a program owns has none at all; it is taken at its word.
+ */
+function isAbandoned(owner: string): boolean {
+  return !owner.startsWith(OWNER_ROOT) && !exists(owner);
+}
+
+function taken(cgroup: string, claim: string, owner: string): KataError {
+  return new KataError(
+    "FailedPrecondition",
+    `cgroup ${cgroup}: container's cgroup is not empty: it is that of sandbox ${owner} (as ${claim} says): ` +
+      "give linux.cgroupsPath a cgroup of its own",
+  );
+}
+
+/** Between a look at a claim and what follows from it, nobody else changes one. */
+function lockClaims(claim: string): Fd {
+  const fd = new Fd(ops.open(directoryOf(claim), O.RDONLY | O.DIRECTORY | O.CLOEXEC, 0));
+  ops.flock(fd.number, LOCK.EX);
+  return fd;
+}
+
+function directoryOf(claim: string): string {
+  return claim.slice(0, claim.lastIndexOf("/"));
 }
 
 /** undefined: nobody's. */
