@@ -1,6 +1,7 @@
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { CgroupPlace } from "./cgroup-places.ts";
+import { hugepageSizes } from "./figures.ts";
 import { isFrozen } from "./freezer.ts";
 import { readMoreStats } from "./more-stats.ts";
 import { readStats } from "./stats.ts";
@@ -33,7 +34,10 @@ beforeEach(() => {
       if (text === "10") throw new SysError("EINVAL", "write", path);
       writes.push(`${path} ${text}`);
     },
-    readdir: () => [],
+    readdir: (path) => {
+      if (path === "/gone") throw new SysError("ENOENT", "open", path);
+      return [{ name: "hugetlb.2MB.here", type: "file" }];
+    },
     utf8Encode: (text) => new TextEncoder().encode(text),
     utf8Decode: (bytes) => new TextDecoder().decode(bytes),
   };
@@ -158,6 +162,11 @@ describe("figures", () => {
         ioServicedRecursive: [{ value: 3n }, { value: 4n }, { value: 0n }],
       },
     });
+  });
+
+  test("of a control group that is removed meanwhile are none, and the sizes of huge pages are asked again", () => {
+    expect(hugepageSizes("/gone", "here")).toEqual([]);
+    expect(hugepageSizes("/c", "here")).toEqual(["2MB"]);
   });
 
   test("of a guest without any controller are none", () => {

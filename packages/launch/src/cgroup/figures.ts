@@ -1,4 +1,4 @@
-import { ops } from "@kata-containers/sys";
+import { isSysError, ops } from "@kata-containers/sys";
 import { readFile } from "./cgroup.ts";
 
 /** 2^64 - 1: how "no limit" is said on the wire. */
@@ -13,11 +13,13 @@ export function figure(path: string, otherwise = 0n): bigint {
 /** The same for every control group of a hierarchy, by the suffix of its files. */
 const sizesBySuffix = new Map<string, readonly string[]>();
 
-/** Page sizes ("2MB") for which control groups have a file hugetlb.SIZE.SUFFIX. */
+/** Page sizes ("2MB") for which control groups have a file hugetlb.SIZE.SUFFIX; none when this one is gone. */
 export function hugepageSizes(directory: string, suffix: string): readonly string[] {
   const known = sizesBySuffix.get(suffix);
   if (known !== undefined) return known;
-  const sizes = ops.readdir(directory).flatMap(({ name }) => {
+  const names = namesIn(directory);
+  if (names === undefined) return [];
+  const sizes = names.flatMap((name) => {
     const size = /^hugetlb\.(\d+[KMGT]B)\.(\S+)$/.exec(name);
     return size?.[1] !== undefined && size[2] === suffix ? [size[1]] : [];
   });
@@ -25,4 +27,13 @@ export function hugepageSizes(directory: string, suffix: string): readonly strin
   sizes.sort();
   sizesBySuffix.set(suffix, sizes);
   return sizes;
+}
+
+function namesIn(directory: string): string[] | undefined {
+  try {
+    return ops.readdir(directory).map(({ name }) => name);
+  } catch (error) {
+    if (isSysError(error, "ENOENT", "ENODEV")) return undefined;
+    throw error;
+  }
 }
