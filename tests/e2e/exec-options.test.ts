@@ -93,6 +93,7 @@ describe("exec", () => {
     [["-g", "wheel", "true"], '--additional-gids "wheel": must be a number'],
     [["-u", "root", "true"], '--user "root": must be UID or UID:GID'],
     [["-p", "/x", "-e", "A=b"], "--process and --env exclude each other"],
+    [["-p", "/x", "true"], "--process and COMMAND exclude each other"],
     [[], "COMMAND is missing"],
   ])("refuses %j", async (words, message) => {
     const at = words.at(-1) === "true" ? words.length - 1 : words.length;

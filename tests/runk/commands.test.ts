@@ -158,7 +158,11 @@ test("exec takes a process file, and writes the process's pid", async () => {
   const pid = Number(readFileSync(pidFile, "utf8"));
   expect(pids(id)).toEqual([state(id).pid, pid]);
   expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toBe(["/bin/sleep", "603", ""].join("\0"));
-  expect(bundle.runk("exec", "--process", file, "--cwd", "/tmp", id).stderr).toContain("exclude each other");
+  for (const words of [
+    ["--cwd", "/tmp", id],
+    [id, "ls"],
+  ])
+    expect(bundle.runk("exec", "--process", file, ...words).stderr).toContain("exclude each other");
 });
 
 test("exec --cgroup puts the process below the container's control group, where that is there", () => {

@@ -15,7 +15,11 @@ export function wantedProcess(
   command: readonly string[],
   container: () => Process,
 ): Process {
-  if (options.process !== undefined) return fromFile(options.process, options);
+  if (options.process !== undefined) {
+    if (command.length > 0)
+      throw new KataError("InvalidArgument", "exec: --process and COMMAND exclude each other");
+    return fromFile(options.process, options);
+  }
   if (command.length === 0)
     throw new KataError("InvalidArgument", "exec: COMMAND is missing (or name a --process file)");
   const own = container();

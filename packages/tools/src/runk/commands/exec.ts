@@ -46,7 +46,7 @@ export const exec = defineCommand({
   summary: "run another process in a container",
   description:
     "Exits with the status of the process: 128 + N when signal N ended it, 127 when its command is not found, 126 when " +
-    "it cannot be executed. What is not given is as in the container's own process.",
+    "it cannot be executed; with 255 when anything else fails. What is not given is as in the container's own process.",
   args: [containerId, { name: "COMMAND", optional: true, rest: true, help: "the command and its arguments" }],
   options: execOptions,
   async run({ options, args: [id = "", ...command], globals }) {
