@@ -81,6 +81,8 @@ export class Bundle {
   /** The state directory, which also marks everything of ours on the host. */
   readonly state: string;
   readonly ids: string[] = [];
+  /** The kata-launch that runk executes. */
+  launch = LAUNCH;
 
   constructor(change: Change = () => {}) {
     // Readable by the users of a user namespace, as a container's root has to be.
@@ -113,12 +115,12 @@ export class Bundle {
   }
 
   runk(...args: string[]): Result {
-    return run(RUNK, ["--root", this.state, "--launch", LAUNCH, ...args], this.path);
+    return run(RUNK, this.command(...args).slice(1), this.path);
   }
 
   /** The words that start runk, for programs that start it themselves. */
   command(...args: string[]): string[] {
-    return [RUNK, "--root", this.state, "--launch", LAUNCH, ...args];
+    return [RUNK, "--root", this.state, "--launch", this.launch, ...args];
   }
 
   /** `run` in the foreground. */
