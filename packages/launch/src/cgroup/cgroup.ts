@@ -4,10 +4,13 @@ import type { CgroupPlace } from "./cgroup-places.ts";
 /** The largest file of a control group that is read: memory.numa_stat of a large machine is some KiB. */
 const MAX_FILE = 1 << 20;
 
-/** The pids in a control group and in those below it; none when it is gone. */
+/**
+ * The pids in a control group and in those below it; none when it is gone. A group that the container has made threaded does not
+ * say: its processes are told by the one above (cgroup-v2.rst, "Threads").
+ */
 export function pidsOf(directory: string): number[] {
   try {
-    const own = readText(`${directory}/cgroup.procs`, MAX_FILE).split("\n").filter(Boolean).map(Number);
+    const own = readFile(`${directory}/cgroup.procs`).split("\n").filter(Boolean).map(Number);
     return [...own, ...childrenOf(directory).flatMap(pidsOf)];
   } catch (error) {
     if (isSysError(error, "ENOENT", "ENODEV")) return [];
@@ -40,8 +43,8 @@ export function readFile(path: string): string {
   try {
     return readText(path, MAX_FILE);
   } catch (error) {
-    // EOPNOTSUPP: a v2 file whose controller is off for this group.
-    if (isSysError(error, "ENOENT", "ENODEV", "EOPNOTSUPP")) return "";
+    // ENOTSUP: a v2 file that groups of this type, or without its controller, have for show.
+    if (isSysError(error, "ENOENT", "ENODEV", "ENOTSUP")) return "";
     throw error;
   }
 }

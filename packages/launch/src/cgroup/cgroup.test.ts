@@ -1,0 +1,34 @@
+import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { afterEach, expect, test } from "vitest";
+import { pidsOf } from "./cgroup.ts";
+
+afterEach(() => setOps(undefined));
+
+/** Directories with the text of their cgroup.procs, or the error of reading it. */
+function groups(procs: Readonly<Record<string, string | Error>>): void {
+  const fake: Partial<Ops> = {
+    readFile: (path) => {
+      const text = procs[path.replace("/cgroup.procs", "")] ?? new SysError("ENOENT", "open", path);
+      if (text instanceof Error) throw text;
+      return new TextEncoder().encode(text);
+    },
+    readdir: (path) => {
+      if (procs[path] === undefined) throw new SysError("ENOENT", "open", path);
+      const below = Object.keys(procs).filter((each) => each.slice(0, each.lastIndexOf("/")) === path);
+      return below.map((each) => ({ name: each.slice(path.length + 1), type: "dir", ino: 1 }));
+    },
+    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
+  };
+  setOps(fake as Ops);
+}
+
+test("a group's processes are its own and those below it, though a container has made a group that does not say", () => {
+  groups({
+    "/c": "1\n",
+    "/c/a": new SysError("ENOTSUP", "read", "/c/a/cgroup.procs"),
+    "/c/a/b": "2\n3\n",
+    "/c/d": "",
+  });
+  expect(pidsOf("/c")).toEqual([1, 2, 3]);
+  expect(pidsOf("/gone")).toEqual([]);
+});
