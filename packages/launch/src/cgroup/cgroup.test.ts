@@ -1,11 +1,12 @@
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, expect, test } from "vitest";
 import { pidsOf } from "./cgroup.ts";
+import { signalAll } from "./signal-all.ts";
 
 afterEach(() => setOps(undefined));
 
 /** Directories with the text of their cgroup.procs, or the error of reading it. */
-function groups(procs: Readonly<Record<string, string | Error>>): void {
+function groups(procs: Readonly<Record<string, string | Error>>, ops: Partial<Ops> = {}): void {
   const fake: Partial<Ops> = {
     readFile: (path) => {
       const text = procs[path.replace("/cgroup.procs", "")] ?? new SysError("ENOENT", "open", path);
@@ -18,6 +19,7 @@ function groups(procs: Readonly<Record<string, string | Error>>): void {
       return below.map((each) => ({ name: each.slice(path.length + 1), type: "dir", ino: 1 }));
     },
     utf8Decode: (bytes) => new TextDecoder().decode(bytes),
+    ...ops,
   };
   setOps(fake as Ops);
 }
@@ -31,4 +33,12 @@ test("a group's processes are its own and those below it, though a container has
   });
   expect(pidsOf("/c")).toEqual([1, 2, 3]);
   expect(pidsOf("/gone")).toEqual([]);
+});
+
+test("a signal for all goes to nobody whose pid we are not told, above all not to ourselves", async () => {
+  const killed: number[] = [];
+  groups({ "/c": "0\n7\n0\n" }, { kill: (pid) => void killed.push(pid) });
+  const place = { version: 1, controllers: ["pids"], mountpoint: "/", path: "/c", directory: "/c" } as const;
+  await signalAll("c", [place], 9);
+  expect(killed).toEqual([7]);
 });

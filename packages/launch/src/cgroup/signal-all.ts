@@ -11,7 +11,10 @@ export async function signalAll(id: string, places: readonly CgroupPlace[], sign
   const paused = isFrozen(places);
   if (!paused) await freezeIfPossible(id, places);
   try {
-    for (const pid of new Set(places.flatMap(({ directory }) => pidsOf(directory)))) send(pid, signal);
+    const pids = new Set(places.flatMap(({ directory }) => pidsOf(directory)));
+    // Who is outside of our pid namespace is 0, which for kill(2) is our own process group.
+    pids.delete(0);
+    for (const pid of pids) send(pid, signal);
   } finally {
     if (!paused || signal === SIG.SIGKILL) thawIfPossible(places);
   }

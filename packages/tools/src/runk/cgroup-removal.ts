@@ -21,7 +21,8 @@ async function removeCgroup(directory: string): Promise<void> {
         throw KataError.from(error, `cannot remove cgroup ${directory}`);
       }
     }
-    for (const pid of pidsOf(directory)) signalProcess(pid, SIG.SIGKILL);
+    // Who is outside of our pid namespace is 0, which for kill(2) is our own process group.
+    for (const pid of pidsOf(directory).filter((each) => each !== 0)) signalProcess(pid, SIG.SIGKILL);
     await sleep(2 ** attempt);
   }
 }
