@@ -59,6 +59,15 @@ export const uint32 = simple(
   (value): value is number => isInteger(value) && value >= 0 && value <= 0xffffffff,
 );
 
+/**
+ * Whether it is the id of a user or a group. 2^32 - 1 is none: it is -1, which for setresuid(2), chown(2) and their like means "leave
+ * it", and we are root (CVE-2024-40635).
+ */
+export function isId(value: unknown): value is number {
+  return isInteger(value) && value >= 0 && value < 0xffffffff;
+}
+export const id = simple("an id from 0 to 4294967294", isId);
+
 /** Seconds of a time-out: so many that milliseconds fit 31 bits. */
 export const seconds = simple(
   "a number of seconds from 1 to 2147483",

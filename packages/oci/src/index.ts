@@ -1,3 +1,4 @@
+export { isId } from "./check.ts";
 export * from "./container-id.ts";
 export * from "./later-hooks.ts";
 export * from "./parse-spec.ts";

@@ -66,7 +66,13 @@ test.each([
   [
     "a negative user id",
     spec({ process: { cwd: "/", args: ["a"], user: { uid: -1 } } }),
-    /process\.user\.uid: must be an unsigned 32-bit/,
+    /process\.user\.uid: must be an id from 0 to 4294967294/,
+  ],
+  // setresuid(2) takes it as -1, and leaves us root (CVE-2024-40635).
+  [
+    "a user id of 2^32 - 1",
+    spec({ process: { cwd: "/", args: ["a"], user: { uid: 2 ** 32 - 1 } } }),
+    /process\.user\.uid: must be an id from 0/,
   ],
   ["an empty root path", spec({ root: { path: "" } }), /root\.path: must be a non-empty string/],
   [

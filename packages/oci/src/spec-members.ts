@@ -1,6 +1,7 @@
 import {
   bool,
   type Check,
+  id,
   int,
   list,
   mapOf,
@@ -48,6 +49,7 @@ const mapping = object({ containerID: uint32, hostID: uint32, size: uint32 });
 const mappings = optional(list(mapping));
 
 const optionalUint32 = optional(uint32);
+const optionalId = optional(id);
 const optionalInt = optional(int);
 const optionalText = optional(text);
 const optionalTexts = optional(texts);
@@ -58,10 +60,10 @@ export const processMembers: Check<Process> = object<Process>({
   consoleSize: optional(object({ height: uint32, width: uint32 })),
   user: optional(
     object<User>({
-      uid: optionalUint32,
-      gid: optionalUint32,
+      uid: optionalId,
+      gid: optionalId,
       umask: optionalUint32,
-      additionalGids: optional(list(uint32)),
+      additionalGids: optional(list(id)),
       username: optionalText,
     }),
   ),
@@ -233,8 +235,8 @@ const linux = object<Linux>({
         major: optionalInt,
         minor: optionalInt,
         fileMode: optionalUint32,
-        uid: optionalUint32,
-        gid: optionalUint32,
+        uid: optionalId,
+        gid: optionalId,
       }),
     ),
   ),

@@ -1,4 +1,4 @@
-import { type Capabilities, type Process, parseProcess, type User } from "@kata-containers/oci";
+import { type Capabilities, isId, type Process, parseProcess, type User } from "@kata-containers/oci";
 import { KataError, MAX_TEXT_BYTES, ops } from "@kata-containers/sys";
 import type { Values } from "../command.ts";
 import type { processOptions } from "../commands/process-options.ts";
@@ -53,8 +53,11 @@ function fromFile(file: string, options: ProcessValues): Process {
 function readUser(text: string | undefined): Partial<User> {
   if (text === undefined) return {};
   const [uid, gid] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text)?.slice(1) ?? [];
-  if (uid === undefined)
-    throw new KataError("InvalidArgument", `exec: --user ${JSON.stringify(text)}: must be UID or UID:GID`);
+  if (uid === undefined || !isId(Number(uid)) || !isId(Number(gid ?? 0)))
+    throw new KataError(
+      "InvalidArgument",
+      `exec: --user ${JSON.stringify(text)}: must be UID or UID:GID, from 0 to 4294967294`,
+    );
   return gid === undefined ? { uid: Number(uid) } : { uid: Number(uid), gid: Number(gid) };
 }
 
@@ -63,10 +66,10 @@ function readGroups(texts: readonly string[]): Partial<User> {
   const additionalGids = texts
     .flatMap((text) => text.split(","))
     .map((text) => {
-      if (!/^\d{1,10}$/.test(text))
+      if (!/^\d{1,10}$/.test(text) || !isId(Number(text)))
         throw new KataError(
           "InvalidArgument",
-          `exec: --additional-gids ${JSON.stringify(text)}: must be a number`,
+          `exec: --additional-gids ${JSON.stringify(text)}: must be a number from 0 to 4294967294`,
         );
       return Number(text);
     });
