@@ -63,6 +63,23 @@ test("cpu: burst and idle", () => {
   expect(lines({ cpu }, V2)).toContain("/c/cpu.max.burst 2000");
 });
 
+test("memory: swap is counted from the limit, and one below it is refused, not unlimited", () => {
+  expect(lines({ memory: { limit: 100, swap: 100 } }, V2)).toEqual([
+    "/c/memory.max 100",
+    "/c/memory.swap.max 0",
+  ]);
+  expect(lines({ memory: { limit: 100, swap: -1 } }, V2)).toContain("/c/memory.swap.max max");
+  expect(lines({ memory: { swap: 100 } }, V1)).toEqual(["/c/memory.memsw.limit_in_bytes 100"]);
+  for (const where of [V1, V2])
+    expect(() => lines({ memory: { limit: 100, swap: 50 } }, where)).toThrow(
+      "linux.resources.memory.swap: 50 is less than memory.limit, 100, which it includes",
+    );
+  for (const limit of [0, -1])
+    expect(() => lines({ memory: { limit, swap: 50 } }, V2)).toThrow(
+      "memory.swap: cannot be set with cgroup v2 without memory.limit",
+    );
+});
+
 test("memory: TCP buffers, swappiness and the OOM killer are v1's alone", () => {
   const memory = { kernelTCP: 7, swappiness: 0, disableOOMKiller: true, useHierarchy: true };
   expect(lines({ memory }, V1)).toEqual([

@@ -36,6 +36,7 @@ export function limitFile(setting: Setting, places: readonly CgroupPlace[]): Lim
   if (v2 === undefined)
     return invalid(where, `needs the cgroup controller ${controller}, which this system has not`);
   if (setting.v2 === undefined) return invalid(where, "cannot be set with cgroup v2");
+  if (typeof setting.v2 === "string") return invalid(where, `cannot be set with cgroup v2 ${setting.v2}`);
   return { where, ...fileIn(v2.directory, setting.v2) };
 }
 

@@ -13,7 +13,8 @@ export type Setting = {
   /** When v2 calls the controller otherwise. */
   readonly v2Controller?: string;
   readonly v1?: SettingFile;
-  readonly v2?: SettingFile;
+  /** Text: when v2 cannot express it, "without memory.limit". */
+  readonly v2?: SettingFile | string;
 };
 
 export const file = (name: string, text: string | number): SettingFile => ({ file: name, text: `${text}` });

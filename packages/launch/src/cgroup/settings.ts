@@ -28,7 +28,7 @@ const maximum = (value: number) => (value < 0 ? "max" : `${value}`);
 function memorySettings(memory: MemoryLimits): Setting[] {
   const where = (key: string) => `linux.resources.memory.${key}`;
   const settings: Setting[] = [];
-  const add = (key: string, v1: SettingFile | undefined, v2: SettingFile | undefined) =>
+  const add = (key: string, v1: SettingFile | undefined, v2: Setting["v2"]) =>
     settings.push({
       where: where(key),
       v1Controller: "memory",
@@ -40,9 +40,14 @@ function memorySettings(memory: MemoryLimits): Setting[] {
   // v1: memsw may never be below limit, so limit first.
   if (isSet(limit)) add("limit", file("memory.limit_in_bytes", limit), file("memory.max", maximum(limit)));
   if (isSet(swap)) {
-    // v2 counts swap alone.
-    const alone = swap < 0 ? -1 : swap - Math.max(limit ?? 0, 0);
-    add("swap", file("memory.memsw.limit_in_bytes", swap), file("memory.swap.max", maximum(alone)));
+    const both = file("memory.memsw.limit_in_bytes", swap);
+    if (swap < 0) add("swap", both, file("memory.swap.max", "max"));
+    else if (isSet(limit) && limit > 0) {
+      if (swap < limit)
+        invalid(where("swap"), `${swap} is less than memory.limit, ${limit}, which it includes`);
+      // v2 counts swap alone.
+      add("swap", both, file("memory.swap.max", swap - limit));
+    } else add("swap", both, "without memory.limit");
   }
   if (isSet(reservation)) {
     add(
