@@ -1,6 +1,7 @@
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, expect, test } from "vitest";
 import { pidsOf } from "./cgroup.ts";
+import { hugepageSizes } from "./figures.ts";
 import { signalAll } from "./signal-all.ts";
 
 afterEach(() => setOps(undefined));
@@ -41,4 +42,12 @@ test("a signal for all goes to nobody whose pid we are not told, above all not t
   const place = { version: 1, controllers: ["pids"], mountpoint: "/", path: "/c", directory: "/c" } as const;
   await signalAll("c", [place], 9);
   expect(killed).toEqual([7]);
+});
+
+test("a group without figures of huge pages says nothing of the next one's", () => {
+  const names = (...files: string[]) => files.map((name) => ({ name, type: "file" as const, ino: 1 }));
+  groups({}, { readdir: () => names("cgroup.procs") });
+  expect(hugepageSizes("/c/one", "current")).toEqual([]);
+  groups({}, { readdir: () => names("hugetlb.2MB.current", "hugetlb.1GB.current", "hugetlb.2MB.max") });
+  expect(hugepageSizes("/c/two", "current")).toEqual(["1GB", "2MB"]);
 });

@@ -25,7 +25,8 @@ export function hugepageSizes(directory: string, suffix: string): readonly strin
   });
   // In an order of its own: the kernel's is by chance.
   sizes.sort();
-  sizesBySuffix.set(suffix, sizes);
+  // None: v2's controller may be off for this group, and on for the next.
+  if (sizes.length > 0) sizesBySuffix.set(suffix, sizes);
   return sizes;
 }
 
