@@ -24,7 +24,23 @@ test("a scheduling policy and an I/O priority are set while the process has the 
 
 test.each([
   ["scheduler", { policy: "SCHED_ISO" }, /process\.scheduler\.policy: "SCHED_ISO" is not one of SCHED_OTHER/],
-  ["scheduler", { policy: "SCHED_FIFO", priority: -1 }, /scheduler\.priority: must not be negative/],
+  [
+    "scheduler",
+    { policy: "SCHED_FIFO", priority: -1 },
+    /scheduler\.priority: is not a number from 0 to 99: -1/,
+  ],
+  [
+    "scheduler",
+    { policy: "SCHED_RR", priority: 2 ** 32 },
+    /scheduler\.priority: is not a number from 0 to 99/,
+  ],
+  // What the kernel would cut to 19, and kata-launch could not read.
+  ["scheduler", { policy: "SCHED_OTHER", nice: 20 }, /scheduler\.nice: is not a number from -20 to 19: 20/],
+  [
+    "scheduler",
+    { policy: "SCHED_DEADLINE", runtime: 2 ** 63 },
+    /scheduler\.runtime: is not a number from 0 /,
+  ],
   ["scheduler", { policy: "SCHED_FIFO", flags: ["X"] }, /scheduler\.flags\[0\]: "X" is not one of/],
   ["ioPriority", { class: "BE", priority: 1 }, /ioPriority\.class: "BE" is not one of IOPRIO_CLASS_RT/],
   [

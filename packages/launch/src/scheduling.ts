@@ -47,8 +47,15 @@ function schedulerStep(scheduler: Scheduler): Step {
     (sum, name, index) => sum | number(FLAGS, name, `${at}.flags[${index}]`),
     0,
   );
-  for (const [key, value] of Object.entries({ priority, runtime, deadline, period }))
-    if (value < 0) invalid(`${at}.${key}`, `must not be negative: ${value}`);
+  const check = (key: string, value: number, least: number, most: number) => {
+    if (value < least || value > most)
+      invalid(`${at}.${key}`, `is not a number from ${least} to ${most}: ${value}`);
+  };
+  check("nice", nice, -20, 19);
+  check("priority", priority, 0, 99);
+  // 2^63 ns and more are the kernel's to refuse, but a number that JavaScript has rounded is no longer what was asked for.
+  for (const [key, value] of Object.entries({ runtime, deadline, period }))
+    check(key, value, 0, Number.MAX_SAFE_INTEGER);
   const policy = number(POLICIES, scheduler.policy, `${at}.policy`);
   return { op: "scheduler", policy, flags, nice, priority, runtime, deadline, period };
 }
