@@ -25,18 +25,12 @@ export function cgroupMountSteps(
   const readOnly = (options.flags & MS.RDONLY) !== 0;
   const v1 = context.cgroups.filter((place) => place.version === 1);
   const v2 = context.cgroups.find((place) => place.version === 2);
-  if (v1.length === 0) return v2 === undefined ? [] : [view(v2, target, readOnly, context)];
-  const tmpfs: Step = {
-    op: "mount",
-    fstype: "tmpfs",
-    source: "tmpfs",
-    flags: BASE,
-    data: "mode=755",
-    root: ROOT,
-    target,
-    create: "directory",
-    notOn: PROC_SUPER_MAGIC,
-  };
+  if (v1.length === 0) {
+    if (v2 === undefined) return [];
+    const only = view(v2, target, readOnly, context);
+    // Where there may be no view, the host's cgroups must not show, which /sys has brought along if it was bound (CVE-2023-25809).
+    return only.ignore === undefined ? [only] : [tmpfs(target, MS.RDONLY), only];
+  }
   const views = v1.flatMap((place) => {
     const name = baseName(place.mountpoint);
     const aliases = place.controllers.length > 1 ? place.controllers : [];
@@ -54,7 +48,21 @@ export function cgroupMountSteps(
     ];
   });
   const seal = readOnly ? [readOnlyAgain(mount, { ...options, flags: BASE })] : [];
-  return [tmpfs, ...views, ...seal];
+  return [tmpfs(target, 0), ...views, ...seal];
+}
+
+function tmpfs(target: string, flags: number): Step {
+  return {
+    op: "mount",
+    fstype: "tmpfs",
+    source: "tmpfs",
+    flags: BASE | flags,
+    data: "mode=755",
+    root: ROOT,
+    target,
+    create: "directory",
+    notOn: PROC_SUPER_MAGIC,
+  };
 }
 
 function view(place: CgroupPlace, target: string, readOnly: boolean, context: MountContext): Step {
