@@ -2,6 +2,7 @@ export { CAPABILITIES } from "./capabilities.ts";
 export { pidsOf, removeCgroup } from "./cgroup/cgroup.ts";
 export type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 export { checkCgroupsEmpty } from "./cgroup/check-empty.ts";
+export { entryPlaces } from "./cgroup/entry-places.ts";
 export { freeze, isFrozen, thaw } from "./cgroup/freezer.ts";
 export { type LimitFile, limitFiles } from "./cgroup/limit-files.ts";
 export { type MoreStats, readMoreStats } from "./cgroup/more-stats.ts";

@@ -3,6 +3,7 @@ import {
   type CompiledSeccomp,
   compileContainer,
   compileExec,
+  entryPlaces,
   type HostFacts,
   type LaunchOptions,
   launch,
@@ -34,7 +35,7 @@ export class KataLauncher implements Launcher {
   readonly #pipeSize: number;
   readonly #log: Logger;
   /** Each container's own, for what is executed in it later. */
-  readonly #compiled = new Map<string, Compiled>();
+  readonly #compiled = new Map<string, Compiled & { readonly pid: number }>();
   #facts: HostFacts | undefined;
   #program: string | undefined;
 
@@ -68,7 +69,7 @@ export class KataLauncher implements Launcher {
       timeoutMs,
     });
     undo.commit();
-    this.#compiled.set(id, compiled);
+    this.#compiled.set(id, { ...compiled, pid: launched.pid });
     return {
       ...launched,
       start: () => {
@@ -92,12 +93,12 @@ export class KataLauncher implements Launcher {
     process: Process,
     timeoutMs: number,
   ): Promise<LaunchedProcess> {
-    const { cgroups = [], seccomp } = this.#compiled.get(id) ?? {};
+    const { cgroups = [], pid = 0, seccomp } = this.#compiled.get(id) ?? {};
     const warnings: string[] = [];
     const plan = compileExec(spec, process, this.#hostFacts(), {
       warnings,
       containerPidfd: EXTRA_FD,
-      cgroups,
+      cgroups: entryPlaces(cgroups, pid),
       ...(seccomp === undefined ? {} : { seccomp }),
     });
     for (const warning of warnings) this.#log.warn(warning, { container: id });

@@ -1,6 +1,7 @@
 import { containerId, processOptions, wantedProcess, writePidFile } from "@kata-containers/cli";
 import {
   compileExec,
+  entryPlaces,
   LAUNCH_TIMEOUT_MS,
   launch,
   readHostFacts,
@@ -70,7 +71,10 @@ export const exec = defineCommand({
     const warnings: string[] = [];
     const plan = compileExec(spec, process, readHostFacts(), {
       containerPidfd: CONTAINER,
-      cgroups: subCgroups(record.cgroups, options.cgroup),
+      cgroups:
+        options.cgroup.length === 0
+          ? entryPlaces(record.cgroups, record.pid)
+          : subCgroups(record.cgroups, options.cgroup),
       pass: passed.pass,
       warnings,
       rootless: globals.rootless,
