@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { findTraces } from "../harness/leaks.ts";
 import { memberOptions, sandboxOptions } from "../harness/pod.ts";
 import type { Ended } from "../harness/process.ts";
 import { exitOf, useRuntime } from "../harness/runtime.ts";
@@ -45,6 +47,13 @@ function expectOneLineErrors(results: readonly Ended[], wanted: RegExp): void {
 }
 
 const long = { timeoutMs: SLOW_MS };
+
+function killDaemonOf(id: string): void {
+  for (const line of findTraces(runtime.traces())) {
+    const [, pid, command = ""] = /^process (\d+): (.*)/.exec(line) ?? [];
+    if (command.includes(`--daemon --id ${id} `)) process.kill(Number(pid), "SIGKILL");
+  }
+}
 
 it(
   `${SANDBOXES} sandboxes are made, used and removed at once, while others list them`,
@@ -108,13 +117,23 @@ it("delete --force at any moment of a create leaves nothing, and the id free", a
   expect(await create(id, bundle)).toEqual({ status: 0, stderr: "" });
 });
 
-it("of many deletes of one container each succeeds, or says that it is gone or going", async () => {
-  const [stopped, running] = await Promise.all([runtime.start({ args: ["true"] }), runtime.start()]);
+it("of many deletes of one container each succeeds, or says that it is gone or going, and its poststop hooks run once", async () => {
+  const log = runtime.scratch.join("poststop");
+  const poststop = [{ path: "/bin/sh", args: ["sh", "-c", `cat >> ${log}; echo >> ${log}`] }];
+  const hooks = { poststop };
+  const all = [runtime.start({ args: ["true"], hooks }), runtime.start({ hooks }), runtime.start({ hooks })];
+  const [stopped = "", running = "", lost = ""] = await Promise.all(all);
+  killDaemonOf(lost);
+  await expect.poll(async () => (await runtime.state(lost)).status).toBe("stopped");
   await expect.poll(async () => (await runtime.state(stopped)).status).toBe("stopped");
-  const [plain, forced] = await Promise.all([
+  const [plain, forced, left] = await Promise.all([
     Promise.all(times(8, () => runtime.kata(["delete", stopped], long))),
     Promise.all(times(8, () => runtime.kata(["delete", "--force", running], long))),
+    Promise.all(times(8, () => runtime.kata(["delete", lost], long))),
   ]);
+  expectOneLineErrors(left, /does not exist/);
+  const ran = readFileSync(log, "utf8").trim().split("\n");
+  expect(ran.map((line) => JSON.parse(line).id).sort()).toEqual([stopped, running, lost].sort());
   expect(plain.some(({ status }) => status === 0)).toBe(true);
   expectOneLineErrors(plain, /does not exist/);
   expect(forced.map(({ status }) => status)).toEqual(times(8, () => 0));

@@ -275,6 +275,8 @@ export class Sandbox {
     if (!force) checkAllowed("delete", id, container.status);
     if (!force) checkDeletedLast(this.#deps.store.load(id));
     await this.stop();
+    // Of several calls at once, one has removed it.
+    this.container(id);
     for (const each of this.containers().toReversed()) this.#forget(each);
     this.#save(withoutContainers);
   }

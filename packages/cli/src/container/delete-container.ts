@@ -4,6 +4,7 @@ import { deadline, Fd, isSysError, KataError, ops } from "@kata-containers/sys";
 import {
   type ContainerRecord,
   checkDeletedLast,
+  checkKept,
   createFileStore,
   daemonAlive,
   type SandboxRecord,
@@ -34,7 +35,7 @@ export async function deleteContainer(globals: Globals, id: string, force: boole
   if (found === undefined) return;
   const answer = await askDaemon(found, id, force);
   if (answer !== "deleted") {
-    await deleteLeftovers(found, force, answer);
+    if (!(await deleteLeftovers(found, force, answer))) return;
   } else if (found.record.id === id) {
     // The daemon has removed the record; after that the id may be somebody else's.
     await daemonLeaves(found.record);
@@ -127,12 +128,16 @@ function missing(id: string): KataError {
   return new KataError("NotFound", `container "${id}" does not exist`);
 }
 
-/** By the record alone: the daemon is gone, or with force killed, for it does not answer. */
+/**
+ * By the record alone: the daemon is gone, or with force killed, for it does not answer.
+ * @returns false when another command does it, which runs the hooks, too
+ * @throws KataError NotFound in that case without force
+ */
 async function deleteLeftovers(
-  { store, record, container }: FoundContainer,
+  { store, record, container, daemon }: FoundContainer,
   force: boolean,
   answer: Answer,
-): Promise<void> {
+): Promise<boolean> {
   if (!force && daemonAlive(record)) {
     await daemonEnds(record).catch(() => {});
     if (!stillThere(store, record)) throw missing(container.id);
@@ -143,29 +148,58 @@ async function deleteLeftovers(
       `the daemon of container ${container.id} does not answer (delete --force kills it)`,
     );
   }
+  // A daemon that we asked, and lost, may have begun; one that has left removed the record before.
+  const forUs = daemon !== undefined && answer === "none" && stillThere(store, record);
   if (container.id !== record.id) {
     // A create that was killed before it called the daemon is no reason to end the pod.
     if (answer !== "unknown" && daemonAlive(record)) await undoFromRecord(record);
-    store.update(record.id, (current) => withoutContainer(current, container.id));
+    const kept = withoutJoined(store, record, container);
+    if (!kept && !forUs) {
+      if (force) return false;
+      throw missing(container.id);
+    }
     store.remove(container.id);
-    return;
+    return true;
   }
   if (!force) checkDeletedLast(record);
+  const current = beingDeleted(store, record);
+  if (current === undefined && !forUs) {
+    await deleteEmpty(store, record);
+    if (force) return false;
+    throw missing(container.id);
+  }
   try {
-    await undoFromRecord(beingDeleted(store, record));
+    await undoFromRecord(current ?? record);
   } finally {
     store.remove(record.id);
   }
+  return true;
 }
 
-/** The record as it is now, and stays: whoever is still making something for the sandbox fails. */
-function beingDeleted(store: Store, record: SandboxRecord): SandboxRecord {
+/** @returns whether the sandbox's record had the container until now */
+function withoutJoined(store: Store, record: SandboxRecord, { id }: ContainerRecord): boolean {
+  let had = false;
+  store.update(record.id, (current) => {
+    had = current.containers.some((each) => each.id === id);
+    return withoutContainer(current, id);
+  });
+  return had;
+}
+
+/**
+ * The record as it is now, and stays: whoever is still making something for the sandbox fails.
+ * @returns undefined when it was being deleted before
+ */
+function beingDeleted(store: Store, record: SandboxRecord): SandboxRecord | undefined {
   try {
-    return store.update(record.id, withoutContainers);
+    return store.update(record.id, (current) => {
+      checkKept(current);
+      return withoutContainers(current);
+    });
   } catch (error) {
-    // Somebody else has removed it, or nobody can read it any more.
-    if (error instanceof KataError) return record;
-    throw error;
+    if (!(error instanceof KataError)) throw error;
+    // Else nobody can read it any more.
+    return error.code === "NotFound" ? undefined : record;
   }
 }
 
