@@ -553,6 +553,18 @@ describe("sysctl", () => {
   );
 });
 
+test("the root of a new user namespace writes its clocks' offsets while the process is dumpable, and no longer", () => {
+  const namespaces = [{ type: "user" }, { type: "time" }, { type: "mount" }];
+  const mapping = [{ containerID: 0, hostID: 100_000, size: 1 }];
+  const linux = { namespaces, timeOffsets: { monotonic: { secs: 1 } } };
+  const { stage } = compile(makeSpec({}, { ...linux, uidMappings: mapping, gidMappings: mapping })).plan;
+  expect(stage.slice(-3)).toMatchObject([
+    { op: "dumpable", on: true },
+    { op: "write", path: "/proc/self/timens_offsets", text: "monotonic 1 0\n" },
+    { op: "dumpable", on: false },
+  ]);
+});
+
 test("a further process enters all namespaces at once by the container's pidfd, and its cgroups before", () => {
   const spec = makeSpec();
   const { cgroups } = compile(spec);

@@ -250,10 +250,11 @@ function failureOf(error: StepError, plan: LaunchPlan): KataError {
   );
 }
 
-/** A failure whose detail says what failed; errno 0: a hook ran, and its detail says how it ended. */
-function failureInWords({ errno, detail }: StepError): KataError {
+/** A failure whose detail, if there is one, says what failed; errno 0: a hook ran, and its detail says how it ended. */
+function failureInWords({ list, index, errno, detail }: StepError): KataError {
   const { code, text } = errnoName(errno);
-  return new KataError("Internal", errno === 0 ? `${detail}` : `${detail}: ${code} (${text})`);
+  const what = detail ?? `${list} step ${index + 1}`;
+  return new KataError("Internal", errno === 0 ? what : `${what}: ${code} (${text})`);
 }
 
 /**

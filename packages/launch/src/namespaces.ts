@@ -61,7 +61,7 @@ export function planNamespaces(spec: Spec, rootless = false): NamespacePlan {
       ...joinSteps(joined),
       ...user.stage,
       ...(flags === 0 ? [] : [{ op: "unshare", flags } as const]),
-      ...timeOffsetSteps(spec, isNew("time")),
+      ...timeOffsetSteps(spec, isNew),
     ],
     inUserNamespace: find("user") !== undefined,
     isNew,
@@ -129,9 +129,18 @@ export function mapText(mappings: readonly IdMapping[] | undefined, where: strin
   return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
 }
 
-/** time_namespaces(7): offsets are set before the first process enters. */
-function timeOffsetSteps(spec: Spec, isNew: boolean): Step[] {
-  if (!isNew) return [];
+/**
+ * time_namespaces(7): offsets are set before the first process enters. The root of a user namespace may write its own file only
+ * while the process is dumpable, for it is the host's root's otherwise (proc(5)).
+ */
+function timeOffsetSteps(spec: Spec, isNew: (type: NamespaceType) => boolean): Step[] {
+  if (!isNew("time")) return [];
+  const writes = offsetWrites(spec);
+  if (writes.length === 0 || !isNew("user")) return writes;
+  return [{ op: "dumpable", on: true }, ...writes, { op: "dumpable", on: false }];
+}
+
+function offsetWrites(spec: Spec): Step[] {
   return Object.entries(spec.linux?.timeOffsets ?? {}).map(([clock, { secs = 0, nanosecs = 0 }]) => ({
     op: "write",
     path: "/proc/self/timens_offsets",

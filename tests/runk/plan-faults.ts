@@ -1,0 +1,46 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { LaunchPlan, Step, StepList } from "../../packages/launch/src/plan.ts";
+import { type Bundle, LAUNCH, type Result } from "./bundle.ts";
+
+/** A step of a plan, by its list and its number there. */
+export type Place = { readonly list: StepList; readonly index: number; readonly step: Step };
+
+/** Has kata-launch get another plan than runk has made: one with a step in it that fails. */
+export class PlanFaults {
+  readonly #bundle: Bundle;
+  readonly #plan: string;
+
+  /** @param bundle its containers are launched by a script from now on, one of ours */
+  constructor(bundle: Bundle) {
+    this.#bundle = bundle;
+    this.#plan = join(bundle.path, "plan.json");
+    bundle.launch = join(bundle.path, "kata-launch");
+  }
+
+  /** @returns the plan of what `command` launches, which fails then */
+  record(command: () => Result): LaunchPlan {
+    this.#script(`cat <&3 > ${this.#plan}; exit 1`);
+    command();
+    return JSON.parse(readFileSync(this.#plan, "utf8"));
+  }
+
+  /** Launches with a step in place of that at `place` which fails with ENOENT. */
+  inject(plan: LaunchPlan, place: Place, command: () => Result): Result {
+    const broken: Step = { op: "chdir", path: "/runk-test-fault" };
+    const steps = plan[place.list].with(place.index, broken);
+    writeFileSync(this.#plan, JSON.stringify({ ...plan, [place.list]: steps }));
+    this.#script(`exec ${LAUNCH} 3< ${this.#plan}`);
+    return command();
+  }
+
+  #script(text: string): void {
+    writeFileSync(this.#bundle.launch, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  }
+}
+
+/** All steps of a plan. */
+export function placesOf(plan: LaunchPlan): Place[] {
+  const lists = ["parent", "stage", "init"] as const;
+  return lists.flatMap((list) => plan[list].map((step, index) => ({ list, index, step })));
+}
