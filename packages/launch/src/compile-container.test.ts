@@ -545,6 +545,16 @@ describe("sysctl", () => {
     ]);
   });
 
+  test.each([
+    ["net.//.kernel.core_pattern"],
+    ["net./.ip_forward"],
+    ["net..ip_forward"],
+    ["net."],
+    ["net.a\0"],
+  ])("%j is refused, which is a path to somewhere else, not a name", (key) => {
+    expect(() => sysctl(key, "network")).toThrow(/linux\.sysctl\..*: is not the name of a sysctl/);
+  });
+
   test.each([["net.ipv4.ip_forward"], ["kernel.shmmax"], ["kernel.core_pattern"]])(
     "%s is refused without a namespace for it",
     (key) => {

@@ -29,8 +29,14 @@ export function sysctlSteps(spec: Spec, namespaces: NamespacePlan): Step[] {
     }
     // A dot of an interface's name is written as a slash: sysctl(8).
     const path = key.includes("/") && !key.includes(".") ? key : swap(key);
+    // "net.//.kernel.core_pattern" would be net/../kernel/core_pattern.
+    if (!path.split("/").every(isPart)) invalid(where, "is not the name of a sysctl");
     return { op: "write", path: `/proc/sys/${path}`, text, proc: true };
   });
+}
+
+function isPart(part: string): boolean {
+  return part !== "" && part !== "." && part !== ".." && !part.includes("\0");
 }
 
 function ownerOf(key: string): "ipc" | "network" | "uts" | undefined {
