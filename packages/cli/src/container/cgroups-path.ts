@@ -1,8 +1,6 @@
 import type { Bundle } from "@kata-containers/shim";
-import { exists, KataError } from "@kata-containers/sys";
-
-/** sd_booted(3) */
-const SYSTEMD = "/run/systemd/system";
+import { KataError } from "@kata-containers/sys";
+import { checkSystemd, isScopeName } from "@kata-containers/systemd";
 
 /**
  * Where the host's cgroups are to be made, before anything is: a systemd name (slice:prefix:name) needs systemd, and
@@ -14,21 +12,15 @@ export function checkCgroupsPath(
   { spec, path }: Pick<Bundle, "spec" | "path">,
 ): void {
   const cgroupsPath = spec.linux?.cgroupsPath ?? "";
-  const systemdName = /^[^/:]*:[^/:]*:[^/:]*$/.test(cgroupsPath);
-  if (systemdCgroup && !exists(SYSTEMD)) {
-    throw new KataError(
-      "FailedPrecondition",
-      "systemd not running on this host, cannot use systemd cgroups manager",
-    );
-  }
   if (systemdCgroup) {
+    checkSystemd();
     throw new KataError(
       "Unimplemented",
       "--systemd-cgroup: systemd scopes are not made yet (use the cgroupfs driver: docker's native.cgroupdriver, " +
         "containerd's SystemdCgroup = false)",
     );
   }
-  if (!systemdName) return;
+  if (!isScopeName(cgroupsPath)) return;
   throw new KataError(
     "InvalidArgument",
     `${path}/config.json: linux.cgroupsPath: ${cgroupsPath} is a systemd name, which --systemd-cgroup is for`,
