@@ -5,6 +5,7 @@ import { type CgroupPlace, cgroupPlaces } from "./cgroup/cgroup-places.ts";
 import { cgroupSteps } from "./cgroup/cgroup-steps.ts";
 import { limitWarnings } from "./cgroup/settings.ts";
 import { deviceSteps } from "./devices.ts";
+import { entry } from "./entry.ts";
 import { createHookSteps, innerHookSteps } from "./hook-steps.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { labelSteps } from "./labels.ts";
@@ -183,7 +184,8 @@ function rootPropagation(spec: Spec): number {
   const asked = spec.linux?.rootfsPropagation;
   if (asked === undefined || asked === "") return 0;
   return (
-    PROPAGATION[asked] ?? invalid("linux.rootfsPropagation", `unknown propagation ${JSON.stringify(asked)}`)
+    entry(PROPAGATION, asked) ??
+    invalid("linux.rootfsPropagation", `unknown propagation ${JSON.stringify(asked)}`)
   );
 }
 

@@ -37,6 +37,11 @@ test("what is of a new file system alone is no data of it", () => {
   expect(data).toBe("size=1m");
 });
 
+test("what an object of JavaScript has anyway is an option of the file system like others", () => {
+  const { data, propagation } = parseMountOptions(["constructor", "rtoString", "valueOf"]);
+  expect({ data, propagation }).toEqual({ data: "constructor,rtoString,valueOf", propagation: 0 });
+});
+
 test("every option's recursive form is listed where it is understood", () => {
   expect(mountOptionNames()).toEqual(
     expect.arrayContaining(["rro", "rrw", "rrelatime", "rnorelatime", "rsymfollow"]),

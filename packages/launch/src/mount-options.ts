@@ -1,4 +1,5 @@
 import { MOUNT_ATTR, MS } from "@kata-containers/sys";
+import { entry } from "./entry.ts";
 
 /** A mount's options, sorted by what they need. */
 export type MountOptions = {
@@ -81,12 +82,13 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   let propagation = 0;
   const data: string[] = [];
   for (const option of options) {
-    const flag = FLAGS[option];
-    const below = option.startsWith("r") ? FLAGS[option.slice(1)] : undefined;
+    const flag = entry(FLAGS, option);
+    const below = option.startsWith("r") ? entry(FLAGS, option.slice(1)) : undefined;
+    const spread = entry(PROPAGATION, option);
     if (flag !== undefined) {
       flags = flag.off ? flags & ~flag.flag : flags | flag.flag;
       own = change(own, flag);
-    } else if (PROPAGATION[option] !== undefined) propagation = PROPAGATION[option];
+    } else if (spread !== undefined) propagation = spread;
     else if (below?.attr || below?.atime) {
       // A new file system has no mounts below it.
       flags = below.off ? flags & ~below.flag : flags | below.flag;

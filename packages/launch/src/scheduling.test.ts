@@ -42,6 +42,7 @@ test.each([
     /scheduler\.runtime: is not a number from 0 /,
   ],
   ["scheduler", { policy: "SCHED_FIFO", flags: ["X"] }, /scheduler\.flags\[0\]: "X" is not one of/],
+  ["scheduler", { policy: "constructor" }, /scheduler\.policy: "constructor" is not one of SCHED_OTHER/],
   ["ioPriority", { class: "BE", priority: 1 }, /ioPriority\.class: "BE" is not one of IOPRIO_CLASS_RT/],
   [
     "ioPriority",

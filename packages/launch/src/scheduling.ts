@@ -1,4 +1,5 @@
 import type { IoPriority, Process, Scheduler, Spec } from "@kata-containers/oci";
+import { entry } from "./entry.ts";
 import type { Step } from "./plan.ts";
 import { invalid } from "./refuse.ts";
 
@@ -99,6 +100,7 @@ function parseCpus(list: string, where: string): number[] {
 
 function number(names: Readonly<Record<string, number>>, name: string, where: string): number {
   return (
-    names[name] ?? invalid(where, `${JSON.stringify(name)} is not one of ${Object.keys(names).join(", ")}`)
+    entry(names, name) ??
+    invalid(where, `${JSON.stringify(name)} is not one of ${Object.keys(names).join(", ")}`)
   );
 }
