@@ -129,6 +129,19 @@ test("update changes limits by options, by a file and by standard input; 0 leave
   expect(bundle.runk("update", "--l3-cache-schema", "x", id).stderr).toContain("Intel RDT is not supported");
 });
 
+test("update takes devices as they are in config.json, as containerd's CRI sends them, and no others", () => {
+  const id = started();
+  const file = join(bundle.path, "resources.json");
+  const update = (devices: object[]) => {
+    writeFileSync(file, JSON.stringify({ pids: { limit: 33 }, devices }));
+    return bundle.runk("update", "--resources", file, id);
+  };
+  expect(update([{ allow: true, access: "rwm" }]).stderr).toContain("update: devices: cannot be changed");
+  expect(limit(id, "pids", "pids.max", "pids.max")).not.toBe("33");
+  expect(update([{ allow: false, access: "rwm" }])).toMatchObject({ status: 0, stderr: "" });
+  expect(limit(id, "pids", "pids.max", "pids.max")).toBe("33");
+});
+
 test("exec goes on in the container's environment with what its options change", () => {
   const id = started();
   const shell = (text: string, ...options: string[]) => bundle.runk("exec", ...options, id, "sh", "-c", text);

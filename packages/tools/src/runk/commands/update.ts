@@ -1,7 +1,7 @@
 import { containerId, limitOptions, resourcesOption, wantedResources } from "@kata-containers/cli";
 import { limitWarnings, updateLimits } from "@kata-containers/launch";
-import type { Resources } from "@kata-containers/oci";
-import { KataError } from "@kata-containers/sys";
+import { parseSpec, type Resources, type Spec } from "@kata-containers/oci";
+import { KataError, MAX_TEXT_BYTES, ops } from "@kata-containers/sys";
 import { statusOf } from "../container-process.ts";
 import { defineCommand } from "../define-command.ts";
 import { RecordDirectory } from "../record.ts";
@@ -39,7 +39,7 @@ export const update = defineCommand({
     requireCgroups(record);
     // As runc: nothing to change is no error.
     if (resources === undefined) return 0;
-    refuseOthers(resources);
+    refuseOthers(resources, parseSpec(ops.readFile(directory.spec, MAX_TEXT_BYTES)));
     for (const warning of limitWarnings(resources)) warn(warning);
     const written = updateLimits(resources, record.cgroups);
     if (record.scope !== undefined) await changeContainerScope(record.scope, written);
@@ -47,8 +47,20 @@ export const update = defineCommand({
   },
 });
 
-/** What is in a file of limits, and cannot be changed. */
-function refuseOthers({ devices = [], unified = {} }: Resources): void {
-  const found = devices.length > 0 ? "devices" : Object.keys(unified).length > 0 ? "unified" : undefined;
-  if (found !== undefined) throw new KataError("Unimplemented", `update: ${found}: cannot be changed`);
+/**
+ * What is in a file of limits, and cannot be changed. Unchanged it is no obstacle: containerd's CRI sends all that the container was
+ * created with.
+ * @throws KataError Unimplemented
+ */
+function refuseOthers({ devices = [], unified = {} }: Resources, { linux = {} }: Spec): void {
+  const created = linux.resources ?? {};
+  const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+  const refuse = (what: string) => {
+    throw new KataError(
+      "Unimplemented",
+      `update: ${what}: cannot be changed: leave it out, or as it is in config.json`,
+    );
+  };
+  if (devices.length > 0 && !same(devices, created.devices)) refuse("devices");
+  if (Object.keys(unified).length > 0 && !same(unified, created.unified)) refuse("unified");
 }
