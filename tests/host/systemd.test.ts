@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { repository } from "../harness/programs.ts";
+import { makeBundle } from "../harness/bundle.ts";
+import { kataRuntime, repository, Scratch, writeConfiguration } from "../harness/programs.ts";
 import { Bundle } from "../runk/bundle.ts";
 import { useHost } from "./machine.ts";
 
@@ -54,4 +55,52 @@ test(
     }
   },
   4 * MINUTE,
+);
+
+test(
+  "a sandbox of kata-runtime's is in a scope: its daemon, and beside that the virtual machine; what fails takes it away",
+  async () => {
+    using scratch = new Scratch();
+    makeBundle(scratch.join("bundle"), {
+      args: ["true"],
+      edit: (spec) => {
+        spec.linux.cgroupsPath = "system.slice:test:sandbox";
+      },
+    });
+    writeConfiguration(scratch.join("c.toml"), {});
+    const { stdout, stderr } = await host().run(
+      `
+      cp -a /host${scratch.path} scope
+      kata="${kataRuntime} --config scope/c.toml --systemd-cgroup"
+      group=/sys/fs/cgroup/system.slice/test-sandbox.scope
+      names() { for pid in $(cat $1/cgroup.procs); do cat /proc/$pid/comm; done | sort -u | paste -sd' '; }
+      $kata create --bundle scope/bundle one < /dev/null > log 2>&1 & create=$!
+      for _ in $(seq 600); do names $group/sandbox 2>&1 | grep -q qemu && break; sleep 0.1; done
+      echo "scope: $(names $group)"
+      echo "daemon: $(names $group/daemon)"
+      echo "sandbox: $(names $group/sandbox)"
+      systemctl show -p Slice,Delegate,ActiveState test-sandbox.scope
+      echo "create: $(cat /proc/$create/cgroup)"
+      $kata create --bundle scope/bundle two < /dev/null 2>&1 | grep -o "container's cgroup is not empty"
+      echo "still: $(names $group/daemon)"
+      kill $create; wait $create
+      ls -d $group; systemctl list-units --all --no-legend 'test-*'; ls /run/vc/sbs
+      `,
+      4 * MINUTE,
+    );
+    expect(
+      stdout.replace(/^create: .*$/m, (line) => line.replace(/0::.*scope.*/, "in the scope")).split("\n"),
+      stderr,
+    ).toEqual([
+      "scope: ",
+      "daemon: containerd-shim",
+      "sandbox: kata-shim qemu-system-x86 virtiofsd",
+      ...["Slice=system.slice", "Delegate=yes", "ActiveState=active"],
+      expect.not.stringContaining("in the scope"),
+      "container's cgroup is not empty",
+      "still: containerd-shim",
+      "",
+    ]);
+  },
+  5 * MINUTE,
 );

@@ -14,7 +14,9 @@ export const globalOptions = {
     value: "FILE",
     help: "the configuration for new sandboxes, check and env, instead of the default paths",
   },
-  "systemd-cgroup": { help: "refused by create and run: cgroups are made through cgroupfs" },
+  "systemd-cgroup": {
+    help: "create, run: cgroups are in a systemd scope (cgroup v2); linux.cgroupsPath is slice:prefix:name",
+  },
   rootless: {
     value: "MODE",
     choices: ["auto", "true", "false"],

@@ -13,15 +13,16 @@ import {
   type Trees,
 } from "@kata-containers/shim";
 import { KataError, signalName, Undo } from "@kata-containers/sys";
+import type { ScopeName } from "@kata-containers/systemd";
 import type { ContainerRecord } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { absolutePath } from "../paths.ts";
 import { passOnWarning, reportWarning } from "../report-error.ts";
-import { checkCgroupsPath } from "./cgroups-path.ts";
 import { CreateHooks } from "./create-hooks.ts";
 import { joinSandbox } from "./join-sandbox.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 import { writePidFile } from "./pid-file.ts";
+import { wantedScope } from "./sandbox-scope.ts";
 import { type ShimProcess, spawnContainerShim } from "./shim-process.ts";
 import { startSandbox } from "./start-sandbox.ts";
 import { openStdio, type ProcessStdio } from "./stdio.ts";
@@ -61,7 +62,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const stopwatch = new Stopwatch();
   const id = validateContainerId(order.id);
   const bundle = readBundle(absolutePath(order.bundle));
-  checkCgroupsPath(order.globals.systemdCgroup, bundle);
+  const scope = wantedScope(order.globals.systemdCgroup, bundle, id);
   // A tree can be attached once: the guest's share gets one clone, kata-shim another.
   using trees = openTrees(bundle);
   using shimTrees = openTrees(bundle);
@@ -72,7 +73,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   stopwatch.lap("cli: validate");
 
   stopwatch.daemonStarts();
-  const sandbox = await openSandbox(id, order.globals, bundle, hooks.seconds, undo);
+  const sandbox = await openSandbox(id, { ...order, scope }, bundle, hooks.seconds, undo);
   const { config, daemon, socket } = sandbox;
   using networkNamespace = sandbox.networkNamespace;
   const { gate } = hooks;
@@ -110,13 +111,13 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
 /** A new sandbox, or that of the container's pod. */
 function openSandbox(
   id: string,
-  globals: Globals,
+  { globals, scope }: { readonly globals: Globals; readonly scope: ScopeName | undefined },
   bundle: Bundle,
   hookSeconds: number | undefined,
   undo: Undo,
 ): Promise<OpenSandbox> {
   const role = podRole(bundle.spec.annotations);
-  if (role.kind !== "container") return startSandbox({ id, globals, bundle, hookSeconds, undo });
+  if (role.kind !== "container") return startSandbox({ id, globals, bundle, scope, hookSeconds, undo });
   return joinSandbox({ id, sandboxId: role.sandboxId, globals, bundle, undo });
 }
 

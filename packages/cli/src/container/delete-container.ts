@@ -17,6 +17,7 @@ import type { Globals } from "../globals.ts";
 import { reportWarning } from "../report-error.ts";
 import { type FoundContainer, findContainer } from "./find-container.ts";
 import { LostDaemon } from "./lost-daemon.ts";
+import { releaseScope } from "./sandbox-scope.ts";
 
 /** The daemon stops the virtual machine meanwhile, within its own time-outs; this one is for a daemon that hangs. */
 const DELETE_MS = 120_000;
@@ -40,6 +41,7 @@ export async function deleteContainer(globals: Globals, id: string, force: boole
     // The daemon has removed the record; after that the id may be somebody else's.
     await daemonLeaves(found.record);
   }
+  if (found.record.id === id) await releaseScope(found.record, (message) => reportWarning(globals, message));
   for (const { hooks, ...container } of deletedWith(found)) {
     const warn = (message: string) => reportWarning(globals, `${container.id}: ${message}`);
     await runLaterHooks("poststop", hooks?.poststop, container, 0, warn);
@@ -67,8 +69,10 @@ async function findOrRemove(
     const record = readable(store, id);
     // Its daemon cannot be reached from here: no reason to forget what it has.
     if (record?.containers.some((each) => each.id === id)) throw error;
-    if (record?.id === id) await deleteEmpty(store, record);
-    else store.remove(id);
+    if (record?.id === id) {
+      await deleteEmpty(store, record);
+      await releaseScope(record, (message) => reportWarning(globals, message));
+    } else store.remove(id);
     return undefined;
   }
 }

@@ -1,9 +1,11 @@
 import { checkFiles, loadConfig, refuseAnnotations } from "@kata-containers/config";
 import { type Bundle, claimRecord, openNetworkNamespace, spawnDaemon } from "@kata-containers/shim";
 import { KataError, type Undo } from "@kata-containers/sys";
+import { type ScopeName, stopScope } from "@kata-containers/systemd";
 import type { Globals } from "../globals.ts";
 import { connectDaemonOf } from "./lost-daemon.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
+import { insideScope } from "./sandbox-scope.ts";
 
 /** How long after its hooks the daemon waits for the call that creates the container. */
 const CALL_SECONDS = 30;
@@ -12,6 +14,8 @@ export interface SandboxOrder {
   readonly id: string;
   readonly globals: Globals;
   readonly bundle: Bundle;
+  /** systemd's scope for its cgroups; undefined: they are made through cgroupfs. */
+  readonly scope: ScopeName | undefined;
   /** How long hooks may run before the daemon gets its first call; undefined: there are none. */
   readonly hookSeconds: number | undefined;
   /** Gets what ends the sandbox again. */
@@ -24,15 +28,25 @@ export interface SandboxOrder {
  * @throws KataError; nothing was changed when it is the configuration's or the bundle's fault
  */
 export async function startSandbox(order: SandboxOrder): Promise<OpenSandbox> {
-  const { id, globals, bundle, hookSeconds, undo } = order;
+  const { id, globals, bundle, scope, hookSeconds, undo } = order;
   const config = loadConfig(globals.config);
   checkFiles(config);
   refuseAnnotations(bundle.spec.annotations);
   const networkNamespace = undo.use(openNetworkNamespace(bundle.spec));
-  const { socket, listener } = claimRecord({ id, root: globals.root, bundle, config, undo });
+  let scoped = false;
+  undo.defer(async () => {
+    if (scoped && scope !== undefined) await stopScope(scope.unit);
+  });
+  const { socket, listener } = claimRecord({ id, root: globals.root, bundle, scope, config, undo });
   using listening = listener;
   const patience = hookSeconds === undefined ? {} : { orphanSeconds: hookSeconds + CALL_SECONDS };
-  const process = spawnDaemon({ ...globals, id, config, networkNamespace, listener: listening, ...patience });
+  const spawn = () =>
+    spawnDaemon({ ...globals, id, config, networkNamespace, listener: listening, ...patience });
+  const spawnInside = () => {
+    scoped = true;
+    return spawn();
+  };
+  const process = scope === undefined ? spawn() : await insideScope(scope, id, spawnInside);
   process.ready.catch(() => {});
   undo.defer(() => process.kill());
   const daemon = await connectDaemonOf(id, socket);

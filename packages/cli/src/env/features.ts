@@ -43,7 +43,7 @@ export function describeFeatures(own: {
     linux: {
       namespaces: own.namespaces,
       capabilities: CAPABILITIES,
-      cgroup: { v1: true, v2: true, systemd: own.native, systemdUser: false },
+      cgroup: { v1: true, v2: true, systemd: true, systemdUser: false },
       seccomp: own.native ? { ...SECCOMP, actions: [...SECCOMP.actions, "SCMP_ACT_NOTIFY"].sort() } : SECCOMP,
       apparmor: { enabled: own.native },
       selinux: { enabled: own.native },

@@ -7,6 +7,7 @@ import {
   createFileStore,
   newRecord,
   type SandboxRecord,
+  type SandboxScope,
   type Store,
   saveConfig,
   takeCgroup,
@@ -20,6 +21,8 @@ export interface RecordClaim {
   readonly id: string;
   readonly root: string;
   readonly bundle: Bundle;
+  /** systemd's scope that the sandbox will be in. */
+  readonly scope?: SandboxScope | undefined;
   readonly config: KataConfig;
   readonly undo: Undo;
 }
@@ -36,10 +39,10 @@ export interface ClaimedRecord {
  * what is made for it is removed when something fails.
  * @throws KataError AlreadyExists, FailedPrecondition when the cgroup has processes
  */
-export function claimRecord({ id, root, bundle, config, undo }: RecordClaim): ClaimedRecord {
+export function claimRecord({ id, root, bundle, scope, config, undo }: RecordClaim): ClaimedRecord {
   const store = createFileStore(root);
   const { cgroupsPath } = bundle.spec.linux ?? {};
-  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath });
+  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, scope });
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
   undo.defer(() => removeRecord(store, record));

@@ -1,4 +1,4 @@
-import { absolutePath, checkCgroupsPath, type Values, writePidFile } from "@kata-containers/cli";
+import { absolutePath, refuseScopeName, type Values, writePidFile } from "@kata-containers/cli";
 import {
   checkCgroupsEmpty,
   compileContainer,
@@ -57,7 +57,7 @@ export async function createContainer(
   const bundle = absolutePath(options.bundle ?? ".");
   const { spec, text } = readBundle(bundle);
   checkTerminal(spec, options["console-socket"], keepsTerminal);
-  if (!globals.systemdCgroup) checkCgroupsPath(false, { spec, path: bundle });
+  if (!globals.systemdCgroup) refuseScopeName({ spec, path: bundle });
   const facts = readHostFacts(options["no-pivot"] ? { rootIsInitramfs: true } : {});
   const scope = globals.systemdCgroup ? wantedScope(spec, facts.cgroup, id) : undefined;
   const passed = passedDescriptors(options["preserve-fds"]);

@@ -14,12 +14,7 @@ import { warn } from "./report.ts";
 
 /** What --systemd-cgroup asks for: the scope that linux.cgroupsPath names. @throws KataError FailedPrecondition, InvalidArgument */
 export function wantedScope(spec: Spec, facts: CgroupFacts, id: string): ScopeName {
-  checkSystemd();
-  if (facts.v2 === undefined || facts.v1.length > 0)
-    throw new KataError(
-      "FailedPrecondition",
-      "--systemd-cgroup: scopes are made on cgroup v2, this host has v1 (boot with systemd.unified_cgroup_hierarchy=1, or use the cgroupfs driver)",
-    );
+  checkSystemd(facts.v2 !== undefined && facts.v1.length === 0);
   return parseScopeName(spec.linux?.cgroupsPath, id, "runk");
 }
 

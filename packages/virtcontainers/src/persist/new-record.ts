@@ -1,6 +1,12 @@
 import { checkCgroupsEmpty } from "@kata-containers/launch";
 import { sandboxHash, socketPath, stateDir } from "../paths.ts";
-import { cgroupExists, hostHierarchies, sandboxCgroups } from "../resource/cgroup.ts";
+import {
+  cgroupExists,
+  hostHierarchies,
+  type SandboxScope,
+  sandboxCgroups,
+  scopeCgroups,
+} from "../resource/cgroup.ts";
 import { claimCgroup, claimPath } from "../resource/cgroup-claim.ts";
 import { currentBootId } from "./process-identity.ts";
 import { type HostResource, RECORD_VERSION, type SandboxRecord } from "./record.ts";
@@ -11,6 +17,8 @@ export type NewSandbox = {
   readonly configPath: string;
   /** The spec's linux.cgroupsPath. */
   readonly cgroupsPath: string | undefined;
+  /** systemd's scope that the sandbox will be in, in place of `cgroupsPath`. */
+  readonly scope?: SandboxScope | undefined;
 };
 
 /**
@@ -18,11 +26,13 @@ export type NewSandbox = {
  * @throws KataError InvalidArgument when the cgroups path is none.
  */
 export function newRecord(sandbox: NewSandbox): SandboxRecord {
-  const { id, root, configPath, cgroupsPath } = sandbox;
-  const cgroups = sandboxCgroups(cgroupsPath, sandboxHash(root, id));
+  const { id, root, configPath, cgroupsPath, scope } = sandbox;
+  const cgroups =
+    scope === undefined ? sandboxCgroups(cgroupsPath, sandboxHash(root, id)) : scopeCgroups(scope);
   const resources: HostResource[] = [{ kind: "socket", path: socketPath(root, id) }];
-  // Without a name from the specification it has one that nobody else can have.
-  if (cgroupsPath) resources.push({ kind: "cgroup-claim", path: claimPath(cgroups.sandbox) });
+  // A scope is one sandbox's, which systemd sees to. Without a name from the specification it has one that nobody else can have.
+  if (cgroupsPath && scope === undefined)
+    resources.push({ kind: "cgroup-claim", path: claimPath(cgroups.sandbox) });
   return {
     version: RECORD_VERSION,
     id,
@@ -31,6 +41,7 @@ export function newRecord(sandbox: NewSandbox): SandboxRecord {
     socket: socketPath(root, id),
     configPath,
     cgroups,
+    ...(scope === undefined ? {} : { scope: scope.unit }),
     resources,
     containers: [],
   };

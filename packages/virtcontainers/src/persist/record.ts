@@ -56,6 +56,8 @@ export type SandboxRecord = {
   readonly configPath: string;
   /** Where its processes run, as paths below every cgroup hierarchy. */
   readonly cgroups: SandboxCgroups;
+  /** systemd's unit that the cgroups are in: "docker-0123.scope". It goes by itself when nothing is left in it. */
+  readonly scope?: string;
   /** In the order they are made; undone in reverse. */
   readonly resources: readonly HostResource[];
   readonly containers: readonly ContainerRecord[];
@@ -129,6 +131,7 @@ function isRecord(value: unknown): value is SandboxRecord {
     isObject(value.cgroups) &&
     typeof value.cgroups.sandbox === "string" &&
     typeof value.cgroups.daemon === "string" &&
+    (value.scope === undefined || typeof value.scope === "string") &&
     Array.isArray(value.resources) &&
     value.resources.every(isResource) &&
     Array.isArray(value.containers) &&

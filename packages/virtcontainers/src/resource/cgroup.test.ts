@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseHierarchies, sandboxCgroups } from "./cgroup.ts";
+import { parseHierarchies, sandboxCgroups, scopeCgroups } from "./cgroup.ts";
 
 const hash = "0123456789abcdef";
 
@@ -29,8 +29,11 @@ test("without a path the hash names it", () => {
   expect(sandboxCgroups("", hash).sandbox).toBe(`/kata_${hash}`);
 });
 
-test("systemd's triple becomes the scope's place", () => {
-  expect(sandboxCgroups("user.slice:docker:abc", hash).sandbox).toBe("/user.slice/docker-abc.scope");
+test("in a scope of systemd's both are below it, for the cgroups beside it are systemd's", () => {
+  expect(scopeCgroups({ unit: "docker-abc.scope", path: "/system.slice/docker-abc.scope" })).toEqual({
+    sandbox: "/system.slice/docker-abc.scope/sandbox",
+    daemon: "/system.slice/docker-abc.scope/daemon",
+  });
 });
 
 test("a path that leaves the hierarchy, or is its root, is refused", () => {

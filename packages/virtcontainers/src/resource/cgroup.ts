@@ -56,22 +56,27 @@ export type SandboxCgroups = {
   readonly daemon: string;
 };
 
+/** A scope of systemd's, delegated to the sandbox that is in it. */
+export type SandboxScope = {
+  /** "docker-0123.scope" */
+  readonly unit: string;
+  /** Its cgroup, below v2's mount point: "/system.slice/docker-0123.scope". */
+  readonly path: string;
+};
+
+/** Where a sandbox's cgroups are in a scope: whoever makes cgroups outside of one would meddle with systemd's own. */
+export function scopeCgroups({ path }: SandboxScope): SandboxCgroups {
+  return { sandbox: `${path}/sandbox`, daemon: `${path}/daemon` };
+}
+
 /**
- * Where a sandbox's cgroups are. `cgroupsPath` is the OCI spec's: absolute, relative (taken from the root), or
- * systemd's `slice:prefix:name`, whose scope is named the way systemd would.
+ * Where a sandbox's cgroups are. `cgroupsPath` is the OCI spec's: absolute or relative (taken from the root).
  * @param hash the sandbox's (see `sandboxHash`), which names them when the spec does not.
  */
 export function sandboxCgroups(cgroupsPath: string | undefined, hash: string): SandboxCgroups {
-  const sandbox = cgroupsPath ? cleanPath(systemdScope(cgroupsPath) ?? cgroupsPath) : `/kata_${hash}`;
+  const sandbox = cgroupsPath ? cleanPath(cgroupsPath) : `/kata_${hash}`;
   const parent = sandbox.slice(0, sandbox.lastIndexOf("/"));
   return { sandbox, daemon: `${parent}/kata_daemon_${hash}` };
-}
-
-function systemdScope(path: string): string | undefined {
-  const parts = path.split(":");
-  if (parts.length !== 3) return undefined;
-  const [slice, prefix, name] = parts;
-  return `/${slice || "system.slice"}/${prefix ? `${prefix}-` : ""}${name}.scope`;
 }
 
 function cleanPath(path: string): string {
