@@ -25,7 +25,7 @@ test(
     // One process for all files: a node that starts takes seconds there.
     const { stdout, stderr } = await host().run(
       `
-      cd ${repository} && node node_modules/vitest/vitest.mjs run --config tests/vitest.config.ts \\
+      cd ${repository} && RUNK_TEST_EFFORT=small node node_modules/vitest/vitest.mjs run --config tests/vitest.config.ts \\
         --pool=threads --no-isolate --no-color --reporter=json --outputFile=/run/report.json tests/runk >&2
       node -e '
         const { testResults } = JSON.parse(require("fs").readFileSync("/run/report.json", "utf8"));
