@@ -6,3 +6,5 @@ export const TRIES = isSmall ? 3 : 25;
 
 /** Each step of a plan is made to fail, or the first of each kind. */
 export const EACH_STEP = !isSmall;
+
+export const MOUNTS = isSmall ? 500 : 10_000;

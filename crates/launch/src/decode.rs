@@ -52,6 +52,7 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
             flags: fields.get("flags")?,
             name: fields.get("as")?,
             root: fields.maybe("root")?,
+            on: fields.maybe("on")?,
         },
         "close" => Operation::Close {
             fd: fields.get("fd")?,

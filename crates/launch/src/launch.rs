@@ -81,11 +81,17 @@ impl Launch {
                 flags,
                 name,
                 root,
+                on,
             } => {
                 let fd = match self.root(root)? {
                     None => open(path, *flags)?,
                     inside => paths::open_in(inside, path, *flags, 0)?,
                 };
+                if let Some(wanted) = on
+                    && file_system(fd)? != *wanted
+                {
+                    return fail_at(libc::EPERM, "is on another file system");
+                }
                 self.name(name, fd);
             }
             Operation::Close { fd } => {

@@ -125,6 +125,7 @@ pub enum Operation {
         flags: i32,
         name: String,
         root: Option<FdRef>,
+        on: Option<i64>,
     },
     Close {
         fd: FdRef,

@@ -575,6 +575,21 @@ test("the root of a new user namespace writes its clocks' offsets while the proc
   ]);
 });
 
+test("paths of the kernel's file systems are covered in the mount itself, which nobody can rename away", () => {
+  const mounts = [{ destination: "/proc/", type: "proc", source: "proc" }];
+  const linux = { maskedPaths: ["/proc/keys", "/sys/firmware", "/x"], readonlyPaths: ["/proc/../proc/sys"] };
+  const { init } = compile(makeSpec({ mounts }, linux)).plan;
+  const opened = init.findIndex((step) => step.op === "open");
+  expect(init.slice(opened, opened + 5)).toMatchObject([
+    { op: "open", path: "/proc", as: "proc", root: "root", on: 0x9fa0 },
+    { op: "bind", source: "/sys", sourceRoot: "proc", target: "/sys", root: "proc" },
+    { op: "mask", path: "/keys", root: "proc" },
+    // No sysfs is mounted.
+    { op: "mask", path: "/sys/firmware", root: "root" },
+    { op: "mask", path: "/x", root: "root" },
+  ]);
+});
+
 test("a further process enters all namespaces at once by the container's pidfd, and its cgroups before", () => {
   const spec = makeSpec();
   const { cgroups } = compile(spec);

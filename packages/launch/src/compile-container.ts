@@ -4,6 +4,7 @@ import { grantable } from "./capabilities.ts";
 import { type CgroupPlace, cgroupPlaces } from "./cgroup/cgroup-places.ts";
 import { cgroupSteps } from "./cgroup/cgroup-steps.ts";
 import { limitWarnings } from "./cgroup/settings.ts";
+import { coverSteps } from "./cover-paths.ts";
 import { deviceSteps } from "./devices.ts";
 import { entry } from "./entry.ts";
 import { createHookSteps, innerHookSteps } from "./hook-steps.ts";
@@ -66,8 +67,6 @@ export type Compiled = {
 /** What the stage asks the spawner for: a systemd scope with the process that asks in it. */
 export const ASK_SCOPE = "scope";
 
-const ENOENT = 2;
-const ENOTDIR = 20;
 const ENOSYS = 38;
 
 /**
@@ -203,26 +202,8 @@ function contentSteps(
     { op: "mkdir", path: process.cwd, mode: 0o755, root: ROOT },
     ...terminalSteps(process, ROOT, true),
     ...mounts.late,
-    ...(spec.linux?.readonlyPaths ?? []).map(readOnlyStep),
-    ...(spec.linux?.maskedPaths ?? []).map(
-      (path): Step => ({ op: "mask", path, root: ROOT, ignore: [ENOENT, ENOTDIR] }),
-    ),
+    ...coverSteps(spec),
   ];
-}
-
-function readOnlyStep(path: string): Step {
-  return {
-    op: "bind",
-    source: path,
-    sourceRoot: ROOT,
-    recursive: true,
-    set: 0,
-    clear: 0,
-    setRecursive: MOUNT_ATTR.RDONLY,
-    root: ROOT,
-    target: path,
-    ignore: [ENOENT, ENOTDIR],
-  };
 }
 
 /** The container's root becomes the process's. */

@@ -1,3 +1,4 @@
+import { shownPath } from "./cover-paths.ts";
 import type { Step } from "./plan.ts";
 
 /** A step in words, for errors: "mount proc on /proc". */
@@ -10,9 +11,9 @@ export function describeStep(step: Step): string {
     case "bind":
       return step.sourceRoot === undefined
         ? `bind ${step.source ?? "a mount"} on ${step.target}`
-        : `make ${step.target} read-only`;
+        : `make ${shownPath(step.root, step.target)} read-only`;
     case "mask":
-      return `mask ${step.path}`;
+      return `mask ${shownPath(step.root, step.path)}`;
     case "open":
     case "mkdir":
     case "symlink":

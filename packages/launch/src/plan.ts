@@ -43,13 +43,14 @@ export type Target = {
 };
 
 type Operation =
-  /** open(2), O_CLOEXEC added; in `root` when given. */
+  /** open(2), O_CLOEXEC added; in `root` when given. `on`: refuse (EPERM) what does not lie on this file system (f_type of statfs(2)). */
   | {
       readonly op: "open";
       readonly path: string;
       readonly flags: number;
       readonly as: string;
       readonly root?: FdRef;
+      readonly on?: number;
     }
   | { readonly op: "close"; readonly fd: FdRef }
   /** Closes every descriptor from 3 up, the control socket and these excepted; those are closed on exec, `pass` is not. */

@@ -46,7 +46,7 @@ export function guardProc(mount: Mount, isBind: boolean, where: string): ProcGua
 }
 
 /** Without ".", ".." and doubled slashes; links are kata-launch's to resolve. */
-function cleanPath(path: string): string {
+export function cleanPath(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "..") parts.pop();
