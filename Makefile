@@ -61,7 +61,7 @@ generate: ## generated sources: the ops' types, the protocol codecs
 test: build guest-kernel ## everything once: unit tests, ops on the engine, runk, containers in VMs
 	@node scripts/test.mjs
 
-test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, a systemd host, OCI conformance
+test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, a systemd host, docker and podman, OCI conformance
 	@node scripts/test.mjs --full
 
 bench: build ## the promises of SPECIFICATION.md, measured

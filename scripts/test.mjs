@@ -137,6 +137,7 @@ if (full) {
   results.push(endToEnd("500 faults", "tests/faults", 90));
   results.push(endToEnd("soak", "tests/full", 120));
   results.push(endToEnd("a host with systemd and cgroup v2", "tests/host", 60));
+  results.push(endToEnd("docker and podman with runk, beside runc", "tests/clients", 30));
   results.push(endToEnd("OCI conformance with runk", "tests/conformance", 10));
 }
 

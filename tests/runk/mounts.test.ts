@@ -81,15 +81,16 @@ describe("tmpfs", () => {
   });
 
   test("it has the mode of the directory that it covers, unless it is told one, as with runc", () => {
-    const container = made("stat -c '%n %a' /data /made /told", (spec) => {
+    const container = made("stat -c '%n %a' /data /made /told /copied", (spec) => {
       tmpfs("/data")(spec);
       tmpfs("/made")(spec);
       tmpfs("/told", "mode=700")(spec);
+      tmpfs("/copied", "mode=1770", "tmpcopyup")(spec);
     });
     fill(container);
     const stdout = output(container);
-    expect(stdout).toBe("/data 750\n/made 1777\n/told 700\n");
-    for (const name of ["made", "told"]) rmdirSync(join(container.rootfs, name));
+    expect(stdout).toBe("/data 750\n/made 1777\n/told 700\n/copied 1770\n");
+    for (const name of ["made", "told", "copied"]) rmdirSync(join(container.rootfs, name));
     expect(container.runc().stdout).toBe(stdout);
   });
 });

@@ -48,9 +48,9 @@ impl Launch {
     }
 
     pub fn mount(&self, step: &Mount) -> Result<()> {
-        let covers = step.keep_mode && self.is_there(&step.target)?;
+        let covers = (step.keep_mode || step.copy_up) && self.is_there(&step.target)?;
         let target = self.open_target(&step.target, None)?;
-        let data = match covers {
+        let data = match covers && step.keep_mode {
             true => with_mode(&step.data, fstat(target)?.st_mode & 0o7777),
             false => step.data.clone(),
         };
@@ -61,9 +61,11 @@ impl Launch {
             step.flags,
             &data,
         )?;
-        if step.copy_up || step.propagation.is_some() {
+        // A directory that was made for the mount has nothing to give, its mode least of all.
+        let copy_up = step.copy_up && covers;
+        if copy_up || step.propagation.is_some() {
             let mounted = mounted_on(target)?;
-            if step.copy_up {
+            if copy_up {
                 // The target's directory was removed meanwhile by who shares the file system: nothing is written to it.
                 if fstat(mounted)?.st_dev == fstat(target)?.st_dev {
                     return fail_at(libc::EXDEV, "the new mount is not there");

@@ -354,6 +354,12 @@ describe("the process", () => {
     expect(find(init, "capabilities")[0]).toMatchObject({ permitted: 32, ambient: 0, effective: 0 });
   });
 
+  test("a group that is named twice is one", () => {
+    const user = { uid: 1, gid: 2, additionalGids: [50, 77, 50] };
+    const { init } = compile(makeSpec({}, {}, { user })).plan;
+    expect(find(init, "user")[0]).toMatchObject({ uid: 1, gid: 2, groups: [50, 77] });
+  });
+
   test("capabilities that are unknown, or that we have not, are left out, and it is said", () => {
     const capabilities = { bounding: ["CAP_X", "CAP_CHOWN"], effective: ["CAP_CHOWN", "CAP_KILL"] };
     const facts = { ...HOST, ownCapabilities: 2 ** 5 };

@@ -121,7 +121,7 @@ type Operation =
       readonly source: string;
       readonly flags: number;
       readonly data: string;
-      /** Begin with what the target holds: files, directories, links and nodes, with owner and mode, its own too. */
+      /** Begin with what the target holds: files, directories, links and nodes, with owner and mode, its own too, unless it was made for it. */
       readonly copyUp?: true;
       /** Give the new root the mode of the directory that it covers, unless that was made for it. */
       readonly keepMode?: true;

@@ -60,7 +60,9 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
   const keep = [context.startFd, context.startedFd, ...pass].filter((fd) => fd !== undefined);
   const [file = ""] = process.args ?? [];
   const env = process.env ?? [];
-  const groups = context.rootless && !additionalGids?.length ? {} : { groups: additionalGids ?? [] };
+  // docker names a group twice; the kernel would keep both.
+  const groups =
+    context.rootless && !additionalGids?.length ? {} : { groups: [...new Set(additionalGids ?? [])] };
   const filter = context.seccomp === undefined ? [] : [context.seccomp];
   // As late as it may be, for the filter holds for our own steps too. Without no_new_privs it takes a right that
   // `user` and `capabilities` drop. A listener is handed over by the spawner, who is there until `ready` only.

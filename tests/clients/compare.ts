@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../harness/process.ts";
+import type { Engine, Runtime } from "./engine.ts";
+import type { Row } from "./rows/row.ts";
+
+const SECONDS = 90;
+
+/** Every row with runc and with runk, in one private host; at the end nothing may be there that was not there before. */
+export function compareRuntimes(start: () => Promise<Engine>, rows: readonly Row[]): void {
+  let engine: Engine;
+  let before: string[];
+
+  beforeAll(async () => {
+    engine = await start();
+    before = await engine.host.inventory();
+  }, 180_000);
+
+  afterAll(() => engine?.host[Symbol.asyncDispose]());
+
+  test("the runtime is the one that was asked for", async () => {
+    const { stdout, stderr } = await runRow(
+      engine,
+      "runk",
+      `$create --name one box true > /dev/null; ${engine.runtimeOf} one`,
+    );
+    expect(stdout, stderr).toBe("runk\n");
+  });
+
+  test.each(rows)("$name", { timeout: 2 * (SECONDS + 40) * 1000 }, async ({ script, shows }) => {
+    const runc = await runRow(engine, "runc", script);
+    const runk = await runRow(engine, "runk", script);
+
+    expect(runk.stdout, runk.stderr).toBe(runc.stdout);
+    expect(runk.status, runk.stderr).toBe(runc.status);
+    if (typeof shows === "string") expect(runk.stdout, runk.stderr).toBe(shows);
+    else expect(runk.stdout, runk.stderr).toMatch(shows);
+  });
+
+  test("nothing is left: processes, mounts, interfaces, firewall rules, state, control groups", async () => {
+    await eventually("what was there before", async () => {
+      const now = await engine.host.inventory();
+      return now.join("\n") === before.join("\n") ? true : undefined;
+    }).catch(() => {});
+    expect(await engine.host.inventory()).toEqual(before);
+  });
+}
+
+async function runRow({ host, name, env, run, remove }: Engine, runtime: Runtime, script: string) {
+  try {
+    const { stdout, stderr, status } = await host.run(
+      `
+      dir=$(mktemp -d -p ${host.path})
+      c=${name} run="${run(runtime)}" create="${run(runtime).replace(" run ", " create ")}" remove="${remove}"
+      ${script}
+      `,
+      env,
+      SECONDS,
+    );
+    return { stdout: stdout.replaceAll(/\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b/g, "ID"), stderr, status };
+  } finally {
+    await host.run(`${name} ps -aq | xargs -r ${remove}`, env);
+  }
+}

@@ -1,0 +1,118 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { eventually } from "../harness/process.ts";
+import { repository } from "../harness/programs.ts";
+import { writeImage } from "./image.ts";
+import { PrivateHost } from "./private-host.ts";
+
+export const RUNTIMES = { runc: "/usr/sbin/runc", runk: join(repository, "build/bin/runk") } as const;
+export type Runtime = keyof typeof RUNTIMES;
+
+/** A container engine in a private host, with runc and runk as its runtimes and the image `box`. */
+export interface Engine {
+  readonly name: "docker" | "podman";
+  readonly host: PrivateHost;
+  readonly env: NodeJS.ProcessEnv;
+  /** Shell words that run a container, up to the options. */
+  readonly run: (runtime: Runtime) => string;
+  /** Shell words that remove the containers named after them, running or not, and their volumes. */
+  readonly remove: string;
+  /** Shell words that print the runtime of the container named after them. */
+  readonly runtimeOf: string;
+}
+
+export async function startDocker(): Promise<Engine> {
+  const host = await PrivateHost.start();
+  const socket = `unix://${join(host.path, "docker.sock")}`;
+  const configuration = join(host.path, "daemon.json");
+  writeFileSync(
+    configuration,
+    JSON.stringify({
+      "data-root": join(host.path, "data"),
+      "exec-root": join(host.path, "exec"),
+      pidfile: join(host.path, "docker.pid"),
+      hosts: [socket],
+      "storage-driver": "overlay2",
+      "exec-opts": ["native.cgroupdriver=cgroupfs"],
+      "cgroup-parent": `/${host.cgroup}`,
+      ip6tables: false,
+      runtimes: { runk: { path: RUNTIMES.runk } },
+    }),
+  );
+  const env = { DOCKER_HOST: socket, DOCKER_CONFIG: join(host.path, "client") };
+  await host.launch(`dockerd --config-file ${configuration}`, "dockerd.log");
+  await eventually(
+    `dockerd answers (see ${host.path}/dockerd.log)`,
+    async () => ((await host.run("docker info", env, 5)).status === 0 ? true : undefined),
+    60_000,
+  );
+  const engine: Engine = {
+    name: "docker",
+    host,
+    env,
+    run: (runtime) => `docker run --runtime ${runtime}`,
+    remove: "docker rm -fv",
+    runtimeOf: "docker inspect -f '{{.HostConfig.Runtime}}'",
+  };
+  await withImage(engine);
+  // dockerd keeps the host's network namespace mounted from its first use on.
+  await host.run(`${engine.run("runc")} --rm --network host box true`, env);
+  return engine;
+}
+
+export async function startPodman(): Promise<Engine> {
+  const host = await PrivateHost.start();
+  const file = (name: string) => join(host.path, name);
+  mkdirSync(file("net"));
+  writeFileSync(
+    file("containers.conf"),
+    `
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+tmp_dir = "/run/libpod"
+[engine.runtimes]
+runc = ["${RUNTIMES.runc}"]
+runk = ["${RUNTIMES.runk}"]
+[network]
+network_backend = "cni"
+network_config_dir = "${file("net")}"
+cni_plugin_dirs = ["/usr/lib/cni"]
+[containers]
+netns = "none"
+# What a host without CAP_SYS_RESOURCE can grant.
+default_ulimits = ["nofile=1024:4096", "nproc=1024:4096"]
+`,
+  );
+  writeFileSync(
+    file("storage.conf"),
+    `
+[storage]
+driver = "overlay"
+graphroot = "${file("data")}"
+runroot = "/run/containers"
+`,
+  );
+  const env = { CONTAINERS_CONF: file("containers.conf"), CONTAINERS_STORAGE_CONF: file("storage.conf") };
+  const engine: Engine = {
+    name: "podman",
+    host,
+    env,
+    run: (runtime) => `podman --runtime ${runtime} run --cgroup-parent /${host.cgroup}`,
+    remove: "podman rm -fv -t 0",
+    runtimeOf: "podman inspect -f '{{.OCIRuntime}}'",
+  };
+  return withImage(engine);
+}
+
+/** With one container run by runc, after which all that the engine keeps is there. */
+async function withImage(engine: Engine): Promise<Engine> {
+  const { host, name, env } = engine;
+  const tar = writeImage(host.path);
+  const { status, stderr } = await host.run(
+    `${name} import ${tar} box > /dev/null && ${engine.run("runc")} --rm box true`,
+    env,
+  );
+  if (status !== 0) throw new Error(`${name}: ${stderr}`);
+  return engine;
+}

@@ -1,0 +1,23 @@
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Writes a tar of a root file system of busybox, with a user and groups, for `docker import` and `podman import`. */
+export function writeImage(directory: string): string {
+  const root = join(directory, "image");
+  for (const name of ["bin", "dev", "etc", "proc", "root", "srv", "sys", "tmp", "var"])
+    mkdirSync(join(root, name), { recursive: true });
+  copyFileSync("/bin/busybox", join(root, "bin/busybox"));
+  const applets = execFileSync("/bin/busybox", ["--list"], { encoding: "utf8" }).trim().split("\n");
+  for (const applet of applets.filter((name) => name !== "busybox"))
+    symlinkSync("busybox", join(root, "bin", applet));
+  writeFileSync(
+    join(root, "etc/passwd"),
+    "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n",
+  );
+  writeFileSync(join(root, "etc/group"), "root:x:0:\nalice:x:1000:\nstaff:x:50:alice\n");
+  writeFileSync(join(root, "srv/greeting"), "from the image\n");
+  const tar = join(directory, "image.tar");
+  execFileSync("tar", ["--numeric-owner", "--owner=0", "--group=0", "-C", root, "-cf", tar, "."]);
+  return tar;
+}
