@@ -45,33 +45,62 @@ export const wallMs = (command, args) => {
 };
 
 /**
- * Times two commands in turn (A B A B …), so that the machine's drift falls on both. Each sample is the mean of `batch`
- * runs in a shell's loop: starting a process from Node costs more than a short command takes.
- * @param {string} a @param {string} b shell commands
- * @returns {{a: number[], b: number[], ratios: number[]}} ms a run, and A/B pair by pair
+ * Where the median of what the numbers are drawn from is with 95 % certainty: two of them, by their order (the sign test's interval).
+ * @param {number[]} numbers at least 6 @returns {[low: number, high: number]}
  */
-export const compare = (a, b, { pairs = 11, batch = 20 } = {}) => {
-  /** @param {string} command */
-  const sample = (command) =>
-    wallMs("/bin/sh", [
-      "-c",
-      `i=0; while [ $i -lt ${batch} ]; do ${command} > /dev/null || exit 1; i=$((i+1)); done`,
-    ]) / batch;
-  sample(a);
-  sample(b);
-  const result = {
-    a: /** @type {number[]} */ ([]),
-    b: /** @type {number[]} */ ([]),
-    ratios: /** @type {number[]} */ ([]),
-  };
-  for (let i = 0; i < pairs; i++) {
-    const [x, y] = [sample(a), sample(b)];
-    result.a.push(x);
-    result.b.push(y);
-    result.ratios.push(x / y);
-  }
-  return result;
+export const medianRange = (numbers) => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const { length } = sorted;
+  const skip = Math.max(0, Math.floor(length / 2 - 0.98 * Math.sqrt(length)));
+  return [sorted[skip] ?? NaN, sorted[length - 1 - skip] ?? NaN];
 };
+
+/**
+ * @typedef {object} Comparison
+ * @property {string} figure ratio and time of the first @property {string} baseline name and time of the second
+ * @property {number} used the ratio's share of the limit @property {[number, number]} range between which that is with 95 % certainty
+ */
+/**
+ * Compares two measurements in turn (A B A B …), so that the machine's drift falls on both; goes on, up to three times as long, while
+ * the noise does not allow a verdict.
+ * @param {() => number} ours seconds or milliseconds @param {() => number} theirs
+ * @param {{limit: number, pairs: number, name: string, unit: string, digits: number}} options limit: of ours/theirs
+ * @returns {Comparison}
+ */
+export const compare = (ours, theirs, { limit, pairs, name, unit, digits }) => {
+  ours();
+  theirs();
+  /** @type {number[]} */
+  const [a, b, used] = [[], [], []];
+  /** @type {[number, number]} */
+  let range = [0, Number.POSITIVE_INFINITY];
+  for (let round = 0; round < 3 && range[0] <= 1 && range[1] > 1; round++) {
+    for (let pair = 0; pair < pairs; pair++) {
+      const [x, y] = [ours(), theirs()];
+      a.push(x);
+      b.push(y);
+      used.push(x / y / limit);
+    }
+    range = medianRange(used);
+  }
+  return {
+    figure: `${(median(used) * limit).toFixed(2)} ×, ${withSpread(a, digits)} ${unit}`,
+    baseline: `${name} ${withSpread(b, digits)} ${unit}`,
+    used: median(used),
+    range,
+  };
+};
+
+/**
+ * A sample of a short command: the mean of `batch` runs in a shell's loop, in ms, for starting a process from Node costs more than it
+ * takes.
+ * @param {string} command for the shell @param {number} batch
+ */
+export const inBatches = (command, batch) => () =>
+  wallMs("/bin/sh", [
+    "-c",
+    `i=0; while [ $i -lt ${batch} ]; do ${command} > /dev/null || exit 1; i=$((i+1)); done`,
+  ]) / batch;
 
 /** A number of /proc/<pid>/smaps_rollup or status, in KiB. @param {number} pid @param {"Pss" | "Rss" | "VmRSS" | "VmHWM"} key */
 export const processKb = (pid, key) => {

@@ -18,6 +18,7 @@ import { version } from "./promises/version.mjs";
  * @property {string} figure what was measured, with its unit
  * @property {string} [baseline] what it was compared with
  * @property {number} used the share of the allowance that is used: 1 = at the limit, above = broken
+ * @property {[number, number]} [range] between which that is with 95 % certainty; absent: it does not vary
  */
 /** @typedef {{name: string, promise: string, measure: () => Verdict | Promise<Verdict>}} Promise_ */
 
@@ -57,18 +58,31 @@ console.log(
   `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
 );
 console.log(row("promise", "must", "figure", "baseline", "verdict"));
+const BROKEN = "BROKEN";
 let broken = 0;
 for (const { name, promise, measure } of chosen) {
   try {
-    const { figure, baseline = "", used } = await measure();
-    if (!(used <= 1)) broken++;
-    console.log(row(name, promise, figure, baseline, used <= 1 ? "held" : "BROKEN"));
+    const { figure, baseline = "", used, range = [used, used] } = await measure();
+    const verdict = verdictOf(range);
+    if (verdict === BROKEN) broken++;
+    console.log(row(name, promise, figure, baseline, verdict));
   } catch (error) {
     broken++;
     console.log(row(name, promise, "", "", `FAILED: ${error instanceof Error ? error.message : error}`));
   }
 }
 process.exitCode = broken > 0 ? 1 : 0;
+
+/** @param {[low: number, high: number]} range */
+function verdictOf([low, high]) {
+  if (high <= 1) return "held";
+  return low <= 1 ? `no verdict: between ${percent(low)} and ${percent(high)} of what may be` : BROKEN;
+}
+
+/** @param {number} share */
+function percent(share) {
+  return `${(100 * share).toFixed(0)} %`;
+}
 
 /** @param {string} name @param {string} promise @param {string} figure @param {string} baseline @param {string} verdict */
 function row(name, promise, figure, baseline, verdict) {

@@ -3,9 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kata, makeBundle, withIdle } from "../containers.mjs";
-import { median, wallMs, withSpread } from "../measure.mjs";
-
-const pairs = 25;
+import { compare, wallMs } from "../measure.mjs";
 
 /**
  * One command of ours against the same one of runc, in turn, each about a running container.
@@ -26,24 +24,14 @@ const against = (name, command) => ({
             `exec ${[...program, ...words].join(" ")} < /dev/null > /dev/null`,
           ]);
         };
-        once(kata, id);
-        once(runc, runcId);
-        const samples = Array.from({ length: pairs }, () => ({
-          ours: once(kata, id),
-          theirs: once(runc, runcId),
-        }));
-        const ratio = median(samples.map((s) => s.ours / s.theirs));
-        return {
-          figure: `${ratio.toFixed(2)} ×, ${withSpread(
-            samples.map((s) => s.ours),
-            1,
-          )} ms`,
-          baseline: `runc ${withSpread(
-            samples.map((s) => s.theirs),
-            1,
-          )} ms`,
-          used: ratio / 2,
-        };
+        return compare(
+          () => once(kata, id),
+          () => once(runc, runcId),
+          {
+            ...{ limit: 2, pairs: 25 },
+            ...{ name: "runc", unit: "ms", digits: 1 },
+          },
+        );
       }),
     ),
 });

@@ -3,9 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { transform } from "esbuild";
 import { kata, makeBundle, newId } from "../containers.mjs";
-import { median, must, wallMs, withSpread } from "../measure.mjs";
-
-const pairs = 9;
+import { compare, must, wallMs } from "../measure.mjs";
 
 export const run = {
   name: "run",
@@ -19,16 +17,10 @@ export const run = {
     const ours = () => shell(`${kata.join(" ")} run --bundle ${bundle} ${newId()}`);
     try {
       const bare = bareBoot(folder, commandLine);
-      ours();
-      shell(bare);
-      // In turn, so that the machine's drift falls on both.
-      const samples = Array.from({ length: pairs }, () => ({ ours: ours(), bare: shell(bare) }));
-      const ratio = median(samples.map((s) => s.ours / s.bare));
-      return {
-        figure: `${ratio.toFixed(2)} ×, ${withSpread(samples.map((s) => s.ours))} s`,
-        baseline: `bare ${withSpread(samples.map((s) => s.bare))} s`,
-        used: ratio / 1.5,
-      };
+      return compare(ours, () => shell(bare), {
+        ...{ limit: 1.5, pairs: 9 },
+        ...{ name: "bare", unit: "s", digits: 2 },
+      });
     } finally {
       rmSync(folder, { recursive: true, force: true });
       rmSync(bundle, { recursive: true, force: true });

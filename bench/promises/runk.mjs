@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { makeBundle, newId } from "../containers.mjs";
-import { compare, median, must, peakRssKb, withSpread } from "../measure.mjs";
+import { compare, inBatches, must, peakRssKb } from "../measure.mjs";
 
 const limitKb = 6 * 1024;
 const runk = resolve("build/bin/runk");
@@ -30,12 +30,10 @@ export const runkRun = {
     return withBundle(["true"], (bundle, state) => {
       const run = (/** @type {string} */ program) =>
         `${program} --root ${state}/${program.split("/").at(-1)} run --bundle ${bundle} ${newId()} < /dev/null`;
-      const { a, b, ratios } = compare(run(runk), run("runc"), { batch: 5 });
-      return {
-        figure: `${median(ratios).toFixed(2)} ×, ${withSpread(a, 1)} ms`,
-        baseline: `runc ${withSpread(b, 1)} ms`,
-        used: median(ratios),
-      };
+      return compare(inBatches(run(runk), 5), inBatches(run("runc"), 5), {
+        ...{ limit: 1, pairs: 11 },
+        ...{ name: "runc", unit: "ms", digits: 1 },
+      });
     });
   },
 };
