@@ -84,6 +84,46 @@ test.each([
     /bind \/tmp on \/etc\/passwd.*ENOTDIR/,
   ),
   bad(
+    "a sysctl that the kernel has not",
+    (spec) => {
+      spec.linux.sysctl = { "net.ipv4.nosuch": "1" };
+    },
+    /init step \d+ \(write .*1.* to \/proc\/sys\/net\/ipv4\/nosuch\): .*ENOENT/,
+  ),
+  bad(
+    "a device where a file is",
+    (spec) => {
+      spec.linux.devices = [{ path: "/etc/passwd", type: "c", major: 1, minor: 3 }];
+    },
+    /init step \d+ \(mknod \/etc\/passwd\): .*EEXIST/,
+  ),
+  bad(
+    "a working directory below a file",
+    (spec) => {
+      spec.process.cwd = "/etc/passwd/x";
+    },
+    /init step \d+ \(mkdir \/etc\/passwd\/x\): .*ENOTDIR/,
+  ),
+  bad(
+    "a namespace that is not there",
+    (spec) => {
+      spec.linux.namespaces = [{ type: "mount" }, { type: "network", path: "/run/netns/nosuch" }];
+      Reflect.deleteProperty(spec, "hostname");
+    },
+    /(stage step \d+ \(open |)\/run\/netns\/nosuch.*ENOENT/,
+  ),
+  bad(
+    "ids that are mapped twice",
+    (spec) => {
+      const twice = { containerID: 0, hostID: 100_000, size: 2 };
+      const types = ["pid", "network", "ipc", "uts", "mount", "user"];
+      spec.linux.namespaces = types.map((type) => ({ type }));
+      spec.linux.uidMappings = [twice, twice];
+      spec.linux.gidMappings = [twice];
+    },
+    /parent step \d+ \(id map\): .*EINVAL/,
+  ),
+  bad(
     "a limit that may not be raised",
     (spec) => {
       spec.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 2 ** 40, hard: 2 ** 40 }];
