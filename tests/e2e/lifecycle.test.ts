@@ -20,6 +20,16 @@ describe("a container's life", () => {
     expect(findTraces(runtime.traces())).toEqual([]);
   });
 
+  it("is ended by delete --force though nobody can read its record", async () => {
+    const id = await runtime.create();
+    await runtime.ok(["start", id]);
+    writeFileSync(`${runtime.root}/${id}/persist.json`, "{");
+    const plain = await runtime.kata(["delete", id]);
+    expect(plain).toMatchObject({ status: 1, stderr: expect.stringContaining("persist.json") });
+    await runtime.ok(["delete", "--force", id]);
+    await expect.poll(() => findTraces(runtime.traces()), { timeout: 5_000 }).toEqual([]);
+  });
+
   it("refuses what does not fit its state, with runc's words", async () => {
     const id = await runtime.create();
     await runtime.ok(["start", id]);

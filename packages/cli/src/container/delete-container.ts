@@ -7,6 +7,7 @@ import {
   checkKept,
   createFileStore,
   daemonAlive,
+  guessRecord,
   type SandboxRecord,
   type Store,
   undoFromRecord,
@@ -72,7 +73,7 @@ async function findOrRemove(
     if (record?.id === id) {
       await deleteEmpty(store, record);
       await releaseScope(record, (message) => reportWarning(globals, message));
-    } else store.remove(id);
+    } else await deleteUnreadable(store, globals.root, id);
     return undefined;
   }
 }
@@ -83,6 +84,15 @@ function readable(store: Store, id: string): SandboxRecord | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Of a sandbox whose record nobody can read, what its id alone tells: its daemon, with which the VMM and the share's server end; its socket;
+ * and the cgroup that it has when the specification named none.
+ */
+async function deleteUnreadable(store: Store, root: string, id: string): Promise<void> {
+  await undoFromRecord(guessRecord(root, id));
+  store.remove(id);
 }
 
 /** A record without containers: another command is deleting it, or its daemon has failed in the middle of that. */

@@ -2,6 +2,7 @@ import { checkCgroupsEmpty } from "@kata-containers/launch";
 import { sandboxHash, socketPath, stateDir } from "../paths.ts";
 import {
   cgroupExists,
+  findCgroup,
   hostHierarchies,
   type SandboxScope,
   sandboxCgroups,
@@ -45,6 +46,15 @@ export function newRecord(sandbox: NewSandbox): SandboxRecord {
     resources,
     containers: [],
   };
+}
+
+/** What must be there of a sandbox whose record cannot be read: all that follows from its id. */
+export function guessRecord(root: string, id: string): SandboxRecord {
+  const record = newRecord({ id, root, configPath: "", cgroupsPath: undefined });
+  const { sandbox, daemon } = record.cgroups;
+  const found = findCgroup(daemon.slice(1)) ?? daemon;
+  const cgroups = [found, sandbox].map((path): HostResource => ({ kind: "cgroup", path }));
+  return { ...record, resources: [...record.resources, ...cgroups] };
 }
 
 /**

@@ -92,6 +92,31 @@ export function cgroupExists(path: string, hierarchies: readonly Hierarchy[] = h
   return hierarchies.some((each) => exists(each.mount + path));
 }
 
+/** The path of the cgroup of that name, wherever in the hierarchies it is. */
+export function findCgroup(name: string): string | undefined {
+  for (const { mount } of hostHierarchies()) {
+    const left = [""];
+    for (let path = left.pop(); path !== undefined; path = left.pop()) {
+      const below = directoriesIn(mount + path).map((each) => `${path}/${each}`);
+      const found = below.find((each) => each.endsWith(`/${name}`));
+      if (found !== undefined) return found;
+      left.push(...below);
+    }
+  }
+  return undefined;
+}
+
+function directoriesIn(directory: string): string[] {
+  try {
+    const entries = ops.readdir(directory);
+    return entries.filter(({ type }) => type === "dir").map(({ name }) => name);
+  } catch (error) {
+    // It has gone meanwhile.
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
 /**
  * Makes the cgroup in every hierarchy. No limit is set: a container's limits hold in the guest, and the VM's size
  * bounds its memory.
