@@ -102,12 +102,15 @@ export function exitOf(child: ChildProcess): Promise<{ status: number | null; st
     stderr += chunk;
   });
   return new Promise((resolve) => {
-    child.on("exit", (status) =>
-      setImmediate(() => {
-        child.stderr?.destroy();
-        resolve({ status, stderr });
-      }),
-    );
+    const end = (status: number | null) => {
+      child.stderr?.destroy();
+      resolve({ status, stderr });
+    };
+    // A container that was made may keep the pipe open; what failed has left nobody, and its last words may still be in there.
+    child.on("exit", (status) => {
+      if (status === 0) setImmediate(() => end(status));
+      else child.on("close", () => end(status));
+    });
   });
 }
 
