@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { cpio } from "./cpio.mjs";
 import { fetchKernel, kernelRelease, readVmlinux } from "./kernel.mjs";
 import { resolveModules } from "./modules.mjs";
+import { slimVmlinux } from "./slim-vmlinux.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -29,7 +30,7 @@ function publish(path, bytes) {
 
 /** What the kernel step was made from; equal text means there is nothing to do. */
 function stampOf(directory) {
-  const sources = ["kernel.mjs", "modules.mjs", "build.mjs", "modules.conf.json"];
+  const sources = ["kernel.mjs", "slim-vmlinux.mjs", "modules.mjs", "build.mjs", "modules.conf.json"];
   const hash = createHash("sha256");
   for (const source of sources) hash.update(readFileSync(join(here, source)));
   return `${directory}\n${hash.digest("hex")}\n`;
@@ -44,7 +45,7 @@ function buildKernel() {
   const release = kernelRelease(directory);
   const tree = join(directory, "lib/modules", release);
   const modules = resolveModules(tree, [...wanted.boot, ...wanted.onDemand]);
-  publish(join(out, "vmlinux"), readVmlinux(directory));
+  publish(join(out, "vmlinux"), slimVmlinux(readVmlinux(directory)));
   rmSync(modulesOut, { recursive: true, force: true });
   for (const module of modules) publish(join(modulesOut, `${module.name}.ko`), module.file);
   const boot = resolveModules(tree, wanted.boot).map((module) => module.name);

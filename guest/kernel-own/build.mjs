@@ -18,11 +18,13 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hasPvhNote } from "../kernel.mjs";
+import { slimVmlinux } from "../slim-vmlinux.mjs";
 import { unmetSettings } from "./config.mjs";
 import { installMissing, updateLists } from "./packages.mjs";
 import { resolveSource, unpackSource } from "./source.mjs";
@@ -128,10 +130,10 @@ function buildKernel() {
   const source = findSource();
   const result = join(cache, resultName(source));
   if (!existsSync(result)) compile(source, result);
-  const vmlinux = readFileSync(join(result, "vmlinux"));
+  const vmlinux = slimVmlinux(readFileSync(join(result, "vmlinux")));
   if (existsSync(product) && readFileSync(product).equals(vmlinux)) return;
   mkdirSync(dirname(product), { recursive: true });
-  copyFileSync(join(result, "vmlinux"), `${product}.new`);
+  writeFileSync(`${product}.new`, vmlinux);
   renameSync(`${product}.new`, product);
   say(`${product}: ${source}, ${(vmlinux.length / 2 ** 20).toFixed(1)} MiB`);
 }
