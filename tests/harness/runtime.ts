@@ -95,6 +95,9 @@ export class Runtime {
   }
 }
 
+/** How long what a program has written before its end may take to reach us, on a busy machine. */
+const LAST_WORDS_MS = 2_000;
+
 /** The status and what was said on stderr; does not wait for the end of stderr, which a container may have inherited. */
 export function exitOf(child: ChildProcess): Promise<{ status: number | null; stderr: string }> {
   let stderr = "";
@@ -106,11 +109,12 @@ export function exitOf(child: ChildProcess): Promise<{ status: number | null; st
       child.stderr?.destroy();
       resolve({ status, stderr });
     };
-    // A container that was made may keep the pipe open; what failed has left nobody, and its last words may still be in there.
+    // A container may keep the pipe open: that of a create that failed in the end as well. Last words are still in there, at most.
     child.on("exit", (status) => {
       if (status === 0) setImmediate(() => end(status));
-      else child.on("close", () => end(status));
+      else setTimeout(() => end(status), LAST_WORDS_MS);
     });
+    child.on("close", end);
   });
 }
 
