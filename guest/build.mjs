@@ -30,7 +30,14 @@ function publish(path, bytes) {
 
 /** What the kernel step was made from; equal text means there is nothing to do. */
 function stampOf(directory) {
-  const sources = ["kernel.mjs", "slim-vmlinux.mjs", "modules.mjs", "build.mjs", "modules.conf.json"];
+  const sources = [
+    "kernel.mjs",
+    "elf.mjs",
+    "slim-vmlinux.mjs",
+    "modules.mjs",
+    "build.mjs",
+    "modules.conf.json",
+  ];
   const hash = createHash("sha256");
   for (const source of sources) hash.update(readFileSync(join(here, source)));
   return `${directory}\n${hash.digest("hex")}\n`;

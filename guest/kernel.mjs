@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { PT, programHeaders } from "./elf.mjs";
 
 const META_PACKAGE = "linux-image-amd64";
 const UNPACKED_MAX = 256 * 1024 * 1024;
@@ -96,18 +97,12 @@ export function unpackBzImage(image) {
   return elf;
 }
 
-const PT_NOTE = 4;
 const XEN_ELFNOTE_PHYS32_ENTRY = 18;
 
 /** Whether an ELF64 kernel has the note QEMU's -kernel enters it by (xen/include/public/elfnote.h). */
 export function hasPvhNote(elf) {
-  const table = Number(elf.readBigUInt64LE(0x20));
-  const entrySize = elf.readUInt16LE(0x36);
-  const count = elf.readUInt16LE(0x38);
-  for (let at = table; at < table + count * entrySize; at += entrySize) {
-    if (elf.readUInt32LE(at) !== PT_NOTE) continue;
-    const start = Number(elf.readBigUInt64LE(at + 8));
-    const end = start + Number(elf.readBigUInt64LE(at + 32));
+  for (const { type, start, end } of programHeaders(elf)) {
+    if (type !== PT.NOTE) continue;
     for (let note = start; note + 12 <= end; ) {
       const nameSize = elf.readUInt32LE(note);
       const size = elf.readUInt32LE(note + 4);

@@ -1,6 +1,6 @@
 // What a guest's kernel image need not have, so that it boots sooner and takes less of the host's memory: see slimVmlinux.
+import { PT, programHeaders } from "./elf.mjs";
 
-const PT_LOAD = 1;
 const PAGE = 4096;
 
 /**
@@ -10,30 +10,18 @@ const PAGE = 4096;
  */
 export function slimVmlinux(vmlinux) {
   const elf = Buffer.from(vmlinux);
-  let end = 0;
-  for (const header of programHeaders(elf)) {
-    if (elf.readUInt32LE(header) === PT_LOAD) dropTrailingZeroes(elf, header);
-    end = Math.max(end, offsetOf(elf, header) + fileSizeOf(elf, header));
-  }
+  for (const header of programHeaders(elf)) if (header.type === PT.LOAD) dropTrailingZeroes(elf, header);
+  const end = Math.max(...programHeaders(elf).map((header) => header.end));
   elf.writeBigUInt64LE(0n, 40); // e_shoff
   elf.writeUInt16LE(0, 60); // e_shnum
   elf.writeUInt16LE(0, 62); // e_shstrndx
   return elf.subarray(0, end);
 }
 
-function programHeaders(elf) {
-  const [start, size, count] = [Number(elf.readBigUInt64LE(32)), elf.readUInt16LE(54), elf.readUInt16LE(56)];
-  return Array.from({ length: count }, (_, index) => start + index * size);
-}
-
-const offsetOf = (elf, header) => Number(elf.readBigUInt64LE(header + 8));
-const fileSizeOf = (elf, header) => Number(elf.readBigUInt64LE(header + 32));
-
-function dropTrailingZeroes(elf, header) {
-  const start = offsetOf(elf, header);
-  let end = start + fileSizeOf(elf, header);
-  while (end > start && elf[end - 1] === 0) end--;
-  const size = Math.min(fileSizeOf(elf, header), Math.ceil((end - start) / PAGE) * PAGE);
-  elf.writeBigUInt64LE(BigInt(size), header + 32); // p_filesz
-  elf.writeBigUInt64LE(BigInt(size), header + 40); // p_memsz
+function dropTrailingZeroes(elf, { at, start, end }) {
+  let used = end;
+  while (used > start && elf[used - 1] === 0) used--;
+  const size = BigInt(Math.min(end - start, Math.ceil((used - start) / PAGE) * PAGE));
+  elf.writeBigUInt64LE(size, at + 32); // p_filesz
+  elf.writeBigUInt64LE(size, at + 40); // p_memsz
 }
