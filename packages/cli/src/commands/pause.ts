@@ -4,18 +4,13 @@ import { askLive } from "../container/live-daemon.ts";
 import { defineCommand } from "../define-command.ts";
 import { containerId } from "./container-options.ts";
 
-/** Its row of the command table, runk's as well. */
-export const pauseRow = {
+export const pause = defineCommand({
   name: "pause",
   summary: "stop all processes of a container, until resume",
   description:
     "The processes keep their memory and take no processor time. delete --force and kill with SIGKILL end them nevertheless.",
   args: [containerId],
   options: {},
-} as const;
-
-export const pause = defineCommand({
-  ...pauseRow,
   async run({ args: [id = ""], globals }) {
     using found = await findContainer(globals, id);
     await askLive(found, Daemon.Pause, { id });

@@ -4,16 +4,11 @@ import { askLive } from "../container/live-daemon.ts";
 import { defineCommand } from "../define-command.ts";
 import { containerId } from "./container-options.ts";
 
-/** Its row of the command table, runk's as well. */
-export const resumeRow = {
+export const resume = defineCommand({
   name: "resume",
   summary: "let the processes of a paused container go on",
   args: [containerId],
   options: {},
-} as const;
-
-export const resume = defineCommand({
-  ...resumeRow,
   async run({ args: [id = ""], globals }) {
     using found = await findContainer(globals, id);
     await askLive(found, Daemon.Resume, { id });

@@ -1,4 +1,4 @@
-import { pauseRow } from "@kata-containers/cli";
+import { containerId } from "@kata-containers/cli";
 import { freeze } from "@kata-containers/launch";
 import { KataError } from "@kata-containers/sys";
 import { statusOf } from "../container-process.ts";
@@ -7,7 +7,12 @@ import { RecordDirectory } from "../record.ts";
 import { requireCgroups } from "../require-cgroups.ts";
 
 export const pause = defineCommand({
-  ...pauseRow,
+  name: "pause",
+  summary: "stop all processes of a container, until resume",
+  description:
+    "The processes keep their memory and take no processor time. delete --force and kill with SIGKILL end them nevertheless.",
+  args: [containerId],
+  options: {},
   async run({ args: [id = ""], globals }) {
     using directory = RecordDirectory.open(globals.root, id);
     const record = directory.mustRead();

@@ -1,4 +1,4 @@
-import { resumeRow } from "@kata-containers/cli";
+import { containerId } from "@kata-containers/cli";
 import { thaw } from "@kata-containers/launch";
 import { KataError } from "@kata-containers/sys";
 import { statusOf } from "../container-process.ts";
@@ -6,7 +6,10 @@ import { defineCommand } from "../define-command.ts";
 import { RecordDirectory } from "../record.ts";
 
 export const resume = defineCommand({
-  ...resumeRow,
+  name: "resume",
+  summary: "let the processes of a paused container go on",
+  args: [containerId],
+  options: {},
   async run({ args: [id = ""], globals }) {
     using directory = RecordDirectory.open(globals.root, id);
     const record = directory.mustRead();
