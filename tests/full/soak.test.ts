@@ -94,6 +94,23 @@ it(
   EXECS * 30_000,
 );
 
+// A process that is killed while its pages are read once died in its own exit, of a defect in Linux: packages/agent, MountNamespace.
+it(
+  `sees the end of ${RUNS} containers of a pod that are killed as they start`,
+  async () => {
+    const sandbox = await runtime.start(sandboxOptions());
+    const bundle = runtime.bundle(await memberOptions(runtime, sandbox, { args: ["sleep", "1000"] }));
+    for (let run = 0; run < RUNS; run++) {
+      const id = await runtime.createFrom(bundle);
+      await runtime.ok(["start", id]);
+      await runtime.ok(["kill", id, "KILL"]);
+      await expect.poll(async () => (await runtime.state(id)).status).toBe("stopped");
+      await runtime.ok(["delete", id]);
+    }
+  },
+  RUNS * 30_000,
+);
+
 async function startToEnd(id: string): Promise<void> {
   await runtime.ok(["start", id]);
   await expect.poll(async () => (await runtime.state(id)).status).toBe("stopped");

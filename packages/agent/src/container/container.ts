@@ -1,12 +1,15 @@
 import { type CgroupPlace, freeze, thaw, watchOom } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
-import { Fd, isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
+import { Fd, isSysError, KataError, ops, readText, SIG, sleep } from "@kata-containers/sys";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import { isSignalHandled } from "../process/signal-handled.ts";
 import type { ContainerOrder } from "./container-order.ts";
 import type { CreatedContainer, Launcher } from "./launcher.ts";
 import { type ContainerState, next } from "./state.ts";
+
+/** How long a removal waits for the mounts. */
+const UNMOUNT_MS = 2_000;
 
 /** A container of the sandbox: its init process, the others that were started in it, its state. */
 export class Container {
@@ -27,6 +30,8 @@ export class Container {
   /** The state that resume leads back to. */
   #beforePause: ContainerState = "running";
   #oomWatch: Disposable | undefined;
+  /** Resolves when it has ended and its mounts are given back. */
+  readonly #unmounted: Promise<void>;
 
   private constructor(
     id: string,
@@ -45,11 +50,14 @@ export class Container {
     this.#launcher = launcher;
     this.#waiter = waiter;
     this.#processes.set(init.execId, init);
-    void init.exited.then(() => {
+    this.#unmounted = init.exited.then(async () => {
       this.#state = next(id, this.#state, "exit");
       // Its end ends a pid namespace of its own, and with it everything in there; in a shared one that is left to us.
-      void this.#killRest();
+      await this.#killRest();
+      await created.unmount();
     });
+    // Told by destroy().
+    this.#unmounted.catch(() => {});
   }
 
   /**
@@ -204,10 +212,11 @@ export class Container {
     }
   }
 
-  /** Gives back what it held. Only after {@link kill}. */
-  destroy(): void {
+  /** Gives back what it held, its mounts too unless the share is slow: then those follow. Only after {@link kill}. */
+  async destroy(): Promise<void> {
     this.#oomWatch?.[Symbol.dispose]();
     this.#created.destroy();
+    await Promise.race([this.#unmounted, sleep(UNMOUNT_MS)]);
   }
 }
 

@@ -17,6 +17,7 @@ import { KATA_LAUNCH, RUN } from "../paths.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
 import { Pipes, terminalStreams } from "../process/stdio.ts";
 import type { CreatedContainer, Launcher } from "./launcher.ts";
+import { MountNamespace } from "./mount-namespace.ts";
 import { readOnlyProgram } from "./read-only-program.ts";
 
 /** The descriptors of kata-launch behind its own: where the plan finds what it names. */
@@ -69,6 +70,7 @@ export class KataLauncher implements Launcher {
       timeoutMs,
     });
     undo.commit();
+    const mounts = new MountNamespace(launched.pid);
     this.#compiled.set(id, { ...compiled, pid: launched.pid });
     return {
       ...launched,
@@ -78,6 +80,7 @@ export class KataLauncher implements Launcher {
       },
       cgroups: compiled.cgroups,
       pids: () => compiled.cgroups.slice(0, 1).flatMap(({ directory }) => pidsOf(directory)),
+      unmount: () => mounts.release(),
       destroy: () => {
         starter.close();
         this.#compiled.delete(id);

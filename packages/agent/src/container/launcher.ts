@@ -10,6 +10,8 @@ export interface CreatedContainer extends LaunchedProcess {
   readonly cgroups: readonly CgroupPlace[];
   /** Every pid in the container's control group and those below it. */
   pids(): number[];
+  /** Gives its mounts back, as soon as nothing of it is under way at the share; every process of it must have ended. */
+  unmount(): Promise<void>;
   /** Removes its control groups; every process of it must have ended. */
   destroy(): void;
 }

@@ -108,7 +108,7 @@ test("destroying the sandbox ends its containers first", async () => {
   await client.unary(A.CreateSandbox, {});
   await client.unary(A.CreateContainer, { containerId: "c", execId: "c", OCI });
   await client.unary(A.DestroySandbox, {});
-  expect(launcher.log).toEqual(["create c", "destroy c"]);
+  expect(launcher.log).toEqual(["create c", "unmount c", "destroy c"]);
   await expect(client.unary(A.StartContainer, { containerId: "c" })).rejects.toMatchObject({
     code: "NotFound",
   });
@@ -162,6 +162,6 @@ test("a container that is still being created when the sandbox ends, ends with i
   open();
   await creating;
   await destroying;
-  expect(launcher.log).toEqual(["create c", "destroy c"]);
+  expect(launcher.log).toEqual(["create c", "unmount c", "destroy c"]);
   expect(calls).toContain("umount /run/sandbox-ns/ipc");
 });

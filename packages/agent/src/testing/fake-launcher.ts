@@ -42,6 +42,7 @@ export class FakeLauncher implements Launcher {
       start: () => this.log.push(`start ${id}`),
       cgroups: this.cgroups,
       pids: () => [],
+      unmount: async () => void this.log.push(`unmount ${id}`),
       destroy: () => this.log.push(`destroy ${id}`),
     };
   }
