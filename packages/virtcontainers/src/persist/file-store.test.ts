@@ -72,6 +72,34 @@ test("after remove nothing is left, and a second remove is no error", () => {
   expect(fs.readdirSync(`${dir}/index`)).toEqual([]);
 });
 
+test("a removal that is cut short at any step is finished by another", () => {
+  const cut = (): never => {
+    throw new SysError("EIO", "cut", "");
+  };
+  for (let steps = 0; steps < 8; steps++) {
+    let left = steps;
+    const real = nodeFiles();
+    store().create(record("c"));
+    setOps(
+      nodeFiles({
+        unlink: (path) => (left-- > 0 ? real.unlink(path) : cut()),
+        rmdir: (path) => (left-- > 0 ? real.rmdir(path) : cut()),
+      }),
+    );
+    try {
+      store().remove("c");
+    } catch {
+      // As if it had been killed.
+    }
+    setOps(nodeFiles());
+    // Whoever comes next asks for what is there.
+    if (store().list().includes("c")) store().remove("c");
+    expect({ steps, index: fs.readdirSync(`${dir}/index`), list: store().list() }).toEqual({
+      ...{ steps, index: [], list: [] },
+    });
+  }
+});
+
 test("a state directory that cannot be written is named, and nothing is left of the id", () => {
   setOps(
     nodeFiles({

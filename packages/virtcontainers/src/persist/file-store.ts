@@ -81,8 +81,9 @@ export function createFileStore(root: string, index: string = INDEX_DIR): Store 
         const path = stateDir(root, name);
         if (type === "symlink" && linkTarget(path) === id) unlessMissing(() => ops.unlink(path));
       }
-      removeTree(stateDir(root, id));
+      // First: whoever is killed in between leaves what another removal finds. And the id is not free yet: the link is ours.
       unlessMissing(() => ops.unlink(link(id)));
+      removeTree(stateDir(root, id));
     },
     list() {
       return entriesOf(root)
