@@ -35,7 +35,7 @@ const PACKAGES = [
     "strace",
   ],
   ...["runc", "crun", "docker.io", "podman", "conmon", "containernetworking-plugins", "iptables"],
-  ...["qemu-system-x86", "qemu-system-common", "seabios", "ca-certificates", "python3-minimal", "apparmor"],
+  ...["qemu-system-x86", "qemu-system-common", "seabios", "ca-certificates", "python3", "apparmor"],
 ];
 /** What the initrd needs to reach the root file system, and the test its port. */
 const MODULES = [
