@@ -56,8 +56,6 @@ export class Container {
       await this.#killRest();
       await created.unmount();
     });
-    // Told by destroy().
-    this.#unmounted.catch(() => {});
   }
 
   /**
@@ -212,11 +210,17 @@ export class Container {
     }
   }
 
-  /** Gives back what it held, its mounts too unless the share is slow: then those follow. Only after {@link kill}. */
-  async destroy(): Promise<void> {
+  /** Gives back what it held, but for its mounts. Only after {@link kill}. */
+  destroy(): void {
     this.#oomWatch?.[Symbol.dispose]();
     this.#created.destroy();
-    await Promise.race([this.#unmounted, sleep(UNMOUNT_MS)]);
+  }
+
+  /** Waits until its mounts are given back; not for long: where the share is slow, they follow. Only after {@link kill}. */
+  async unmounted(): Promise<void> {
+    // What fails is in the log: nobody handles it when it does.
+    const over = this.#unmounted.catch(() => {});
+    await Promise.race([over, sleep(UNMOUNT_MS)]);
   }
 }
 

@@ -32,11 +32,14 @@ export class MountNamespace {
    */
   async release(): Promise<void> {
     if (this.#fd === undefined) return;
-    for (const ms of ASKED_AFTER_MS) {
-      await sleep(ms);
-      if (ops.statIfThere(SHARED) !== undefined) ops.statfs(SHARED);
+    try {
+      for (const ms of ASKED_AFTER_MS) {
+        await sleep(ms);
+        if (ops.statIfThere(SHARED) !== undefined) ops.statfs(SHARED);
+      }
+    } finally {
+      this.#fd.close();
     }
-    this.#fd.close();
   }
 }
 

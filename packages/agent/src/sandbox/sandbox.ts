@@ -151,8 +151,9 @@ export class Sandbox {
     await (seconds === 0 ? ended : deadline(ended, seconds * 1000, late));
     // Another request may have removed it meanwhile: what it held is given back once.
     if (this.#containers.get(id) !== container) return;
+    container.destroy();
     this.#containers.delete(id);
-    await container.destroy();
     for (const mountPoint of [...container.storages].reverse()) this.#storages.release(mountPoint);
+    await container.unmounted();
   }
 }
