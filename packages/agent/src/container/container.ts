@@ -1,6 +1,6 @@
 import { type CgroupPlace, freeze, thaw, watchOom } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
-import { Fd, isSysError, KataError, ops, readText, SIG, sleep } from "@kata-containers/sys";
+import { deadline, Fd, isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import { isSignalHandled } from "../process/signal-handled.ts";
@@ -218,9 +218,9 @@ export class Container {
 
   /** Waits until its mounts are given back; not for long: where the share is slow, they follow. Only after {@link kill}. */
   async unmounted(): Promise<void> {
+    const late = () => new KataError("DeadlineExceeded", "the share is slow");
     // What fails is in the log: nobody handles it when it does.
-    const over = this.#unmounted.catch(() => {});
-    await Promise.race([over, sleep(UNMOUNT_MS)]);
+    await deadline(this.#unmounted, UNMOUNT_MS, late).catch(() => {});
   }
 }
 

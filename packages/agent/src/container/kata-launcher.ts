@@ -69,8 +69,8 @@ export class KataLauncher implements Launcher {
       until: "ready",
       timeoutMs,
     });
-    undo.commit();
     const mounts = new MountNamespace(launched.pid);
+    undo.commit();
     this.#compiled.set(id, { ...compiled, pid: launched.pid });
     return {
       ...launched,

@@ -1,5 +1,6 @@
-import { Fd, isSysError, O, ops, sleep } from "@kata-containers/sys";
+import { type Fd, ops, sleep } from "@kata-containers/sys";
 import { SHARED } from "../paths.ts";
+import { openNamespace } from "../process/open-namespace.ts";
 
 /**
  * When the share's server is asked for an answer, ms after the answer before. It answers in order: with the first answer a read
@@ -23,7 +24,7 @@ export class MountNamespace {
 
   /** @param pid of a process in it, a child of ours that has not been waited for */
   constructor(pid: number) {
-    this.#fd = hold(pid);
+    this.#fd = openNamespace(pid, "mnt");
   }
 
   /**
@@ -40,15 +41,5 @@ export class MountNamespace {
     } finally {
       this.#fd.close();
     }
-  }
-}
-
-/** @returns undefined when the process has ended already */
-function hold(pid: number): Fd | undefined {
-  try {
-    return new Fd(ops.open(`/proc/${pid}/ns/mnt`, O.RDONLY | O.CLOEXEC, 0));
-  } catch (error) {
-    if (isSysError(error, "ENOENT", "ESRCH")) return undefined;
-    throw error;
   }
 }

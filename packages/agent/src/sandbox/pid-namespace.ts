@@ -1,4 +1,5 @@
-import { Fd, isSysError, O, ops } from "@kata-containers/sys";
+import { type Fd, ops } from "@kata-containers/sys";
+import { openNamespace } from "../process/open-namespace.ts";
 
 /**
  * The pid namespace that a sandbox's containers share when they ask to: that of its first container, whose init process (a pod's
@@ -15,11 +16,7 @@ export class PidNamespace implements Disposable {
 
   /** Takes that of a process, unless there is one, or the process has ended already. */
   hold(pid: number): void {
-    try {
-      this.#held ??= new Fd(ops.open(`/proc/${pid}/ns/pid`, O.RDONLY | O.CLOEXEC, 0));
-    } catch (error) {
-      if (!isSysError(error, "ENOENT", "ESRCH")) throw error;
-    }
+    this.#held ??= openNamespace(pid, "pid");
   }
 
   [Symbol.dispose](): void {

@@ -32,8 +32,8 @@ test("random bytes differ", () => {
 test("clocks go on", async () => {
   const [mono, real] = [ops.monotonicMs(), ops.realtimeMs()];
   await sleep(5);
-  // A host program's timers may fire a little early.
-  ok(ops.monotonicMs() - mono > 1, "monotonic clock went on");
+  // Node.js's timers may fire a fraction of a millisecond early.
+  ok(ops.monotonicMs() - mono >= 4, "monotonic clock went on by 4 ms");
   ok(real > 1.6e12, "clock of the day is after 2020");
 });
 

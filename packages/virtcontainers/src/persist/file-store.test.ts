@@ -83,7 +83,7 @@ test("a removal that is cut short at any step is finished by another", () => {
     setOps(
       nodeFiles({
         unlink: (path) => (left-- > 0 ? real.unlink(path) : cut()),
-        rmdir: (path) => (left-- > 0 ? real.rmdir(path) : cut()),
+        unlinkat: (...args) => (left-- > 0 ? real.unlinkat(...args) : cut()),
       }),
     );
     try {
