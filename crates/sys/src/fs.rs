@@ -40,6 +40,9 @@ ops! {
     sync pwrite(fd: i32, bytes: Bytes, offset: u64) -> u32;
     /// Whole file; EFBIG past maxBytes. Reads until its end (works on /proc).
     sync read_file(path: String, max_bytes: u64) -> Bytes;
+    /// Whole files of one directory, a control group's: as text (wrong UTF-8 becomes U+FFFD), "" for one that the kernel has not there
+    /// or does not answer by (ENOENT, ENODEV, EOPNOTSUPP); EFBIG past maxBytes.
+    sync read_texts(directory: String, names: Vec<String>, max_bytes: u64) -> Vec<String>;
     /// open(flags|O_WRONLY|O_CLOEXEC), write all, close.
     sync write_file(path: String, bytes: Bytes, flags: i32, mode: u32) -> ();
     /// Writes everything to fd synchronously (log lines, files).
@@ -248,6 +251,30 @@ pub(crate) fn read_to_string(path: &str) -> Res<String> {
 fn read_file(path: String, max_bytes: u64) -> Res<Bytes> {
     let file = open_owned(&path, libc::O_RDONLY, 0)?;
     read_to_end(&file, &path, max_bytes).map(Bytes)
+}
+
+/// A group without the controller, or of a type that has the file for show.
+const NOT_THERE: [i32; 3] = [libc::ENOENT, libc::ENODEV, libc::EOPNOTSUPP];
+
+fn read_texts(directory: String, names: Vec<String>, max_bytes: u64) -> Res<Vec<String>> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    let parent = match open_owned(&directory, flags.bits() as i32, 0) {
+        Err(error) if error.errno == libc::ENOENT => return Ok(vec![String::new(); names.len()]),
+        opened => opened?,
+    };
+    let text = |name: &String| {
+        let path = format!("{directory}/{name}");
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let read = retried(|| rustix::fs::openat(&parent, name.as_str(), flags, Mode::empty()))
+            .on("open", &path)
+            .and_then(|file| read_to_end(&file, &path, max_bytes));
+        match read {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if NOT_THERE.contains(&error.errno) => Ok(String::new()),
+            Err(error) => Err(error),
+        }
+    };
+    names.iter().map(text).collect()
 }
 
 fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {

@@ -117,7 +117,7 @@ export class Reader {
   uint64Big(): bigint {
     this.expect(VARINT);
     this.varint();
-    return (BigInt(this.high) << 32n) | BigInt(this.low);
+    return this.high === 0 ? BigInt(this.low) : (BigInt(this.high) << 32n) | BigInt(this.low);
   }
 
   int64Big(): bigint {

@@ -75,6 +75,12 @@ export class Writer {
   }
 
   uint64Big(tag: number, value: bigint): void {
+    const number = Number(value);
+    // Nearly every one: arithmetic of bigints makes one of each step.
+    if (number >= 0 && number <= Number.MAX_SAFE_INTEGER) {
+      this.uint64(tag, number);
+      return;
+    }
     if (value < 0n || value > MAX_UINT64) {
       throw this.invalid(tag, value, "uint64");
     }

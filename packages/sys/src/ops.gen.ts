@@ -253,6 +253,11 @@ export interface Ops {
   pwrite(fd: number, bytes: Uint8Array, offset: number): number;
   /** Whole file; EFBIG past maxBytes. Reads until its end (works on /proc). */
   readFile(path: string, maxBytes: number): Uint8Array;
+  /**
+   * Whole files of one directory, a control group's: as text (wrong UTF-8 becomes U+FFFD), "" for one that the kernel has not there
+   * or does not answer by (ENOENT, ENODEV, EOPNOTSUPP); EFBIG past maxBytes.
+   */
+  readTexts(directory: string, names: string[], maxBytes: number): string[];
   /** open(flags|O_WRONLY|O_CLOEXEC), write all, close. */
   writeFile(path: string, bytes: Uint8Array, flags: number, mode: number): void;
   /** Writes everything to fd synchronously (log lines, files). */

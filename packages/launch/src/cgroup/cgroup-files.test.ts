@@ -29,6 +29,7 @@ beforeEach(() => {
       if (text === undefined) throw new SysError("ENOENT", "open", path);
       return new TextEncoder().encode(text);
     },
+    readTexts: (directory, names) => names.map((name) => files.get(`${directory}/${name}`) ?? ""),
     writeFile: (path, bytes) => {
       const text = new TextDecoder().decode(bytes);
       if (text === "10") throw new SysError("EINVAL", "write", path);

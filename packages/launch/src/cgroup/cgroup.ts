@@ -49,6 +49,14 @@ export function readFile(path: string): string {
   }
 }
 
+/** As {@link readFile}, of files of one control group in one call, in this order; for figures, which are many. */
+export function readFiles<const Names extends readonly string[]>(
+  directory: string,
+  names: Names,
+): { [Name in keyof Names]: string } {
+  return ops.readTexts(directory, [...names], MAX_FILE) as { [Name in keyof Names]: string };
+}
+
 /** Lines of "name number": memory.stat, cpu.stat, *.events. */
 export function flatKeyed(text: string): Map<string, bigint> {
   const entries = new Map<string, bigint>();

@@ -1,13 +1,12 @@
 import { isSysError, ops } from "@kata-containers/sys";
-import { readFile } from "./cgroup.ts";
 
 /** 2^64 - 1: how "no limit" is said on the wire. */
 export const UNLIMITED = (1n << 64n) - 1n;
 
-/** A file that holds one number; "max", and a file that is not there, is `otherwise`. */
-export function figure(path: string, otherwise = 0n): bigint {
-  const text = readFile(path).trim();
-  return /^\d+$/.test(text) ? BigInt(text) : otherwise;
+/** The text of a file that holds one number; "max", and "" of a file that is not there, is `otherwise`. */
+export function figure(text: string, otherwise = 0n): bigint {
+  const digits = text.trimEnd();
+  return /^\d+$/.test(digits) ? BigInt(digits) : otherwise;
 }
 
 /** The same for every control group of a hierarchy, by the suffix of its files. */

@@ -1,6 +1,7 @@
+import type { Init, MemoryData } from "@kata-containers/protocols";
 import { readFile, v1Directory } from "./cgroup.ts";
 import type { CgroupPlace } from "./cgroup-places.ts";
-import { figure } from "./figures.ts";
+import { memoryData } from "./stats-v1.ts";
 
 /** Figures that the agent's protocol has no fields for. */
 export interface MoreStats {
@@ -10,14 +11,7 @@ export interface MoreStats {
   /** The cpuset controller's files, by runc's names; with cgroup v2, which has none of the flags, they are all 0 (as runc). */
   readonly cpuset: Readonly<Record<string, number | readonly number[]>>;
   /** TCP buffers, bytes; undefined with cgroup v2. */
-  readonly kernelTcp: TcpMemory | undefined;
-}
-
-export interface TcpMemory {
-  readonly limit: bigint;
-  readonly usage: bigint;
-  readonly maxUsage: bigint;
-  readonly failcnt: bigint;
+  readonly kernelTcp: Required<Init<MemoryData>> | undefined;
 }
 
 /** cgroup-v1: cpuacct.rst, cpusets.rst, memory.rst. */
@@ -26,7 +20,7 @@ export function readMoreStats(places: readonly CgroupPlace[]): MoreStats {
   return {
     ...percpu(v1Directory(places, "cpuacct")),
     cpuset: cpuset(v1Directory(places, "cpuset")),
-    kernelTcp: memory === undefined ? undefined : tcpMemory(memory),
+    kernelTcp: memory === undefined ? undefined : memoryData(memory, "memory.kmem.tcp"),
   };
 }
 
@@ -78,14 +72,4 @@ function listed(text: string): number[] {
       const [first = 0, last = first] = range.split("-").map(Number);
       return Array.from({ length: last - first + 1 }, (_, index) => first + index);
     });
-}
-
-function tcpMemory(directory: string): TcpMemory {
-  const of = (name: string) => figure(`${directory}/memory.kmem.tcp.${name}`);
-  return {
-    limit: of("limit_in_bytes"),
-    usage: of("usage_in_bytes"),
-    maxUsage: of("max_usage_in_bytes"),
-    failcnt: of("failcnt"),
-  };
 }

@@ -4,9 +4,10 @@ import type {
   CpuStats,
   HugetlbStats,
   Init,
+  MemoryData,
   MemoryStats,
 } from "@kata-containers/protocols";
-import { flatKeyed, readFile } from "./cgroup.ts";
+import { flatKeyed, readFile, readFiles } from "./cgroup.ts";
 import { figure, hugepageSizes } from "./figures.ts";
 
 // Linux's admin-guide/cgroup-v1: cpuacct.rst, memory.rst, blkio-controller.rst, hugetlb.rst.
@@ -16,12 +17,17 @@ const TICK_NS = 10_000_000n;
 
 /** @param throttled the group's directory of the controller cpu, mounted with cpuacct or apart; undefined: v1 has it not */
 export function cpuStats(directory: string, throttled: string | undefined): Init<CpuStats> {
-  const ticks = flatKeyed(readFile(`${directory}/cpuacct.stat`));
+  const [stat, usage, usagePercpu] = readFiles(directory, [
+    "cpuacct.stat",
+    "cpuacct.usage",
+    "cpuacct.usage_percpu",
+  ]);
+  const ticks = flatKeyed(stat);
   const throttling = flatKeyed(throttled === undefined ? "" : readFile(`${throttled}/cpu.stat`));
-  const percpu = readFile(`${directory}/cpuacct.usage_percpu`).trim().split(/\s+/).filter(Boolean);
+  const percpu = usagePercpu.trim().split(/\s+/).filter(Boolean);
   return {
     cpuUsage: {
-      totalUsage: figure(`${directory}/cpuacct.usage`),
+      totalUsage: figure(usage),
       percpuUsage: percpu.map(BigInt),
       usageInKernelmode: (ticks.get("system") ?? 0n) * TICK_NS,
       usageInUsermode: (ticks.get("user") ?? 0n) * TICK_NS,
@@ -35,20 +41,31 @@ export function cpuStats(directory: string, throttled: string | undefined): Init
 }
 
 export function memoryStats(directory: string): Init<MemoryStats> {
-  const stats = flatKeyed(readFile(`${directory}/memory.stat`));
-  const family = (name: string) => ({
-    usage: figure(`${directory}/${name}.usage_in_bytes`),
-    maxUsage: figure(`${directory}/${name}.max_usage_in_bytes`),
-    failcnt: figure(`${directory}/${name}.failcnt`),
-    limit: figure(`${directory}/${name}.limit_in_bytes`),
-  });
+  const [stat, hierarchy] = readFiles(directory, ["memory.stat", "memory.use_hierarchy"]);
+  const stats = flatKeyed(stat);
   return {
     cache: Number(stats.get("cache") ?? 0n),
-    usage: family("memory"),
-    swapUsage: family("memory.memsw"),
-    kernelUsage: family("memory.kmem"),
-    useHierarchy: figure(`${directory}/memory.use_hierarchy`) === 1n,
+    usage: memoryData(directory, "memory"),
+    swapUsage: memoryData(directory, "memory.memsw"),
+    kernelUsage: memoryData(directory, "memory.kmem"),
+    useHierarchy: figure(hierarchy) === 1n,
     stats,
+  };
+}
+
+/** The four files of one kind of memory: "memory", "memory.memsw", "memory.kmem", "memory.kmem.tcp". */
+export function memoryData(directory: string, kind: string): Required<Init<MemoryData>> {
+  const [usage, maxUsage, failcnt, limit] = readFiles(directory, [
+    `${kind}.usage_in_bytes`,
+    `${kind}.max_usage_in_bytes`,
+    `${kind}.failcnt`,
+    `${kind}.limit_in_bytes`,
+  ]);
+  return {
+    usage: figure(usage),
+    maxUsage: figure(maxUsage),
+    failcnt: figure(failcnt),
+    limit: figure(limit),
   };
 }
 
@@ -69,10 +86,17 @@ function entries(text: string): Init<BlkioStatsEntry>[] {
 }
 
 export function hugetlbStats(directory: string): Map<string, Init<HugetlbStats>> {
-  const of = (size: string) => ({
-    usage: Number(figure(`${directory}/hugetlb.${size}.usage_in_bytes`)),
-    maxUsage: Number(figure(`${directory}/hugetlb.${size}.max_usage_in_bytes`)),
-    failcnt: Number(figure(`${directory}/hugetlb.${size}.failcnt`)),
-  });
+  const of = (size: string) => {
+    const [usage, maxUsage, failcnt] = readFiles(directory, [
+      `hugetlb.${size}.usage_in_bytes`,
+      `hugetlb.${size}.max_usage_in_bytes`,
+      `hugetlb.${size}.failcnt`,
+    ]);
+    return {
+      usage: Number(figure(usage)),
+      maxUsage: Number(figure(maxUsage)),
+      failcnt: Number(figure(failcnt)),
+    };
+  };
   return new Map(hugepageSizes(directory, "usage_in_bytes").map((size) => [size, of(size)] as const));
 }

@@ -7,7 +7,7 @@ import type {
   MemoryStats,
   PidsStats,
 } from "@kata-containers/protocols";
-import { flatKeyed, readFile } from "./cgroup.ts";
+import { flatKeyed, readFile, readFiles } from "./cgroup.ts";
 import { figure, hugepageSizes, UNLIMITED } from "./figures.ts";
 
 // Linux's admin-guide/cgroup-v2.rst. What v2 has not (a history of each processor) is absent.
@@ -33,32 +33,43 @@ export function cpuStats(directory: string): Init<CpuStats> {
 
 /** Swap is counted together with memory, as in v1: whoever reads these figures expects that (as runc). */
 export function memoryStats(directory: string): Init<MemoryStats> {
-  const stats = flatKeyed(readFile(`${directory}/memory.stat`));
-  const family = (name: string) => ({
-    usage: figure(`${directory}/${name}.current`),
-    maxUsage: figure(`${directory}/${name}.peak`),
-    failcnt: flatKeyed(readFile(`${directory}/${name}.events`)).get("max") ?? 0n,
-    limit: figure(`${directory}/${name}.max`, UNLIMITED),
-  });
-  const usage = family("memory");
-  const swap = family("memory.swap");
-  const unlimited = usage.limit === UNLIMITED || swap.limit === UNLIMITED;
+  const [stat, current, peak, events, max, swapCurrent, swapEvents, swapMax] = readFiles(directory, [
+    "memory.stat",
+    "memory.current",
+    "memory.peak",
+    "memory.events",
+    "memory.max",
+    "memory.swap.current",
+    "memory.swap.events",
+    "memory.swap.max",
+  ]);
+  const stats = flatKeyed(stat);
+  const usage = figure(current);
+  const limit = figure(max, UNLIMITED);
+  const swapLimit = figure(swapMax, UNLIMITED);
+  const unlimited = limit === UNLIMITED || swapLimit === UNLIMITED;
   return {
     cache: Number(stats.get("file") ?? 0n),
-    usage,
+    usage: { usage, maxUsage: figure(peak), failcnt: overruns(events), limit },
     swapUsage: {
-      usage: swap.usage + usage.usage,
-      failcnt: swap.failcnt,
-      limit: unlimited ? UNLIMITED : swap.limit + usage.limit,
+      usage: figure(swapCurrent) + usage,
+      failcnt: overruns(swapEvents),
+      limit: unlimited ? UNLIMITED : swapLimit + limit,
     },
     useHierarchy: true,
     stats,
   };
 }
 
+/** How often a limit was reached, by a file "*.events". */
+function overruns(events: string): bigint {
+  return flatKeyed(events).get("max") ?? 0n;
+}
+
 /** The same files in v1. A limit of 0 is none. */
 export function pidsStats(directory: string): Init<PidsStats> {
-  return { current: Number(figure(`${directory}/pids.current`)), limit: figure(`${directory}/pids.max`) };
+  const [current, max] = readFiles(directory, ["pids.current", "pids.max"]);
+  return { current: Number(figure(current)), limit: figure(max) };
 }
 
 const BYTES = { rbytes: "Read", wbytes: "Write", dbytes: "Discard" };
@@ -85,9 +96,15 @@ function entries(text: string, names: Readonly<Record<string, string>>): Init<Bl
 }
 
 export function hugetlbStats(directory: string): Map<string, Init<HugetlbStats>> {
-  const of = (size: string) => ({
-    usage: Number(figure(`${directory}/hugetlb.${size}.current`)),
-    failcnt: Number(flatKeyed(readFile(`${directory}/hugetlb.${size}.events`)).get("max") ?? 0n),
-  });
-  return new Map(hugepageSizes(directory, "current").map((size) => [size, of(size)] as const));
+  const sizes = hugepageSizes(directory, "current");
+  const texts: readonly string[] = readFiles(
+    directory,
+    sizes.flatMap((size) => [`hugetlb.${size}.current`, `hugetlb.${size}.events`]),
+  );
+  return new Map(
+    sizes.map((size, index) => {
+      const [current = "", events = ""] = texts.slice(2 * index);
+      return [size, { usage: Number(figure(current)), failcnt: Number(overruns(events)) }] as const;
+    }),
+  );
 }

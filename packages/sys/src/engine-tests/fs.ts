@@ -77,6 +77,16 @@ test("readFile takes a whole file up to the limit, and files of /proc", async (d
   ok(text(ops.readFile("/proc/self/status", 65536)).startsWith("Name:"), "reads /proc");
 });
 
+test("readTexts takes the files of a directory in their order; one that is not there is empty", async (dir) => {
+  writeText(`${dir}/a`, "one");
+  writeText(`${dir}/b`, "two");
+  equal(ops.readTexts(dir, ["b", "gone", "a"], 10).join(), "two,,one");
+  equal(ops.readTexts(`${dir}/gone`, ["a", "b"], 10).join(), ",");
+  await fails(() => ops.readTexts(dir, ["a"], 2), "EFBIG", "read", `${dir}/a`);
+  await fails(() => ops.readTexts(`${dir}/a`, ["b"], 10), "ENOTDIR", "open", `${dir}/a`);
+  await fails(() => ops.readTexts(dir, ["."], 10), "EISDIR", "read", `${dir}/.`);
+});
+
 test("writeFile honours its flags", async (dir) => {
   ops.writeFile(`${dir}/f`, bytes("one"), O.CREAT | O.EXCL, 0o640);
   ops.writeFile(`${dir}/f`, bytes("two"), O.APPEND, 0);
