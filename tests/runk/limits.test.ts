@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { Bundle, script } from "./bundle.ts";
+import { V2 } from "./control-group.ts";
 
 /** linux.resources as the kernel has them, read in the container's cgroups. */
 
@@ -15,6 +16,8 @@ function limited(resources: object, files: readonly string[]): Bundle {
   bundle = new Bundle((spec) => {
     script(`cd /sys/fs/cgroup; cat ${files.join(" ")}`)(spec);
     spec.linux.resources = resources;
+    // Else runc shows all of the host's hierarchy.
+    if (V2) (spec.linux.namespaces as object[]).push({ type: "cgroup" });
   });
   return bundle;
 }
@@ -28,10 +31,10 @@ function read(resources: object, ...files: string[]): string {
 
 test("CPU: a burst", () => {
   const cpu = { quota: 50_000, period: 100_000, burst: 20_000 };
-  expect(read({ cpu }, "cpu/cpu.cfs_burst_us")).toBe("20000\n");
+  expect(read({ cpu }, V2 ? "cpu.max.burst" : "cpu/cpu.cfs_burst_us")).toBe("20000\n");
 });
 
-test("memory: swappiness, TCP buffers, no OOM killer", () => {
+test.runIf(!V2)("memory: swappiness, TCP buffers, no OOM killer", () => {
   const memory = { limit: 64 << 20, swappiness: 10, kernelTCP: 32 << 20, disableOOMKiller: true };
   const output = read(
     { memory },
@@ -42,8 +45,19 @@ test("memory: swappiness, TCP buffers, no OOM killer", () => {
   expect(output).toMatch(/^10\n33554432\noom_kill_disable 1\n/);
 });
 
+test.runIf(V2).each([
+  ["swappiness", 10],
+  ["kernelTCP", 32 << 20],
+  ["disableOOMKiller", true],
+])("memory: %s, which cgroup v2 has not, is refused before anything is made", (key, value) => {
+  const { status, stderr } = limited({ memory: { limit: 64 << 20, [key]: value } }, []).run();
+  expect(stderr).toContain(`linux.resources.memory.${key}: cannot be set with cgroup v2`);
+  expect(status).not.toBe(0);
+});
+
 test("memory: a limit of the kernel's is a warning, and the container runs", () => {
-  const { stdout, stderr, status } = limited({ memory: { kernel: 32 << 20 } }, ["pids/pids.max"]).run();
+  const file = V2 ? "pids.max" : "pids/pids.max";
+  const { stdout, stderr, status } = limited({ memory: { kernel: 32 << 20 } }, [file]).run();
   expect(stderr).toContain("memory.kernel: without effect");
   expect([status, stdout]).toEqual([0, "max\n"]);
 });
@@ -58,11 +72,13 @@ describe("block I/O", () => {
     return { major, minor };
   };
 
-  test("a weight is BFQ's, as with runc", () => {
-    const container = limited({ blockIO: { weight: 500 } }, ["blkio/blkio.bfq.weight"]);
+  test("a weight is BFQ's, or else of v2's own, as with runc", () => {
+    // Whichever of the two files this kernel has.
+    const files = V2 ? ["io.bfq.weight", "io.weight", "2> /dev/null"] : ["blkio/blkio.bfq.weight"];
+    const container = limited({ blockIO: { weight: 500 } }, files);
     const [runk, runc] = [container.run(), container.runc()];
     expect(runk).toEqual(runc);
-    expect(runk.stdout).toBe("500\n");
+    expect(runk.stdout).toMatch(V2 ? /^default (500|4950)$/m : /^500\n$/);
   });
 
   test("throttles are the disk's, as with runc", () => {
@@ -71,10 +87,12 @@ describe("block I/O", () => {
       throttleWriteIOPSDevice: [{ ...disk(), rate: 100 }],
     };
     const files = ["blkio/blkio.throttle.read_bps_device", "blkio/blkio.throttle.write_iops_device"];
-    const container = limited({ blockIO }, files);
+    const container = limited({ blockIO }, V2 ? ["io.max"] : files);
     const [runk, runc] = [container.run(), container.runc()];
     expect(runk).toEqual(runc);
-    expect(runk.stdout).toMatch(/^\d+:\d+ 1048576\n\d+:\d+ 100\n$/);
+    expect(runk.stdout).toMatch(
+      V2 ? /^\d+:\d+ rbps=1048576 wbps=max riops=max wiops=100\n$/ : /^\d+:\d+ 1048576\n\d+:\d+ 100\n$/,
+    );
   });
 });
 
@@ -109,11 +127,17 @@ test.runIf(existsSync(UNIFIED) && readFileSync(UNIFIED, "utf8").includes("hugetl
 test.each([
   ["a leaf weight", { blockIO: { leafWeight: 300 } }, "blockIO.leafWeight: a leaf weight (Linux has none"],
   ["a weight out of range", { blockIO: { weight: 5 } }, "blockIO.weight: is not a number from 10 to 1000: 5"],
-  [
-    "an RDMA device",
-    { rdma: { mlx5_0: { hcaHandles: 1 } } },
-    "rdma.mlx5_0: needs the cgroup controller rdma",
-  ],
+  V2
+    ? [
+        "a class of packets",
+        { network: { classID: 1 } },
+        "network.classID: needs the cgroup controller net_cls",
+      ]
+    : [
+        "an RDMA device",
+        { rdma: { mlx5_0: { hcaHandles: 1 } } },
+        "rdma.mlx5_0: needs the cgroup controller rdma",
+      ],
 ])("%s is refused before anything is made", (_, resources, message) => {
   expect(limited(resources, []).run().stderr).toContain(message);
 });

@@ -51,11 +51,13 @@ pub fn io_priority(class: u32, priority: u32) -> Result<()> {
     Ok(())
 }
 
+/// No CPU is every one: the kernel leaves out those that are not there, and those that the cpuset does not allow.
 pub fn affinity(cpus: &[u32]) -> Result<()> {
-    let words = cpus
-        .iter()
-        .max()
-        .map_or(1, |cpu| *cpu as usize / u64::BITS as usize + 1);
+    const MOST_CPUS: u32 = 8192;
+    let Some(last) = cpus.iter().max() else {
+        return affinity(&(0..MOST_CPUS).collect::<Vec<_>>());
+    };
+    let words = *last as usize / u64::BITS as usize + 1;
     let mut mask = vec![0u64; words];
     for cpu in cpus {
         mask[*cpu as usize / u64::BITS as usize] |= 1 << (cpu % u64::BITS);

@@ -207,7 +207,7 @@ type Operation =
     }
   /** ioprio_set(2): IOPRIO_CLASS_*. */
   | { readonly op: "io_priority"; readonly class: number; readonly priority: number }
-  /** sched_setaffinity(2). */
+  /** sched_setaffinity(2); none: all that the process's cpuset allows. */
   | { readonly op: "affinity"; readonly cpus: readonly number[] }
   /** personality(2): PER_*. */
   | { readonly op: "personality"; readonly persona: number }

@@ -90,6 +90,13 @@ describe("CPU affinity", () => {
     expect(find([...plan.stage, ...plan.init], "affinity")).toEqual([]);
   });
 
+  test("without a final one, all that the cgroups allow are there again", () => {
+    expect(find(stage({ initial: "0" }), "affinity")).toEqual([
+      { op: "affinity", cpus: [0] },
+      { op: "affinity", cpus: [] },
+    ]);
+  });
+
   test("of the executed process itself comes first", () => {
     expect(find(stage({ initial: "0" }, { execCPUAffinity: { final: "5" } }), "affinity")).toEqual([
       { op: "affinity", cpus: [5] },

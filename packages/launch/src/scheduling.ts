@@ -76,11 +76,13 @@ export function personalitySteps(spec: Spec): Step[] {
 }
 
 /**
- * The CPUs of a process that is executed in a container: `initial` until it is in the container's cgroups, `final` from then on.
+ * The CPUs of a process that is executed in a container: `initial` until it is in the container's cgroups, `final` from then on,
+ * or else all that these allow (config.md, "execCPUAffinity").
  */
-export function affinitySteps(process: Process, when: "initial" | "final"): Step[] {
-  const list = process.execCPUAffinity?.[when];
-  return list ? [{ op: "affinity", cpus: parseCpus(list, `process.execCPUAffinity.${when}`) }] : [];
+export function affinitySteps({ execCPUAffinity = {} }: Process, when: "initial" | "final"): Step[] {
+  const list = execCPUAffinity[when];
+  if (list) return [{ op: "affinity", cpus: parseCpus(list, `process.execCPUAffinity.${when}`) }];
+  return when === "final" && execCPUAffinity.initial ? [{ op: "affinity", cpus: [] }] : [];
 }
 
 /** No machine has more; a list may name each of them, and no other. */

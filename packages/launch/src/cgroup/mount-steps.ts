@@ -12,7 +12,8 @@ const ENOENT = 2;
 
 /**
  * A container's view of its cgroups. v2: one mount. v1: a tmpfs with a directory for each hierarchy. In a cgroup namespace
- * they are mounts of the kernel's own, which shows them from the container's cgroup; without one that cgroup is bound.
+ * they are mounts of the kernel's own, which shows them from the container's cgroup; without one, and in the unified hierarchy for a
+ * user who is not root, that cgroup is bound.
  */
 export function cgroupMountSteps(
   mount: Mount,
@@ -67,7 +68,9 @@ function tmpfs(target: string, flags: number): Step {
 
 function view(place: CgroupPlace, target: string, readOnly: boolean, context: MountContext): Step {
   const at = { root: ROOT, target, create: "directory", notOn: PROC_SUPER_MAGIC } as const;
-  if (!context.cgroupNamespace) {
+  // A user's /sys is the host's, where cgroup2 cannot be mounted over itself (EBUSY), and a namespace may show more than the container's.
+  const isUsers = context.rootless && place.version === 2;
+  if (!context.cgroupNamespace || isUsers) {
     const set = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | (readOnly ? MOUNT_ATTR.RDONLY : 0);
     const bind: Step = {
       op: "bind",
