@@ -92,7 +92,7 @@ function fieldFaces(field) {
       name,
       type,
       zero: "new Map()",
-      write: `if (${at}) for (const [k, v] of ${at}) { const start = w.open(${field.id * 8 + 2}); w.string(10, k); ${writeValue(value, 16 + value.wire, "v")} w.close(start); }`,
+      write: `${at}?.forEach((v, k) => { const start = w.openEntry(${field.id * 8 + 2}, k); ${writeValue(value, 16 + value.wire, "v")} w.close(start); });`,
       read: `r.entry(${at}, ${zero}, (r) => ${readValue(value)});`,
     };
   }

@@ -4,11 +4,31 @@ import type { Codec, Init } from "./codec.ts";
 const FIRST_CAPACITY = 1024;
 /** A buffer that grew past this is not kept for the next message. */
 const KEPT_CAPACITY = 65_536;
+const { MAX_SAFE_INTEGER, isSafeInteger } = Number;
 const MAX_UINT64 = (1n << 64n) - 1n;
 const MIN_INT64 = -(1n << 63n);
 const MAX_INT64 = (1n << 63n) - 1n;
 
 const encoder = new TextEncoder();
+
+/** Of an entry's first field, a string. */
+const KEY_TAG = 10;
+/** Keys of maps, encoded, for most come again in the next message: on QuickJS each time would be an op and a buffer of its own. */
+const keys = new Map<string, Uint8Array>();
+const MAX_KEYS = 256;
+const MAX_KEY_LENGTH = 32;
+
+function encodeKey(key: string): Uint8Array {
+  const known = keys.get(key);
+  if (known !== undefined) {
+    return known;
+  }
+  const bytes = encoder.encode(key);
+  if (key.length <= MAX_KEY_LENGTH && keys.size < MAX_KEYS) {
+    keys.set(key, bytes);
+  }
+  return bytes;
+}
 
 /**
  * Builds one message after the other in a buffer that it keeps. `start`, then fields, then `finish`. Tags are given
@@ -55,7 +75,7 @@ export class Writer {
   }
 
   uint64(tag: number, value: number): void {
-    if (value < 0 || !Number.isSafeInteger(value)) {
+    if (value < 0 || !isSafeInteger(value)) {
       throw this.invalid(tag, value, "uint64");
     }
     this.tag(tag);
@@ -63,7 +83,7 @@ export class Writer {
   }
 
   int64(tag: number, value: number): void {
-    if (!Number.isSafeInteger(value)) {
+    if (!isSafeInteger(value)) {
       throw this.invalid(tag, value, "int64");
     }
     this.tag(tag);
@@ -77,8 +97,9 @@ export class Writer {
   uint64Big(tag: number, value: bigint): void {
     const number = Number(value);
     // Nearly every one: arithmetic of bigints makes one of each step.
-    if (number >= 0 && number <= Number.MAX_SAFE_INTEGER) {
-      this.uint64(tag, number);
+    if (number >= 0 && number <= MAX_SAFE_INTEGER) {
+      this.tag(tag);
+      this.varint(number);
       return;
     }
     if (value < 0n || value > MAX_UINT64) {
@@ -140,22 +161,49 @@ export class Writer {
 
   /** Begins a length-delimited field whose length is not known yet; `close` takes what this returns. */
   open(tag: number): number {
+    const start = this.at + 2;
+    if (tag < 0x80 && start <= this.buffer.length) {
+      this.buffer[start - 2] = tag;
+      this.at = start;
+      return start;
+    }
     this.varint(tag);
     this.ensure(1);
     this.at += 1;
     return this.at;
   }
 
+  /** Begins a map's entry, with its key; `close` takes what this returns. */
+  openEntry(tag: number, key: string): number {
+    const bytes = encodeKey(key);
+    const { length } = bytes;
+    const start = this.at + 2;
+    const end = start + 2 + length;
+    if (tag >= 0x80 || length >= 0x80 || end > this.buffer.length) {
+      const opened = this.open(tag);
+      this.bytes(KEY_TAG, bytes);
+      return opened;
+    }
+    const { buffer } = this;
+    buffer[start - 2] = tag;
+    buffer[start] = KEY_TAG;
+    buffer[start + 1] = length;
+    buffer.set(bytes, start + 2);
+    this.at = end;
+    return start;
+  }
+
   /** Ends a field: one byte was kept for its length, a longer length moves the contents. */
   close(start: number): void {
     const length = this.at - start;
-    const more =
-      length < 0x80 ? 0 : length < 0x4000 ? 1 : length < 0x20_0000 ? 2 : length < 0x1000_0000 ? 3 : 4;
-    const end = this.at + more;
-    if (more > 0) {
-      this.ensure(more);
-      this.buffer.copyWithin(start + more, start, this.at);
+    if (length < 0x80) {
+      this.buffer[start - 1] = length;
+      return;
     }
+    const more = length < 0x4000 ? 1 : length < 0x20_0000 ? 2 : length < 0x1000_0000 ? 3 : 4;
+    const end = this.at + more;
+    this.ensure(more);
+    this.buffer.copyWithin(start + more, start, this.at);
     this.at = start - 1;
     this.varint(length);
     this.at = end;
@@ -173,13 +221,18 @@ export class Writer {
       return;
     }
     this.ensure(10);
+    const { buffer } = this;
+    let { at } = this;
     let rest = value;
-    while (rest >= 0x80) {
-      // & works on 32 bits: the seven that are wanted come through of any safe integer.
-      this.buffer[this.at++] = (rest & 0x7f) | 0x80;
-      rest = rest < 0x8000_0000 ? rest >>> 7 : Math.floor(rest / 0x80);
+    // & works on 32 bits: the seven that are wanted come through of any safe integer.
+    for (; rest >= 0x8000_0000; rest = Math.floor(rest / 0x80)) {
+      buffer[at++] = (rest & 0x7f) | 0x80;
     }
-    this.buffer[this.at++] = rest;
+    for (; rest >= 0x80; rest >>>= 7) {
+      buffer[at++] = (rest & 0x7f) | 0x80;
+    }
+    buffer[at] = rest;
+    this.at = at + 1;
   }
 
   /** A negative integer is sign-extended to 64 bits: ten bytes. */

@@ -5,8 +5,9 @@ export const UNLIMITED = (1n << 64n) - 1n;
 
 /** The text of a file that holds one number; "max", and "" of a file that is not there, is `otherwise`. */
 export function figure(text: string, otherwise = 0n): bigint {
-  const digits = text.trimEnd();
-  return /^\d+$/.test(digits) ? BigInt(digits) : otherwise;
+  const number = text === "" ? Number.NaN : Number(text);
+  if (!(number >= 0)) return otherwise;
+  return Number.isSafeInteger(number) ? BigInt(number) : BigInt(text.trimEnd());
 }
 
 /** The same for every control group of a hierarchy, by the suffix of its files. */

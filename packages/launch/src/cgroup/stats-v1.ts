@@ -6,9 +6,11 @@ import type {
   Init,
   MemoryData,
   MemoryStats,
+  PidsStats,
 } from "@kata-containers/protocols";
 import { flatKeyed, readFile, readFiles } from "./cgroup.ts";
 import { figure, hugepageSizes } from "./figures.ts";
+import * as v2 from "./stats-v2.ts";
 
 // Linux's admin-guide/cgroup-v1: cpuacct.rst, memory.rst, blkio-controller.rst, hugetlb.rst.
 
@@ -67,6 +69,10 @@ export function memoryData(directory: string, kind: string): Required<Init<Memor
     failcnt: figure(failcnt),
     limit: figure(limit),
   };
+}
+
+export function pidsStats(directory: string): Init<PidsStats> {
+  return v2.pidsStats(v2.readGroup(directory, ["pids.current", "pids.max"]));
 }
 
 export function blkioStats(directory: string): Init<BlkioStats> {

@@ -7,15 +7,39 @@ import type {
   MemoryStats,
   PidsStats,
 } from "@kata-containers/protocols";
-import { flatKeyed, readFile, readFiles } from "./cgroup.ts";
+import { flatKeyed, readFiles } from "./cgroup.ts";
 import { figure, hugepageSizes, UNLIMITED } from "./figures.ts";
 
 // Linux's admin-guide/cgroup-v2.rst. What v2 has not (a history of each processor) is absent.
 
 const MICROSECOND_NS = 1000n;
 
-export function cpuStats(directory: string): Init<CpuStats> {
-  const stat = flatKeyed(readFile(`${directory}/cpu.stat`));
+/** A control group whose files have been read. */
+export interface ReadGroup {
+  readonly directory: string;
+  /** The text of one of them; "" when the kernel does not have it. */
+  readonly text: (name: string) => string;
+}
+
+const FILES = [
+  ...["cpu.stat", "memory.stat", "memory.current", "memory.peak", "memory.events", "memory.max"],
+  ...["memory.swap.current", "memory.swap.events", "memory.swap.max", "pids.current", "pids.max", "io.stat"],
+];
+
+/** Reads files of a group, by default all that figures are in, in one call: in a guest of software emulation each costs. */
+export function readGroup(directory: string, names = filesOf(directory)): ReadGroup {
+  const texts = readFiles(directory, names);
+  const byName = new Map(names.map((name, index) => [name, texts[index]]));
+  return { directory, text: (name) => byName.get(name) ?? "" };
+}
+
+function filesOf(directory: string): readonly string[] {
+  const hugetlb = hugepageSizes(directory, "current").map((size) => `hugetlb.${size}`);
+  return [...FILES, ...hugetlb.flatMap((prefix) => [`${prefix}.current`, `${prefix}.events`])];
+}
+
+export function cpuStats({ text }: ReadGroup): Init<CpuStats> {
+  const stat = flatKeyed(text("cpu.stat"));
   const of = (name: string) => stat.get(name) ?? 0n;
   return {
     cpuUsage: {
@@ -32,28 +56,18 @@ export function cpuStats(directory: string): Init<CpuStats> {
 }
 
 /** Swap is counted together with memory, as in v1: whoever reads these figures expects that (as runc). */
-export function memoryStats(directory: string): Init<MemoryStats> {
-  const [stat, current, peak, events, max, swapCurrent, swapEvents, swapMax] = readFiles(directory, [
-    "memory.stat",
-    "memory.current",
-    "memory.peak",
-    "memory.events",
-    "memory.max",
-    "memory.swap.current",
-    "memory.swap.events",
-    "memory.swap.max",
-  ]);
-  const stats = flatKeyed(stat);
-  const usage = figure(current);
-  const limit = figure(max, UNLIMITED);
-  const swapLimit = figure(swapMax, UNLIMITED);
+export function memoryStats({ text }: ReadGroup): Init<MemoryStats> {
+  const stats = flatKeyed(text("memory.stat"));
+  const usage = figure(text("memory.current"));
+  const limit = figure(text("memory.max"), UNLIMITED);
+  const swapLimit = figure(text("memory.swap.max"), UNLIMITED);
   const unlimited = limit === UNLIMITED || swapLimit === UNLIMITED;
   return {
     cache: Number(stats.get("file") ?? 0n),
-    usage: { usage, maxUsage: figure(peak), failcnt: overruns(events), limit },
+    usage: { usage, maxUsage: figure(text("memory.peak")), failcnt: overruns(text("memory.events")), limit },
     swapUsage: {
-      usage: figure(swapCurrent) + usage,
-      failcnt: overruns(swapEvents),
+      usage: figure(text("memory.swap.current")) + usage,
+      failcnt: overruns(text("memory.swap.events")),
       limit: unlimited ? UNLIMITED : swapLimit + limit,
     },
     useHierarchy: true,
@@ -66,18 +80,17 @@ function overruns(events: string): bigint {
   return flatKeyed(events).get("max") ?? 0n;
 }
 
-/** The same files in v1. A limit of 0 is none. */
-export function pidsStats(directory: string): Init<PidsStats> {
-  const [current, max] = readFiles(directory, ["pids.current", "pids.max"]);
-  return { current: Number(figure(current)), limit: figure(max) };
+/** v1's files are the same. A limit of 0 is none. */
+export function pidsStats({ text }: ReadGroup): Init<PidsStats> {
+  return { current: Number(figure(text("pids.current"))), limit: figure(text("pids.max")) };
 }
 
 const BYTES = { rbytes: "Read", wbytes: "Write", dbytes: "Discard" };
 const REQUESTS = { rios: "Read", wios: "Write", dios: "Discard" };
 
-export function blkioStats(directory: string): Init<BlkioStats> {
-  const text = readFile(`${directory}/io.stat`);
-  return { ioServiceBytesRecursive: entries(text, BYTES), ioServicedRecursive: entries(text, REQUESTS) };
+export function blkioStats({ text }: ReadGroup): Init<BlkioStats> {
+  const stat = text("io.stat");
+  return { ioServiceBytesRecursive: entries(stat, BYTES), ioServicedRecursive: entries(stat, REQUESTS) };
 }
 
 /** Lines of "8:0 rbytes=4096 wbytes=0 …". */
@@ -95,16 +108,10 @@ function entries(text: string, names: Readonly<Record<string, string>>): Init<Bl
   });
 }
 
-export function hugetlbStats(directory: string): Map<string, Init<HugetlbStats>> {
-  const sizes = hugepageSizes(directory, "current");
-  const texts: readonly string[] = readFiles(
-    directory,
-    sizes.flatMap((size) => [`hugetlb.${size}.current`, `hugetlb.${size}.events`]),
-  );
-  return new Map(
-    sizes.map((size, index) => {
-      const [current = "", events = ""] = texts.slice(2 * index);
-      return [size, { usage: Number(figure(current)), failcnt: Number(overruns(events)) }] as const;
-    }),
-  );
+export function hugetlbStats({ text, directory }: ReadGroup): Map<string, Init<HugetlbStats>> {
+  const of = (size: string) => ({
+    usage: Number(figure(text(`hugetlb.${size}.current`))),
+    failcnt: Number(overruns(text(`hugetlb.${size}.events`))),
+  });
+  return new Map(hugepageSizes(directory, "current").map((size) => [size, of(size)] as const));
 }

@@ -447,7 +447,7 @@ export const MemoryStats: Codec<MemoryStats> = /* @__PURE__ */ new Codec<MemoryS
     if (m.swapUsage) w.message(26, MemoryData, m.swapUsage);
     if (m.kernelUsage) w.message(34, MemoryData, m.kernelUsage);
     if (m.useHierarchy) w.bool(40, m.useHierarchy);
-    if (m.stats) for (const [k, v] of m.stats) { const start = w.open(50); w.string(10, k); w.uint64Big(16, v); w.close(start); }
+    m.stats?.forEach((v, k) => { const start = w.openEntry(50, k); w.uint64Big(16, v); w.close(start); });
   },
   (m, r) => {
     switch (r.field) {
@@ -565,7 +565,7 @@ export const CgroupStats: Codec<CgroupStats> = /* @__PURE__ */ new Codec<CgroupS
     if (m.memoryStats) w.message(18, MemoryStats, m.memoryStats);
     if (m.pidsStats) w.message(26, PidsStats, m.pidsStats);
     if (m.blkioStats) w.message(34, BlkioStats, m.blkioStats);
-    if (m.hugetlbStats) for (const [k, v] of m.hugetlbStats) { const start = w.open(42); w.string(10, k); w.message(18, HugetlbStats, v); w.close(start); }
+    m.hugetlbStats?.forEach((v, k) => { const start = w.openEntry(42, k); w.message(18, HugetlbStats, v); w.close(start); });
   },
   (m, r) => {
     switch (r.field) {

@@ -24,7 +24,7 @@ export const Spec: Codec<Spec> = /* @__PURE__ */ new Codec<Spec>(
     if (m.Hostname) w.string(34, m.Hostname);
     if (m.Mounts) for (const v of m.Mounts) w.message(42, Mount, v);
     if (m.Hooks) w.message(50, Hooks, m.Hooks);
-    if (m.Annotations) for (const [k, v] of m.Annotations) { const start = w.open(58); w.string(10, k); w.string(18, v); w.close(start); }
+    m.Annotations?.forEach((v, k) => { const start = w.openEntry(58, k); w.string(18, v); w.close(start); });
     if (m.Linux) w.message(66, Linux, m.Linux);
     if (m.Solaris) w.message(74, Solaris, m.Solaris);
     if (m.Windows) w.message(82, Windows, m.Windows);
@@ -325,7 +325,7 @@ export const Linux: Codec<Linux> = /* @__PURE__ */ new Codec<Linux>(
   (m, w) => {
     if (m.UIDMappings) for (const v of m.UIDMappings) w.message(10, LinuxIDMapping, v);
     if (m.GIDMappings) for (const v of m.GIDMappings) w.message(18, LinuxIDMapping, v);
-    if (m.Sysctl) for (const [k, v] of m.Sysctl) { const start = w.open(26); w.string(10, k); w.string(18, v); w.close(start); }
+    m.Sysctl?.forEach((v, k) => { const start = w.openEntry(26, k); w.string(18, v); w.close(start); });
     if (m.Resources) w.message(34, LinuxResources, m.Resources);
     if (m.CgroupsPath) w.string(42, m.CgroupsPath);
     if (m.Namespaces) for (const v of m.Namespaces) w.message(50, LinuxNamespace, v);
