@@ -14,8 +14,8 @@ export {
   Response as TtrpcResponse,
 } from "./gen/ttrpc.gen.ts";
 export * from "./gen/types.gen.ts";
-export { lostInGrpc } from "./oci-lost.ts";
 export { grpcToResources, resourcesToGrpc } from "./oci-resources.ts";
+export { restOf, withRest } from "./oci-rest.ts";
 export { grpcToProcess, grpcToSpec, processToGrpc, specToGrpc } from "./oci-spec.ts";
 export { MAX_ELEMENTS, Reader } from "./reader.ts";
 export { Writer } from "./writer.ts";

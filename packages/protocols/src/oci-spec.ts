@@ -7,7 +7,7 @@ import { given, numberOrNone, RLIM_INFINITY } from "./oci-values.ts";
 
 /**
  * An OCI spec as the agent's protocol carries it. A missing member becomes proto3's default, which the agent takes for
- * missing; what the protocol has no field for is listed by `lostInGrpc`.
+ * missing; what the protocol has no field for is `restOf`.
  */
 export function specToGrpc(spec: oci.Spec): Init<grpc.Spec> {
   return {

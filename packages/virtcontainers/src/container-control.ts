@@ -1,5 +1,10 @@
 import type { Resources } from "@kata-containers/oci";
-import { AgentService, resourcesToGrpc, type StatsContainerResponse } from "@kata-containers/protocols";
+import {
+  AgentService,
+  resourcesToGrpc,
+  restOf,
+  type StatsContainerResponse,
+} from "@kata-containers/protocols";
 import { ops } from "@kata-containers/sys";
 import type { Sandbox } from "./sandbox.ts";
 import { checkUpdate } from "./spec/update-resources.ts";
@@ -31,8 +36,10 @@ export async function resumeContainer(sandbox: Sandbox, id: string): Promise<voi
  */
 export async function updateContainer(sandbox: Sandbox, id: string, resources: Resources): Promise<void> {
   checkAllowed("update", id, sandbox.container(id).status);
-  const message = resourcesToGrpc(checkUpdate(resources));
-  await sandbox.agent().request(AgentService.UpdateContainer, { containerId: id, resources: message });
+  const limits = checkUpdate(resources);
+  const resourcesRestJson = restOf({ linux: { resources: limits } });
+  const request = { containerId: id, resources: resourcesToGrpc(limits), resourcesRestJson };
+  await sandbox.agent().request(AgentService.UpdateContainer, request);
 }
 
 /** What the container uses, as the guest's control groups count. */

@@ -1,5 +1,5 @@
 import type { Process, Spec } from "@kata-containers/oci";
-import { AgentService, processToGrpc, specToGrpc } from "@kata-containers/protocols";
+import { AgentService, processToGrpc, restOf, specToGrpc } from "@kata-containers/protocols";
 import { deadline, KataError, ops, SIG } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent-client/agent.ts";
@@ -23,7 +23,6 @@ import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./s
 import { ShareTrees } from "./share/trees.ts";
 import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
 import { dropSeccomp, filterOf, guestProcess, sandboxPidns, withFilterApart } from "./spec/guest-spec.ts";
-import { droppedResources } from "./spec/update-resources.ts";
 import { checkAllowed, checkExec } from "./states.ts";
 
 export type SandboxDeps = SandboxVmDeps & Pick<MachineDeps, "config" | "log"> & { readonly trees: Trees };
@@ -138,11 +137,10 @@ export class Sandbox {
 
   async #make(container: Container, request: NewContainer): Promise<void> {
     const { id, spec } = container;
+    checkGuestSpec(spec).forEach(this.#warn(id));
     this.saveContainer(container);
     const memoryMiB = this.#deps.config.hypervisor.default_memory;
     const shared = shareContainer(this.#trees, container, request, memoryMiB);
-    checkGuestSpec(shared.spec).forEach(this.#warn(id));
-    droppedResources(spec.linux?.resources ?? {}).forEach(this.#warn(id));
     // Here, while the guest boots: it has one CPU, and under emulation a slow one.
     const seccomp = filterOf(spec, this.#warn(id));
     const agent = await this.#vm.start(spec, shared.shmBytes);
@@ -155,6 +153,7 @@ export class Sandbox {
         storages: shared.storages,
         sandboxPidns: sandboxPidns(spec),
         ...(seccomp === undefined ? {} : { seccomp }),
+        ociRestJson: restOf(shared.spec),
       });
     await this.#deps.phases.measure("container", create);
     const process = new GuestProcess({ containerId: id, execId: id }, request.stdio, agent, this.#deps.log);
@@ -204,14 +203,15 @@ export class Sandbox {
     if (container.processes.has(execId)) {
       throw new KataError("AlreadyExists", `process "${execId}" of container "${id}" already exists`);
     }
-    checkGuestProcess(process);
+    checkGuestProcess(process).forEach(this.#warn(id));
     const agent = this.#vm.connectedAgent();
     const started = new GuestProcess({ containerId: id, execId }, stdio, agent, this.#deps.log);
     container.processes.set(execId, started);
     try {
-      const message = processToGrpc(guestProcess(process));
+      const inGuest = guestProcess(process);
+      const message = { process: processToGrpc(inGuest), processRestJson: restOf({ process: inGuest }) };
       const limit = container.status === "paused" ? Infinity : undefined;
-      await agent.request(AgentService.ExecProcess, { containerId: id, execId, process: message }, limit);
+      await agent.request(AgentService.ExecProcess, { containerId: id, execId, ...message }, limit);
     } catch (error) {
       container.processes.delete(execId);
       throw error;

@@ -13,6 +13,7 @@ test("a container gets pid and mount namespaces of its own and the sandbox's ipc
     { type: "network", path: "/proc/1/ns/net" },
     { type: "ipc" },
     { type: "cgroup" },
+    { type: "time" },
   ] as const;
   expect(guestSpec({ ...spec, linux: { namespaces } }, shared).linux?.namespaces).toEqual([
     { type: "pid" },
@@ -20,6 +21,7 @@ test("a container gets pid and mount namespaces of its own and the sandbox's ipc
     { type: "ipc", path: shared.ipc },
     { type: "uts", path: shared.uts },
     { type: "cgroup" },
+    { type: "time" },
   ]);
 });
 

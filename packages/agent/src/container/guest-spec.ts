@@ -36,6 +36,9 @@ export function splitSysctls(sysctls: Readonly<Record<string, string>>): {
   };
 }
 
+/** Namespaces that are the container's own matter; the others are decided here. */
+const OWN: ReadonlySet<string> = new Set(["user", "cgroup", "time"]);
+
 function guestNamespaces(spec: Spec, shared: SharedNamespaces, pidNamespace?: string): Namespace[] {
   const asked = spec.linux?.namespaces ?? [];
   const joins = asked.find(({ type, path }) => type === "pid" && path !== undefined && path !== "");
@@ -45,8 +48,7 @@ function guestNamespaces(spec: Spec, shared: SharedNamespaces, pidNamespace?: st
       `OCI: cannot join the pid namespace ${joins.path}: it is the host's`,
     );
   }
-  // A user or cgroup namespace is the container's own matter; the others are decided here.
-  const own = asked.filter(({ type }) => type === "user" || type === "cgroup").map(({ type }) => ({ type }));
+  const own = asked.filter(({ type }) => OWN.has(type)).map(({ type }) => ({ type }));
   return [
     pidNamespace === undefined ? { type: "pid" } : { type: "pid", path: pidNamespace },
     { type: "mount" },

@@ -8,6 +8,7 @@ import {
   type SignalProcessRequest,
   type StartContainerRequest,
   type WaitProcessRequest,
+  withRest,
 } from "@kata-containers/protocols";
 import { KataError } from "@kata-containers/sys";
 import type { Context } from "@kata-containers/ttrpc";
@@ -22,7 +23,7 @@ export const containerMethods = (sandbox: Sandbox) => ({
     if (request.OCI === undefined) throw new KataError("InvalidArgument", "OCI: missing");
     if (request.devices.length > 0) throw new KataError("Unimplemented", "devices: not supported yet");
     const { storages, sandboxPidns: sharePid } = request;
-    const spec = grpcToSpec(request.OCI);
+    const spec = withRest(grpcToSpec(request.OCI), request.ociRestJson);
     const seccomp = checkFilter(request.seccomp);
     const timeoutMs = launchTimeout(context);
     await sandbox.createContainer({ id, execId, spec, seccomp, storages, sharePid, timeoutMs });
@@ -37,7 +38,7 @@ export const containerMethods = (sandbox: Sandbox) => ({
   ExecProcess: async (request: ExecProcessRequest, context: Context) => {
     const container = sandbox.container(request.containerId);
     if (request.process === undefined) throw new KataError("InvalidArgument", "process: missing");
-    const process = grpcToProcess(request.process);
+    const { process } = withRest({ process: grpcToProcess(request.process) }, request.processRestJson);
     await container.exec(checkExecId(request.execId), process, launchTimeout(context));
     return {};
   },

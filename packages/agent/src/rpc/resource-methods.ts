@@ -7,6 +7,7 @@ import {
   type ResumeContainerRequest,
   type StatsContainerRequest,
   type UpdateContainerRequest,
+  withRest,
 } from "@kata-containers/protocols";
 import { KataError, ops, readText } from "@kata-containers/sys";
 import type { Context } from "@kata-containers/ttrpc";
@@ -26,10 +27,11 @@ export const resourceMethods = (sandbox: Sandbox) => ({
     return {};
   },
 
-  UpdateContainer: async ({ containerId, resources }: UpdateContainerRequest) => {
+  UpdateContainer: async ({ containerId, resources, resourcesRestJson }: UpdateContainerRequest) => {
     const container = sandbox.liveContainer(containerId);
     if (resources === undefined) throw new KataError("InvalidArgument", "resources: missing");
-    const { devices: _, ...limits } = grpcToResources(resources);
+    const { linux } = withRest({ linux: { resources: grpcToResources(resources) } }, resourcesRestJson);
+    const { devices: _, ...limits } = linux.resources;
     updateLimits(limits, container.cgroups, "the guest's kernel");
     return {};
   },

@@ -74,6 +74,20 @@ describe("an update", () => {
     expect([...new Set(writes)]).toEqual(expected);
   });
 
+  test("of v2's own files, by their names", () => {
+    updateLimits({ pids: { limit: 7 }, unified: { "memory.high": "500" } }, V2);
+    expect(writes).toEqual(["/c/pids.max 7", "/c/memory.high 500"]);
+  });
+
+  test("below what is used is refused, if that is to be looked at before", () => {
+    files.set("/c/memory.current", "300\n");
+    const memory = { limit: 200, checkBeforeUpdate: true };
+    expect(() => updateLimits({ memory }, V2)).toThrow("memory limit 200 is below the usage, 300");
+    expect(writes).toEqual([]);
+    updateLimits({ memory: { ...memory, limit: 400 } }, V2);
+    expect(writes).toEqual(["/c/memory.max 400"]);
+  });
+
   test("writes nothing when a limit makes no sense", () => {
     files.set("/c/memory.max", "max");
     expect(() => updateLimits({ memory: { swap: 150 } }, V2)).toThrow(

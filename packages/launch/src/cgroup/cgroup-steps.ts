@@ -4,7 +4,7 @@ import { invalid } from "../refuse.ts";
 import type { CgroupPlace } from "./cgroup-places.ts";
 import { deviceFilter } from "./device-filter.ts";
 import { deviceRules, deviceWrites } from "./device-rules.ts";
-import { limitFile } from "./limit-files.ts";
+import { limitFiles } from "./limit-files.ts";
 import { settingsOfResources } from "./settings.ts";
 
 /** EPERM, EACCES, EROFS; ENOENT: in a cgroup that could not be made. */
@@ -29,11 +29,7 @@ export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources
   ]);
   return [
     ...places.flatMap((place) => makeSteps(place, needed)),
-    ...settings.map((setting) => {
-      const { where: _, ...written } = limitFile(setting, places);
-      return { op: "write", ...written } as const;
-    }),
-    ...unifiedSteps(resources, places),
+    ...limitFiles(resources, places).map(({ where: _, ...written }): Step => ({ op: "write", ...written })),
     ...deviceSteps(resources, places),
     ...joinSteps(places),
   ];
@@ -71,17 +67,6 @@ function enableSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {
       ...(needed.has(name) ? {} : { ignore: NOT_HANDED_DOWN }),
     })),
   );
-}
-
-function unifiedSteps(resources: Resources, places: readonly CgroupPlace[]): Step[] {
-  const entries = Object.entries(resources.unified ?? {});
-  const v2 = places.find((place) => place.version === 2);
-  return entries.map(([file, text]) => {
-    const where = `linux.resources.unified.${file}`;
-    if (v2 === undefined) invalid(where, "needs cgroup v2");
-    if (file.includes("/") || !file.includes(".")) invalid(where, "is not the name of a cgroup file");
-    return write(`${v2.directory}/${file}`, text);
-  });
 }
 
 /** v1 has a controller for devices, v2 a BPF program. Without both only what allows everything can be had. */

@@ -20,11 +20,23 @@ export type LimitFile = {
  * @throws KataError InvalidArgument, Unimplemented: a limit that these cgroups cannot express.
  */
 export function limitFiles(resources: Resources, places: readonly CgroupPlace[]): LimitFile[] {
-  return settingsOfResources(resources).map((setting) => limitFile(setting, places));
+  const limits = settingsOfResources(resources).map((setting) => limitFile(setting, places));
+  return [...limits, ...unifiedFiles(resources, places)];
+}
+
+/** Files of cgroup v2 that are named as they are. */
+function unifiedFiles({ unified = {} }: Resources, places: readonly CgroupPlace[]): LimitFile[] {
+  const v2 = places.find((place) => place.version === 2);
+  return Object.entries(unified).map(([file, text]) => {
+    const where = `linux.resources.unified.${file}`;
+    if (v2 === undefined) return invalid(where, "needs cgroup v2");
+    if (file.includes("/") || !file.includes(".")) return invalid(where, "is not the name of a cgroup file");
+    return { where, path: `${v2.directory}/${file}`, text };
+  });
 }
 
 /** The file of one limit: v1's where a v1 hierarchy has the controller, else v2's. */
-export function limitFile(setting: Setting, places: readonly CgroupPlace[]): LimitFile {
+function limitFile(setting: Setting, places: readonly CgroupPlace[]): LimitFile {
   const { where } = setting;
   const v1 = places.find((place) => place.version === 1 && place.controllers.includes(setting.v1Controller));
   if (v1 !== undefined) {

@@ -23,6 +23,7 @@ export function updateLimits(
     ...(memory === undefined ? {} : { memory: wholeMemory(memory, places) }),
     ...(cpu === undefined ? {} : { cpu: wholeCpu(cpu, places) }),
   };
+  if (memory?.checkBeforeUpdate) checkUsage(memory, places);
   for (const { path, text, or } of inOrder(limitFiles(whole, places))) {
     if (or === undefined || exists(path)) writeLimit(path, text, kernel);
     else writeLimit(or.path, or.text, kernel);
@@ -59,6 +60,15 @@ function wholeMemory(memory: MemoryLimits, places: readonly CgroupPlace[]): Memo
   if (swap < Number(current))
     throw new KataError("InvalidArgument", "memory+swap limit should be >= memory limit");
   return { ...memory, limit: Number(current) };
+}
+
+/** v2's memory.max takes a limit below the usage, and the kernel kills for it (config-linux.md, "checkBeforeUpdate"). */
+function checkUsage({ limit = 0 }: MemoryLimits, places: readonly CgroupPlace[]): void {
+  const v2 = v1Directory(places, "memory") === undefined ? v2Directory(places) : undefined;
+  if (v2 === undefined || limit <= 0) return;
+  const usage = Number(readFile(`${v2}/memory.current`));
+  if (usage > limit)
+    throw new KataError("InvalidArgument", `memory limit ${limit} is below the usage, ${usage}`);
 }
 
 /** v1: "memory and swap" may never be below "memory", not for a moment: raised first, lowered last. */

@@ -17,10 +17,12 @@ export interface CreateContainerRequest {
   /** Ours: the seccomp profile, compiled by the host while the guest boots. That of OCI then kills every process: what an agent
    * that does not know this field would apply. */
   seccomp: CompiledSeccomp | undefined;
+  /** Ours: what config.json says that Spec has no field for (oci-rest.ts), as JSON. */
+  ociRestJson: string;
 }
 export const CreateContainerRequest: Codec<CreateContainerRequest> = /* @__PURE__ */ new Codec<CreateContainerRequest>(
   "grpc.CreateContainerRequest",
-  () => ({ containerId: "", execId: "", stringUser: undefined, devices: [], storages: [], OCI: undefined, sandboxPidns: false, seccomp: undefined }),
+  () => ({ containerId: "", execId: "", stringUser: undefined, devices: [], storages: [], OCI: undefined, sandboxPidns: false, seccomp: undefined, ociRestJson: "" }),
   (m, w) => {
     if (m.containerId) w.string(10, m.containerId);
     if (m.execId) w.string(18, m.execId);
@@ -30,6 +32,7 @@ export const CreateContainerRequest: Codec<CreateContainerRequest> = /* @__PURE_
     if (m.OCI) w.message(50, Spec, m.OCI);
     if (m.sandboxPidns) w.bool(56, m.sandboxPidns);
     if (m.seccomp) w.message(802, CompiledSeccomp, m.seccomp);
+    if (m.ociRestJson) w.string(810, m.ociRestJson);
   },
   (m, r) => {
     switch (r.field) {
@@ -41,6 +44,7 @@ export const CreateContainerRequest: Codec<CreateContainerRequest> = /* @__PURE_
       case 6: m.OCI = r.message(Spec, m.OCI); return true;
       case 7: m.sandboxPidns = r.bool(); return true;
       case 100: m.seccomp = r.message(CompiledSeccomp, m.seccomp); return true;
+      case 101: m.ociRestJson = r.string(); return true;
       default: return false;
     }
   },
@@ -119,15 +123,18 @@ export interface ExecProcessRequest {
   execId: string;
   stringUser: StringUser | undefined;
   process: Process | undefined;
+  /** ours, as oci_rest_json */
+  processRestJson: string;
 }
 export const ExecProcessRequest: Codec<ExecProcessRequest> = /* @__PURE__ */ new Codec<ExecProcessRequest>(
   "grpc.ExecProcessRequest",
-  () => ({ containerId: "", execId: "", stringUser: undefined, process: undefined }),
+  () => ({ containerId: "", execId: "", stringUser: undefined, process: undefined, processRestJson: "" }),
   (m, w) => {
     if (m.containerId) w.string(10, m.containerId);
     if (m.execId) w.string(18, m.execId);
     if (m.stringUser) w.message(26, StringUser, m.stringUser);
     if (m.process) w.message(34, Process, m.process);
+    if (m.processRestJson) w.string(802, m.processRestJson);
   },
   (m, r) => {
     switch (r.field) {
@@ -135,6 +142,7 @@ export const ExecProcessRequest: Codec<ExecProcessRequest> = /* @__PURE__ */ new
       case 2: m.execId = r.string(); return true;
       case 3: m.stringUser = r.message(StringUser, m.stringUser); return true;
       case 4: m.process = r.message(Process, m.process); return true;
+      case 100: m.processRestJson = r.string(); return true;
       default: return false;
     }
   },
@@ -245,18 +253,22 @@ export const ListProcessesResponse: Codec<ListProcessesResponse> = /* @__PURE__ 
 export interface UpdateContainerRequest {
   containerId: string;
   resources: LinuxResources | undefined;
+  /** ours, as oci_rest_json */
+  resourcesRestJson: string;
 }
 export const UpdateContainerRequest: Codec<UpdateContainerRequest> = /* @__PURE__ */ new Codec<UpdateContainerRequest>(
   "grpc.UpdateContainerRequest",
-  () => ({ containerId: "", resources: undefined }),
+  () => ({ containerId: "", resources: undefined, resourcesRestJson: "" }),
   (m, w) => {
     if (m.containerId) w.string(10, m.containerId);
     if (m.resources) w.message(18, LinuxResources, m.resources);
+    if (m.resourcesRestJson) w.string(802, m.resourcesRestJson);
   },
   (m, r) => {
     switch (r.field) {
       case 1: m.containerId = r.string(); return true;
       case 2: m.resources = r.message(LinuxResources, m.resources); return true;
+      case 100: m.resourcesRestJson = r.string(); return true;
       default: return false;
     }
   },

@@ -24,23 +24,23 @@ test.each<[string, Partial<Spec>, string]>([
     },
     "config.json: linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY",
   ],
+  ["Intel RDT", { linux: { intelRdt: { closID: "x" } } }, "config.json: linux.intelRdt: "],
   [
-    "an execution domain",
-    { linux: { personality: { domain: "LINUX32" } } },
-    "config.json: linux.personality: cannot",
+    "an id-mapped mount",
+    { mounts: [{ destination: "/a" }, { destination: "/x", source: "/x", options: ["bind", "idmap"] }] },
+    "config.json: mounts[1]: virtio-fs",
   ],
 ])("%s is refused", (_, change, message) => {
   expect(() => checkGuestSpec(spec(change))).toThrow(message);
 });
 
-test("a scheduling policy is refused for an executed process too", () => {
-  expect(() => checkGuestProcess({ cwd: "/", scheduler: { policy: "SCHED_FIFO" } })).toThrow(
-    "process.scheduler",
-  );
-});
-
-test("a limit that is lost is told", () => {
-  expect(checkGuestSpec(spec({ linux: { resources: { cpu: { burst: 5 } } } }))).toEqual([
-    "linux.resources.cpu.burst is not applied: the guest's protocol has no such member",
+test("what names the host's CPUs and devices is told, for an executed process too", () => {
+  const process = { cwd: "/", execCPUAffinity: { initial: "0" } };
+  const told = "process.execCPUAffinity is not applied: the host's CPUs and memory nodes are not the VM's";
+  expect(checkGuestProcess(process)).toEqual([told]);
+  const resources = { rdma: { mlx5_0: { hcaHandles: 1 } } };
+  expect(checkGuestSpec(spec({ process, linux: { resources } }))).toEqual([
+    told,
+    "linux.resources.rdma is not applied: the VM has no RDMA devices",
   ]);
 });

@@ -1,37 +1,36 @@
-import { OCI_VERSION, type Process, type Spec } from "@kata-containers/oci";
-import { lostInGrpc } from "@kata-containers/protocols";
+import type { Process, Spec } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
+import { droppedResources, HOST_CPUS } from "./update-resources.ts";
+
+const LISTENER = "its listener is on the host, the call in the guest";
 
 /**
- * What the guest would not be told or could not do, found before it is asked.
+ * What a guest cannot do, found before anything is made.
  *
- * @param spec what guestSpec made
- * @returns one line each: limits of resources that do not reach the guest
+ * @param spec config.json's
+ * @returns one line each: limits that name what the host has and the VM has not, and that do not reach the guest
  * @throws KataError Unimplemented: settings that change what the container may do or see
  */
-export function checkGuestSpec(spec: Spec): readonly string[] {
-  const notified =
-    spec.linux?.seccomp?.syscalls?.findIndex(({ action }) => action === "SCMP_ACT_NOTIFY") ?? -1;
-  if (notified !== -1) {
-    refuse(
-      `linux.seccomp.syscalls[${notified}].action`,
-      "SCMP_ACT_NOTIFY: its listener is on the host, the call in the guest",
-    );
-  }
-  const lost = lostInGrpc(spec);
-  const [resources, others] = [lost.filter(isResource), lost.filter((path) => !isResource(path))];
-  const [first] = others;
-  if (first !== undefined) refuse(first, "cannot be had in a virtual machine");
-  return resources.map((path) => `${path} is not applied: the guest's protocol has no such member`);
+export function checkGuestSpec({ process, mounts = [], linux = {} }: Spec): readonly string[] {
+  const { seccomp, resources, intelRdt } = linux;
+  const notified = seccomp?.syscalls?.findIndex(({ action }) => action === "SCMP_ACT_NOTIFY") ?? -1;
+  if (notified !== -1) refuse(`linux.seccomp.syscalls[${notified}].action`, `SCMP_ACT_NOTIFY: ${LISTENER}`);
+  if (seccomp?.listenerPath) refuse("linux.seccomp.listenerPath", LISTENER);
+  if (intelRdt !== undefined) refuse("linux.intelRdt", "Intel RDT is the host's processor's");
+  const mapped = mounts.findIndex(
+    ({ options = [], uidMappings, gidMappings }) =>
+      uidMappings || gidMappings || options.some((option) => /^r?idmap$/.test(option)),
+  );
+  if (mapped !== -1)
+    refuse(`mounts[${mapped}]`, "virtio-fs, by which the guest has it, has no id-mapped mounts");
+  return [...checkGuestProcess(process), ...droppedResources(resources ?? {})];
 }
 
 /** The same for a process that is executed in a container. */
-export function checkGuestProcess(process: Process): void {
-  checkGuestSpec({ ociVersion: OCI_VERSION, process });
-}
-
-function isResource(path: string): boolean {
-  return path.startsWith("linux.resources.");
+export function checkGuestProcess(process: Process | undefined): readonly string[] {
+  return process?.execCPUAffinity === undefined
+    ? []
+    : [`process.execCPUAffinity is not applied: ${HOST_CPUS}`];
 }
 
 function refuse(path: string, why: string): never {

@@ -18,7 +18,7 @@ export type GuestPlaces = {
  * - the network namespace is the host's (the guest has the VM's network), the cgroup namespace has no meaning across
  *   kernels, the pid namespace is the agent's business (`sandboxPidns`); paths of the others name files of the host;
  * - cgroupsPath is a place in the host's hierarchy;
- * - cpuset, block I/O, hugepages and network classes name hardware of the host, device rules its device numbers: the
+ * - cpuset, CPU affinity, block I/O, hugepages and network classes name hardware of the host, device rules its device numbers: the
  *   VM has none of them. CPU, memory and pids limits stay and hold in the guest;
  * - a seccomp profile is the guest's to enforce, unless the configuration drops it (`dropSeccomp`);
  * - labels of the host's SELinux and AppArmor policies are unknown to the guest's kernel.
@@ -70,7 +70,7 @@ export function sandboxPidns(spec: Spec): boolean {
 type Process = NonNullable<Spec["process"]>;
 
 export function guestProcess(process: Process): Process {
-  const { selinuxLabel: _selinux, apparmorProfile: _apparmor, ...rest } = process;
+  const { selinuxLabel: _selinux, apparmorProfile: _apparmor, execCPUAffinity: _cpus, ...rest } = process;
   return rest;
 }
 
@@ -101,12 +101,13 @@ function guestLinux(linux: Linux): Linux {
 
 function guestResources(resources: Resources): Resources {
   // Device rules are about the guest's devices there: a privileged container has all of them, any other its own.
-  const { memory, cpu, pids, devices } = resources;
+  const { memory, cpu, pids, devices, unified } = resources;
   const { cpus: _cpus, mems: _mems, ...limits } = cpu ?? {};
   return {
     ...(memory === undefined ? {} : { memory }),
     ...(cpu === undefined ? {} : { cpu: limits }),
     ...(pids === undefined ? {} : { pids }),
     ...(devices === undefined ? {} : { devices }),
+    ...(unified === undefined ? {} : { unified }),
   };
 }

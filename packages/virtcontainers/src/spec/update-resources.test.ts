@@ -9,6 +9,7 @@ test("what docker and CRI send for what is not limited is neither refused nor wa
     hugepageLimits: [{ pageSize: "2MB", limit: 0 }],
     network: {},
     unified: {},
+    rdma: {},
   };
   expect(checkUpdate(resources)).toEqual({ memory: resources.memory, cpu: resources.cpu });
   expect(droppedResources(resources)).toEqual([]);

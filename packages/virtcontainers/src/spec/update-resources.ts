@@ -2,28 +2,35 @@ import type { Resources } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
 
 /**
- * What of `update` goes to the guest: memory, CPU time and the number of processes.
+ * What of `update` goes to the guest: memory, CPU time, the number of processes, and files of cgroup v2 by their names.
  * @throws KataError Unimplemented for a limit that a container in a VM cannot have, before anything is changed
  */
 export function checkUpdate(resources: Resources): Resources {
   for (const [key, why] of refusals(resources))
     throw new KataError("Unimplemented", `cannot update ${key}: ${why}`);
-  const { memory, cpu, pids } = resources;
+  const { memory, cpu, pids, unified } = resources;
   return {
     ...(memory === undefined ? {} : { memory }),
     ...(cpu === undefined ? {} : { cpu }),
     ...(pids === undefined ? {} : { pids }),
+    ...(isEmpty(unified) ? {} : { unified }),
   };
+}
+
+function isEmpty(map: object | undefined): boolean {
+  return map === undefined || Object.keys(map).length === 0;
 }
 
 const DROPPED = [
   "memory.kernel",
+  "memory.swappiness",
   "cpu.cpus",
   "cpu.mems",
   "blockIO.weight",
   "blockIO",
   "hugepageLimits",
   "network",
+  "rdma",
 ];
 
 /** What `guestSpec` leaves out of a new container's limits: one warning each. */
@@ -33,27 +40,18 @@ export function droppedResources(resources: Resources): string[] {
     .map(([key, why]) => `linux.resources.${key} is not applied: ${why}`);
 }
 
-const HOST_CPUS = "the host's CPUs and memory nodes are not the VM's";
+export const HOST_CPUS = "the host's CPUs and memory nodes are not the VM's";
 const NO_KERNEL_LIMIT = "Linux has no limit of kernel memory any more (deprecated since 5.4)";
 const NO_BLOCK_DEVICES = "the VM has none of the host's block devices";
 
 /** 0 and "" mean "as it is", as docker sends them for everything that is not changed. */
-function refusals({
-  memory,
-  cpu,
-  blockIO,
-  hugepageLimits,
-  network,
-  rdma,
-  unified,
-}: Resources): [string, string][] {
+function refusals({ memory, cpu, blockIO, hugepageLimits, network, rdma }: Resources): [string, string][] {
   const { weight, leafWeight, ...devices } = blockIO ?? {};
   const rows: [string, unknown, string][] = [
     ["cpu.cpus", cpu?.cpus, HOST_CPUS],
     ["cpu.mems", cpu?.mems, HOST_CPUS],
-    ["cpu.burst", cpu?.burst, "the agent's protocol does not carry it"],
-    ["cpu.idle", cpu?.idle, "the agent's protocol does not carry it"],
     ["memory.kernel", memory?.kernel, NO_KERNEL_LIMIT],
+    ["memory.swappiness", memory?.swappiness === 0, "the agent's protocol takes 0 for none"],
     ["blockIO.weight", weight || leafWeight, NO_BLOCK_DEVICES],
     ["blockIO", Object.values(devices).some((list) => list.length > 0), NO_BLOCK_DEVICES],
     [
@@ -62,8 +60,7 @@ function refusals({
       "the VM has no huge pages of the host",
     ],
     ["network", network?.classID || network?.priorities?.length, "the guest's kernel has no network classes"],
-    ["rdma", Object.keys(rdma ?? {}).length, "the VM has no RDMA devices"],
-    ["unified", Object.keys(unified ?? {}).length, "the agent's protocol does not carry it"],
+    ["rdma", !isEmpty(rdma), "the VM has no RDMA devices"],
   ];
   return rows.filter(([, value]) => Boolean(value)).map(([key, , why]) => [key, why]);
 }
