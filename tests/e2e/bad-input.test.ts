@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
@@ -42,6 +43,13 @@ describe("a bad bundle is refused:", () => {
     const bundle = runtime.bundle();
     writeFileSync(`${bundle}/config.json`, "{ ociVersion: ");
     expectRefused(await create(bundle), `${bundle}/config.json: is not JSON`);
+  });
+
+  it("config.json that is a FIFO", async () => {
+    const bundle = runtime.bundle();
+    rmSync(`${bundle}/config.json`);
+    execFileSync("mkfifo", [`${bundle}/config.json`]);
+    expectRefused(await create(bundle), `${bundle}/config.json: is not a regular file`);
   });
 
   it("config.json without a process", async () => {

@@ -50,6 +50,11 @@ describe("readBundle", () => {
     expect(() => read(config)).toThrow(message);
   });
 
+  it("does not wait for a config.json that is no file", () => {
+    recordOps(fakeFiles({ "/b": "dir", "/b/config.json": "dir" }));
+    expect(() => readBundle("/b")).toThrow("/b/config.json: is not a regular file");
+  });
+
   it("says in runc's words that there is no config.json", () => {
     recordOps(fakeFiles({ "/b": "dir" }));
     expect(() => readBundle("/b")).toThrow("JSON specification file /b/config.json not found");

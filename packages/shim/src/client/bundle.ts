@@ -69,6 +69,8 @@ function checkHooks({ hooks }: Spec, bundle: string): void {
 
 function readConfigJson(file: string): Uint8Array {
   try {
+    // A FIFO would be waited for, for ever and deaf to signals.
+    if ((ops.stat(file).mode & S.IFMT) !== S.IFREG) throw invalid(`${file}: is not a regular file`);
     return ops.readFile(file, MAX_TEXT_BYTES);
   } catch (error) {
     // runc's words, which callers of an OCI runtime know.
