@@ -18,6 +18,7 @@ import { version } from "./promises/version.mjs";
  * @property {string} figure what was measured, with its unit
  * @property {string} [baseline] what it was compared with
  * @property {number} used the share of the allowance that is used: 1 = at the limit, above = broken
+ * @property {string} [details] lines that are printed below
  * @property {[number, number]} [range] between which that is with 95 % certainty; absent: it does not vary
  */
 /** @typedef {{name: string, promise: string, measure: () => Verdict | Promise<Verdict>}} Promise_ */
@@ -62,10 +63,11 @@ const BROKEN = "BROKEN";
 let broken = 0;
 for (const { name, promise, measure } of chosen) {
   try {
-    const { figure, baseline = "", used, range = [used, used] } = await measure();
+    const { figure, baseline = "", used, range = [used, used], details } = await measure();
     const verdict = verdictOf(range);
     if (verdict === BROKEN) broken++;
     console.log(row(name, promise, figure, baseline, verdict));
+    if (details !== undefined) console.log(details.trimEnd().replaceAll(/^/gm, "    "));
   } catch (error) {
     broken++;
     console.log(row(name, promise, "", "", `FAILED: ${error instanceof Error ? error.message : error}`));

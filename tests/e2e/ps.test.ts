@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { eventually } from "../harness/process.ts";
 import { Runc } from "../harness/runc.ts";
 import { exitOf, useRuntime } from "../harness/runtime.ts";
 
@@ -11,7 +12,11 @@ it("ps lists the guest's processes in ps's columns, with the container's own pid
     args: ["sh", "-c", "sleep 1000 & exec sleep 2000"],
     user: { uid: 1000, gid: 1000 },
   });
-  await expect.poll(async () => (await runtime.ok(["ps", id])).split("\n").length).toBe(4);
+  // The shell's child is a shell, too, until it has executed its program.
+  await eventually("both programs", async () => {
+    const text = await runtime.ok(["ps", id]);
+    return /\d sleep 1000\n/.test(text) && /\d sleep 2000\n/.test(text) ? true : undefined;
+  });
   const [header, first, second] = (await runtime.ok(["ps", id])).split("\n");
   expect(header).toBe(HEADER);
   expect(first).toMatch(/^user {9}1 {5}0 .. \d\d:\d\d \? {8}00:00:0\d sleep 2000$/);
