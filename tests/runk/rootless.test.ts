@@ -83,3 +83,13 @@ test("what needs control groups is refused in one line, and so are limits, befor
   configure("./runk", ["true"]);
   expect(as("./runk", "--rootless", "false", "run", id).status).toBe(1);
 });
+
+test("what shows a namespace that is not the user's is refused, for the user has no rights over it", () => {
+  configure("./runk", ["true"], ({ linux }) => {
+    linux.namespaces = (linux.namespaces as { type: string }[]).filter(({ type }) => type !== "ipc");
+  });
+  expect(as("./runk", "run", id)).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/\(mount mqueue on \/dev\/mqueue\): EPERM /),
+  });
+});

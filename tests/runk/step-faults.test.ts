@@ -64,8 +64,9 @@ test("a container as runc spec writes it", async () => {
   await expectEachNamed(id, () => bundle.runk("run", id));
 });
 
+const mapping = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+
 test("a container in all namespaces, its user's among them", async () => {
-  const mapping = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
   bundle = new Bundle((spec) => {
     script("true")(spec);
     Object.assign(spec, { domainname: "d" });
@@ -75,6 +76,20 @@ test("a container in all namespaces, its user's among them", async () => {
       uidMappings: mapping,
       gidMappings: mapping,
       sysctl: { "kernel.shmmax": "4096" },
+    });
+  });
+  chownSync(bundle.rootfs, 100_000, 100_000);
+  const id = bundle.id();
+  await expectEachNamed(id, () => bundle.runk("run", id));
+});
+
+test("one in a user namespace of its own, which has no rights over the others", async () => {
+  bundle = new Bundle((spec) => {
+    script("true")(spec);
+    Object.assign(spec.linux, {
+      namespaces: [...namespaces("mount", "user", "uts"), { type: "pid", path: "/proc/self/ns/pid" }],
+      uidMappings: mapping,
+      gidMappings: mapping,
     });
   });
   chownSync(bundle.rootfs, 100_000, 100_000);

@@ -138,6 +138,14 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
             map_recursive: fields.get("mapRecursive")?,
             name: fields.get("as")?,
         }),
+        "fsmount" => Operation::Fsmount(Fsmount {
+            fstype: fields.get("fstype")?,
+            source: fields.get("source")?,
+            options: fields.get("options")?,
+            attributes: fields.get("attributes")?,
+            in_child: fields.maybe("inChild")?.unwrap_or_default(),
+            name: fields.get("as")?,
+        }),
         "bind" => Operation::Bind(Bind::decode(fields)?),
         "mask" => Operation::Mask {
             path: fields.get("path")?,

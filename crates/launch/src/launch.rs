@@ -3,7 +3,7 @@
 use crate::control::{self, CONTROL};
 use crate::plan::{FdRef, Operation, Program, Side, Step};
 use crate::sys::*;
-use crate::{device_filter, files, hook, id_mapped, mounts, paths, process};
+use crate::{detached, device_filter, files, hook, id_mapped, mounts, paths, process};
 use crate::{scheduling, seccomp, terminal};
 use std::collections::BTreeMap;
 
@@ -169,6 +169,10 @@ impl Launch {
             Operation::OpenTree(step) => {
                 let tree = id_mapped::open(step)?;
                 self.name(&step.name, tree);
+            }
+            Operation::Fsmount(step) => {
+                let mount = detached::make(step)?;
+                self.name(&step.name, mount);
             }
             Operation::Bind(step) => self.bind(step)?,
             Operation::Mask { path, root } => self.mask(self.fd(root)?, path)?,

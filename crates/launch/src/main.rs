@@ -11,6 +11,7 @@
 mod control;
 mod copy_up;
 mod decode;
+mod detached;
 mod device_filter;
 mod files;
 mod hook;

@@ -67,6 +67,16 @@ pub struct OpenTree {
     pub name: String,
 }
 
+/// A new file system that is not attached yet.
+pub struct Fsmount {
+    pub fstype: String,
+    pub source: String,
+    pub options: Vec<String>,
+    pub attributes: u64,
+    pub in_child: bool,
+    pub name: String,
+}
+
 pub struct Bind {
     pub source: Option<String>,
     pub source_root: Option<FdRef>,
@@ -205,6 +215,7 @@ pub enum Operation {
     },
     Mount(Mount),
     OpenTree(OpenTree),
+    Fsmount(Fsmount),
     Bind(Bind),
     Mask {
         path: String,

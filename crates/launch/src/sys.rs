@@ -108,6 +108,13 @@ pub fn close(fd: i32) {
     unsafe { libc::close(fd) };
 }
 
+/// What `from` is open on becomes `to`, closed on exec.
+pub fn replace(to: i32, from: i32) -> Result<()> {
+    check(unsafe { libc::dup3(from, to, libc::O_CLOEXEC) })?;
+    close(from);
+    Ok(())
+}
+
 pub fn write_all_at_once(fd: i32, text: &str) -> Result<()> {
     check(unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) } as c_long)?;
     Ok(())
@@ -181,7 +188,6 @@ pub fn mount(
     let source = source.map(c_string).transpose()?;
     let fstype = fstype.map(c_string).transpose()?;
     let (target, data) = (c_string(target)?, c_string(data)?);
-    let pointer = |text: &Option<CString>| text.as_ref().map_or(null(), |text| text.as_ptr());
     check(unsafe {
         libc::mount(
             pointer(&source),
@@ -194,6 +200,10 @@ pub fn mount(
     Ok(())
 }
 
+fn pointer(text: &Option<CString>) -> *const c_char {
+    text.as_ref().map_or(null(), |text| text.as_ptr())
+}
+
 pub fn open_tree(dir: i32, path: &str, flags: u32) -> Result<i32> {
     let path = c_string(path)?;
     syscall!(
@@ -201,6 +211,56 @@ pub fn open_tree(dir: i32, path: &str, flags: u32) -> Result<i32> {
         dir,
         path.as_ptr(),
         flags | libc::OPEN_TREE_CLOEXEC
+    )
+    .map(|fd| fd as i32)
+}
+
+/// A context for a new file system of this type: include/uapi/linux/mount.h for this and the next.
+pub fn fsopen(fstype: &str) -> Result<i32> {
+    const FSOPEN_CLOEXEC: u32 = 1;
+    let fstype = c_string(fstype)?;
+    syscall!(libc::SYS_fsopen, fstype.as_ptr(), FSOPEN_CLOEXEC).map(|fd| fd as i32)
+}
+
+pub fn fsconfig_flag(context: i32, key: &str) -> Result<()> {
+    const FSCONFIG_SET_FLAG: u32 = 0;
+    fsconfig(context, FSCONFIG_SET_FLAG, Some(key), None)
+}
+
+pub fn fsconfig_string(context: i32, key: &str, value: &str) -> Result<()> {
+    const FSCONFIG_SET_STRING: u32 = 1;
+    fsconfig(context, FSCONFIG_SET_STRING, Some(key), Some(value))
+}
+
+pub fn fsconfig_create(context: i32) -> Result<()> {
+    const FSCONFIG_CMD_CREATE: u32 = 6;
+    fsconfig(context, FSCONFIG_CMD_CREATE, None, None)
+}
+
+fn fsconfig(context: i32, command: u32, key: Option<&str>, value: Option<&str>) -> Result<()> {
+    let (key, value) = (
+        key.map(c_string).transpose()?,
+        value.map(c_string).transpose()?,
+    );
+    syscall!(
+        libc::SYS_fsconfig,
+        context,
+        command,
+        pointer(&key),
+        pointer(&value),
+        0
+    )?;
+    Ok(())
+}
+
+/// The file system of a context, mounted nowhere. `attributes`: MOUNT_ATTR_*.
+pub fn fsmount(context: i32, attributes: u64) -> Result<i32> {
+    const FSMOUNT_CLOEXEC: u32 = 1;
+    syscall!(
+        libc::SYS_fsmount,
+        context,
+        FSMOUNT_CLOEXEC,
+        attributes as u32
     )
     .map(|fd| fd as i32)
 }

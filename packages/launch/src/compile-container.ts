@@ -89,7 +89,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   const mounts = mountSteps(spec, {
     bundle: options.bundle,
     cgroups,
-    cgroupNamespace: namespaces.has("cgroup"),
+    namespaces,
     rootless: options.rootless === true,
     ...(label ? { label } : {}),
     warnings,
@@ -119,6 +119,8 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     ...mounts.early,
     ...(options.scopePath === undefined ? [] : [{ op: "ask", what: ASK_SCOPE } as const]),
     ...cgroupSteps(cgroups, spec.linux?.resources ?? {}, options.rootless === true),
+    ...namespaces.join,
+    ...mounts.joined,
     ...namespaces.stage,
   ];
   return {

@@ -36,6 +36,8 @@ export function describeStep(step: Step): string {
       return `find ${step.file}`;
     case "open_tree":
       return `map the ids of ${step.source}`;
+    case "fsmount":
+      return `make ${step.fstype}`;
     case "scheduler":
       return `set scheduling policy ${step.policy}`;
     case "io_priority":

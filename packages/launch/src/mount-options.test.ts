@@ -1,6 +1,6 @@
 import { MOUNT_ATTR, MS } from "@kata-containers/sys";
 import { expect, test } from "vitest";
-import { mountOptionNames, parseMountOptions } from "./mount-options.ts";
+import { mountOptionNames, newMountAttributes, parseMountOptions } from "./mount-options.ts";
 
 const { RDONLY, NOSUID, NODEV, NOEXEC, ATIME, NOATIME, STRICTATIME } = MOUNT_ATTR;
 
@@ -46,4 +46,14 @@ test("every option's recursive form is listed where it is understood", () => {
   expect(mountOptionNames()).toEqual(
     expect.arrayContaining(["rro", "rrw", "rrelatime", "rnorelatime", "rsymfollow"]),
   );
+});
+
+test.each([
+  [["ro", "nosuid", "nodev", "noexec"], RDONLY | NOSUID | NODEV | NOEXEC],
+  [["relatime", "sync", "lazytime"], 0],
+  [["noatime", "nodiratime"], NOATIME | MOUNT_ATTR.NODIRATIME],
+  [["noatime", "strictatime"], STRICTATIME],
+  [["rro", "nosymfollow"], RDONLY | MOUNT_ATTR.NOSYMFOLLOW],
+])("a new mount with %j has the attributes that mount(2) gives it", (options, attributes) => {
+  expect(newMountAttributes(parseMountOptions(options).flags)).toBe(attributes);
 });

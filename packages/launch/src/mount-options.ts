@@ -110,6 +110,13 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   };
 }
 
+/** MOUNT_ATTR_* of a new mount for mount(2)'s MS_*; of several access times the most exact wins, as in do_mount of fs/namespace.c. */
+export function newMountAttributes(flags: number): number {
+  const asked = Object.values(FLAGS).filter(({ flag, off }) => !off && (flags & flag) !== 0);
+  const plain = asked.filter(({ atime }) => !atime).reduce((sum, { attr }) => sum | attr, 0);
+  return plain | Math.max(0, ...asked.filter(({ atime }) => atime).map(({ attr }) => attr));
+}
+
 type Attributes = { readonly set: number; readonly clear: number };
 
 function change({ set, clear }: Attributes, { attr, off, atime }: Flag): Attributes {

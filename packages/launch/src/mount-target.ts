@@ -2,6 +2,7 @@ import type { Mount } from "@kata-containers/oci";
 import { MS } from "@kata-containers/sys";
 import type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 import type { MountOptions } from "./mount-options.ts";
+import type { NamespacePlan } from "./namespaces.ts";
 import type { Step } from "./plan.ts";
 
 /** Name of the container's root among the plan's descriptors. */
@@ -10,7 +11,7 @@ export const ROOT = "root";
 export type MountContext = {
   readonly bundle: string;
   readonly cgroups: readonly CgroupPlace[];
-  readonly cgroupNamespace: boolean;
+  readonly namespaces: NamespacePlan;
   /** SELinux's label for the files of new file systems. */
   readonly label?: string;
   /** Some of the cgroups may not be there: a user could not make them. */

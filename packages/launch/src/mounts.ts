@@ -1,6 +1,7 @@
 import type { Mount, Spec } from "@kata-containers/oci";
 import { MS } from "@kata-containers/sys";
 import { cgroupMountSteps } from "./cgroup/mount-steps.ts";
+import { detach } from "./detached.ts";
 import { isIdMapped, openMapped } from "./id-mapped.ts";
 import { labelledData } from "./labels.ts";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
@@ -13,6 +14,8 @@ import { invalid } from "./refuse.ts";
 export type MountSteps = {
   /** In the launcher's namespaces. */
   readonly early: readonly Step[];
+  /** In the namespaces that are joined, before a user namespace of the container's own. */
+  readonly joined: readonly Step[];
   readonly now: readonly Step[];
   /** Those that become read-only when devices and links have been made. */
   readonly late: readonly Step[];
@@ -20,8 +23,14 @@ export type MountSteps = {
 
 export function mountSteps(spec: Spec, context: MountContext): MountSteps {
   const early: Step[] = [];
+  const joined: Step[] = [];
   const now: Step[] = [];
   const late: Step[] = [];
+  const add = (step: Step) => {
+    const detached = detach(step, context, `mount-${joined.length}`);
+    if (detached !== undefined) joined.push(detached.make);
+    now.push(detached?.attach ?? step);
+  };
   for (const [index, mount] of (spec.mounts ?? []).entries()) {
     const where = `mounts[${index}]`;
     const options = parseMountOptions(mount.options ?? []);
@@ -35,13 +44,13 @@ export function mountSteps(spec: Spec, context: MountContext): MountSteps {
       if (isMapped) early.push(openMapped(spec, mount, bind.source ?? "", options, index));
       now.push(isMapped ? { ...bind, tree: `tree-${index}` } : bind);
     } else if (mount.type === "cgroup" || mount.type === "cgroup2")
-      now.push(...cgroupMountSteps(mount, options, context, where));
+      for (const step of cgroupMountSteps(mount, options, context, where)) add(step);
     else {
-      now.push(fileSystemStep(mount, options, context, where));
+      add(fileSystemStep(mount, options, context, where));
       if (isLateReadOnly(mount, options)) late.push(readOnlyAgain(mount, options));
     }
   }
-  return { early, now, late };
+  return { early, joined, now, late };
 }
 
 type Bind = Extract<Step, { readonly op: "bind" }>;

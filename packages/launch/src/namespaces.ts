@@ -14,7 +14,7 @@ export const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
   mount: CLONE.NEWNS,
 };
 
-/** User first, for it gives the rights over the others; mount last, for paths mean something else after it. */
+/** User first, for it gives a user the rights over the others; mount last, for paths mean something else after it. */
 const JOIN_ORDER: readonly NamespaceType[] = [
   "user",
   "ipc",
@@ -29,16 +29,21 @@ const JOIN_ORDER: readonly NamespaceType[] = [
 /** What a spec's namespaces come to. */
 export type NamespacePlan = {
   readonly parent: readonly Step[];
+  /** Enters what is joined with the launcher's own rights: before a user namespace takes them away. */
+  readonly join: readonly Step[];
   readonly stage: readonly Step[];
   /** In a user namespace, new or joined: no mknod. */
   readonly inUserNamespace: boolean;
   readonly isNew: (type: NamespaceType) => boolean;
+  /** No user namespace takes away the rights over the container's namespace of this type: there is none, or it makes the other. */
+  readonly hasRightsOver: (type: NamespaceType) => boolean;
   readonly has: (type: NamespaceType) => boolean;
 };
 
 /**
- * Joins what has a path, makes what has none. In a new user namespace the stage waits until P has written the id maps, and
- * becomes its root before it makes the other namespaces, which then belong to it.
+ * Joins what has a path, makes what has none. A user namespace that is joined comes after the others, over which it may have no
+ * rights; but whoever is not root has no others, and joins it first. In a new user namespace the stage waits until P has written
+ * the id maps, and becomes its root before it makes the other namespaces, which then belong to it.
  * @param rootless we may map but our own ids, and only without setgroups(2) in there (user_namespaces(7))
  */
 export function planNamespaces(spec: Spec, rootless = false): NamespacePlan {
@@ -52,19 +57,23 @@ export function planNamespaces(spec: Spec, rootless = false): NamespacePlan {
     .filter(isJoined);
   checkNamespaces(spec, isNew);
 
+  const before = rootless ? [] : joined.filter(({ type }) => type !== "user");
+  const after = joined.filter((namespace) => !before.includes(namespace));
   const user = isNew("user") ? newUserNamespace(spec, rootless) : { parent: [], stage: [] };
   const others = JOIN_ORDER.filter((type) => type !== "user" && isNew(type));
   const flags = others.reduce((sum, type) => sum + NAMESPACE_FLAGS[type], 0);
   return {
     parent: user.parent,
+    join: [...joined.map(openStep), ...enterSteps(before)],
     stage: [
-      ...joinSteps(joined),
+      ...enterSteps(after),
       ...user.stage,
       ...(flags === 0 ? [] : [{ op: "unshare", flags } as const]),
       ...timeOffsetSteps(spec, isNew),
     ],
     inUserNamespace: find("user") !== undefined,
     isNew,
+    hasRightsOver: (type) => find("user") === undefined || isNew(type),
     has: (type) => find(type) !== undefined,
   };
 }
@@ -77,24 +86,20 @@ function checkNamespaces(spec: Spec, isNew: (type: NamespaceType) => boolean): v
   }
 }
 
+const nameOf = ({ type }: Namespace) => `namespace-${type}`;
+
 /** Every path is opened before the first is entered. */
-function joinSteps(joined: readonly Namespace[]): Step[] {
-  const name = (namespace: Namespace) => `namespace-${namespace.type}`;
-  const becomesRoot = joined.some((namespace) => namespace.type === "user") ? [becomeRoot] : [];
+function openStep(namespace: Namespace): Step {
+  return { op: "open", path: namespace.path ?? "", flags: O.RDONLY, as: nameOf(namespace) };
+}
+
+function enterSteps(namespaces: readonly Namespace[]): Step[] {
   return [
-    ...joined.map(
-      (namespace): Step => ({
-        op: "open",
-        path: namespace.path ?? "",
-        flags: O.RDONLY,
-        as: name(namespace),
-      }),
-    ),
-    ...joined.flatMap((namespace): Step[] => [
-      { op: "setns", fd: name(namespace), type: NAMESPACE_FLAGS[namespace.type] },
-      { op: "close", fd: name(namespace) },
+    ...namespaces.flatMap((namespace): Step[] => [
+      { op: "setns", fd: nameOf(namespace), type: NAMESPACE_FLAGS[namespace.type] },
+      { op: "close", fd: nameOf(namespace) },
     ]),
-    ...becomesRoot,
+    ...(namespaces.some(({ type }) => type === "user") ? [becomeRoot] : []),
   ];
 }
 

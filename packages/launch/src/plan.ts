@@ -141,6 +141,20 @@ type Operation =
       readonly as: string;
     }
   /**
+   * fsopen(2), fsconfig(2), fsmount(2): a new file system, mounted nowhere yet; it shows the namespaces of this process. `options`: "key"
+   * or "key=value". `attributes`: MOUNT_ATTR_*. `inChild`: opened by a child, which is in the pid namespace that this process has
+   * entered for its children (procfs shows that of who opens it).
+   */
+  | {
+      readonly op: "fsmount";
+      readonly fstype: string;
+      readonly source: string;
+      readonly options: readonly string[];
+      readonly attributes: number;
+      readonly inChild?: true;
+      readonly as: string;
+    }
+  /**
    * open_tree(OPEN_TREE_CLONE) of `source` (or a `tree` that the spawner or an earlier step has opened), mount_setattr on the clone, move_mount.
    * `set`/`clear`: MOUNT_ATTR_*; `setRecursive`/`clearRecursive`: the same for it and the mounts below it.
    */

@@ -70,7 +70,7 @@ function view(place: CgroupPlace, target: string, readOnly: boolean, context: Mo
   const at = { root: ROOT, target, create: "directory", notOn: PROC_SUPER_MAGIC } as const;
   // A user's /sys is the host's, where cgroup2 cannot be mounted over itself (EBUSY), and a namespace may show more than the container's.
   const isUsers = context.rootless && place.version === 2;
-  if (!context.cgroupNamespace || isUsers) {
+  if (!context.namespaces.has("cgroup") || isUsers) {
     const set = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC | (readOnly ? MOUNT_ATTR.RDONLY : 0);
     const bind: Step = {
       op: "bind",
