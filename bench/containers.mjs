@@ -12,7 +12,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { importTypeScript } from "../scripts/import-typescript.mjs";
 import { must } from "./measure.mjs";
+
+const { parseMemory } = await importTypeScript("tests/harness/memory.ts");
 
 export const runtime = resolve("build/bin/kata-runtime");
 export const configuration = resolve("build/configuration.toml");
@@ -21,6 +24,9 @@ export const kata = [runtime, "--config", configuration];
 
 /** @param {string[]} args @returns {import("node:child_process").SpawnSyncReturns<string>} */
 export const kataRuntime = (...args) => must(runtime, ["--config", configuration, ...args]);
+
+/** What daemon and agent of a container's sandbox report of their memory. @param {string} id @returns {import("../tests/harness/memory.ts").Memory} */
+export const memoryOf = (id) => parseMemory(kataRuntime("metrics", id).stdout);
 
 /** A bundle that runs args; the caller removes it. @param {string[]} args */
 export const makeBundle = (args) => {

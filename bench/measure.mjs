@@ -46,7 +46,8 @@ export const wallMs = (command, args) => {
 
 /**
  * Where the median of what the numbers are drawn from is with 95 % certainty: two of them, by their order (the sign test's interval).
- * @param {number[]} numbers at least 6 @returns {[low: number, high: number]}
+ * Of fewer than 6, the lowest and the highest.
+ * @param {number[]} numbers @returns {[low: number, high: number]}
  */
 export const medianRange = (numbers) => {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -56,39 +57,69 @@ export const medianRange = (numbers) => {
 };
 
 /**
- * @typedef {object} Comparison
- * @property {string} figure ratio and time of the first @property {string} baseline name and time of the second
- * @property {number} used the ratio's share of the limit @property {[number, number]} range between which that is with 95 % certainty
+ * Takes so many samples, and goes on, up to three times as long, while the noise does not allow a verdict.
+ * @param {number} samples @param {() => number} take one: its share of the limit
+ * @returns {{used: number, range: [low: number, high: number]}} the median, and between which that is with 95 % certainty
  */
+const untilVerdict = (samples, take) => {
+  /** @type {number[]} */
+  const used = [];
+  /** @type {[number, number]} */
+  let range = [0, Number.POSITIVE_INFINITY];
+  for (let round = 0; round < 3 && range[0] <= 1 && range[1] > 1; round++) {
+    for (let sample = 0; sample < samples; sample++) used.push(take());
+    range = medianRange(used);
+  }
+  return { used: median(used), range };
+};
+
 /**
- * Compares two measurements in turn (A B A B …), so that the machine's drift falls on both; goes on, up to three times as long, while
- * the noise does not allow a verdict.
+ * Compares two measurements in turn (A B A B …), so that the machine's drift falls on both.
  * @param {() => number} ours seconds or milliseconds @param {() => number} theirs
  * @param {{limit: number, pairs: number, name: string, unit: string, digits: number}} options limit: of ours/theirs
- * @returns {Comparison}
+ * @returns {import("./run.mjs").Verdict} figure: ratio and time of the first; baseline: name and time of the second
  */
 export const compare = (ours, theirs, { limit, pairs, name, unit, digits }) => {
   ours();
   theirs();
   /** @type {number[]} */
-  const [a, b, used] = [[], [], []];
-  /** @type {[number, number]} */
-  let range = [0, Number.POSITIVE_INFINITY];
-  for (let round = 0; round < 3 && range[0] <= 1 && range[1] > 1; round++) {
-    for (let pair = 0; pair < pairs; pair++) {
-      const [x, y] = [ours(), theirs()];
-      a.push(x);
-      b.push(y);
-      used.push(x / y / limit);
-    }
-    range = medianRange(used);
-  }
+  const [a, b] = [[], []];
+  const { used, range } = untilVerdict(pairs, () => {
+    const [x, y] = [ours(), theirs()];
+    a.push(x);
+    b.push(y);
+    return x / y / limit;
+  });
   return {
-    figure: `${(median(used) * limit).toFixed(2)} ×, ${withSpread(a, digits)} ${unit}`,
+    figure: `${(used * limit).toFixed(2)} ×, ${withSpread(a, digits)} ${unit}`,
     baseline: `${name} ${withSpread(b, digits)} ${unit}`,
-    used: median(used),
+    used,
     range,
   };
+};
+
+/**
+ * Measures against fixed limits.
+ * @template {Record<string, number>} T figures by what is written behind them: the unit, and of what it is
+ * @param {() => T} measure one sample
+ * @param {{samples: number, digits: number, share: (figures: T) => number}} options share: of the limit, of the worst figure
+ * @returns {import("./run.mjs").Verdict}
+ */
+export const repeat = (measure, { samples, digits, share }) => {
+  /** @type {T[]} */
+  const taken = [];
+  const { used, range } = untilVerdict(samples, () => {
+    const figures = measure();
+    taken.push(figures);
+    return share(figures);
+  });
+  const figure = Object.keys(taken[0] ?? {})
+    .map((name) => {
+      const numbers = taken.map((figures) => figures[name] ?? Number.NaN);
+      return `${withSpread(numbers, digits)} ${name}`;
+    })
+    .join(", ");
+  return { figure, used, range };
 };
 
 /**
@@ -102,11 +133,11 @@ export const inBatches = (command, batch) => () =>
     `i=0; while [ $i -lt ${batch} ]; do ${command} > /dev/null || exit 1; i=$((i+1)); done`,
   ]) / batch;
 
-/** A number of /proc/<pid>/smaps_rollup or status, in KiB. @param {number} pid @param {"Pss" | "Rss" | "VmRSS" | "VmHWM"} key */
-export const processKb = (pid, key) => {
-  const file = key.startsWith("Vm") ? "status" : "smaps_rollup";
-  const match = new RegExp(`^${key}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/${file}`, "utf8"));
-  if (!match) throw new Error(`/proc/${pid}/${file} has no ${key}`);
+/** PSS in KiB. @param {number} pid */
+export const pssKb = (pid) => {
+  const file = `/proc/${pid}/smaps_rollup`;
+  const match = /^Pss:\s+(\d+) kB/m.exec(readFileSync(file, "utf8"));
+  if (!match) throw new Error(`${file} has no Pss`);
   return Number(match[1]);
 };
 

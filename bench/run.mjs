@@ -5,11 +5,13 @@ import { cliMemory } from "./promises/cli-memory.mjs";
 import { compile } from "./promises/compile.mjs";
 import { disk } from "./promises/disk.mjs";
 import { exec } from "./promises/exec.mjs";
-import { makeRun } from "./promises/make-run.mjs";
+import { execGrowth } from "./promises/exec-growth.mjs";
+import { makeRun, makeRunFresh } from "./promises/make-run.mjs";
 import { agentMemory, daemonMemory, shimMemory } from "./promises/memory.mjs";
 import { features, list, ps, psJson, state, stats } from "./promises/read-only.mjs";
 import { run } from "./promises/run.mjs";
 import { runkMemory, runkRun } from "./promises/runk.mjs";
+import { soak } from "./promises/soak.mjs";
 import { stdout } from "./promises/stdout.mjs";
 import { version } from "./promises/version.mjs";
 
@@ -19,7 +21,7 @@ import { version } from "./promises/version.mjs";
  * @property {string} [baseline] what it was compared with
  * @property {number} used the share of the allowance that is used: 1 = at the limit, above = broken
  * @property {string} [details] lines that are printed below
- * @property {[number, number]} [range] between which that is with 95 % certainty; absent: it does not vary
+ * @property {[number, number]} [range] between which that is with 95 % certainty; absent: it was measured once
  */
 /** @typedef {{name: string, promise: string, measure: () => Verdict | Promise<Verdict>}} Promise_ */
 
@@ -35,6 +37,7 @@ const promises = [
   stdout,
   run,
   exec,
+  execGrowth,
   state,
   list,
   ps,
@@ -44,7 +47,7 @@ const promises = [
   runkRun,
   runkMemory,
 ];
-const onRequest = [makeRun];
+const onRequest = [makeRun, makeRunFresh, soak];
 
 const asked = process.argv.slice(2);
 const known = [...promises, ...onRequest];

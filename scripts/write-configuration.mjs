@@ -1,7 +1,7 @@
 // write-configuration.mjs FILE [PREFIX]: the configuration template with this build's paths, or those of an installation.
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { importPackage } from "./import-package.mjs";
+import { importPackage } from "./import-typescript.mjs";
 
 const [file, prefix] = process.argv.slice(2);
 if (!file) throw new Error("usage: write-configuration.mjs FILE [PREFIX]");

@@ -3,7 +3,7 @@
 //   write-docs.mjs install DIR   DIR/man/man8/{kata-runtime,runk}.8, DIR/bash-completion/completions/{kata-runtime,runk}
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { importPackage } from "./import-package.mjs";
+import { importPackage } from "./import-typescript.mjs";
 
 const [what, directory] = process.argv.slice(2);
 if (what === "docs") {

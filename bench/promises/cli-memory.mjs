@@ -1,26 +1,41 @@
 import { rmSync } from "node:fs";
 import { kata, kataRuntime, makeBundle, newId } from "../containers.mjs";
-import { peakRssKb } from "../measure.mjs";
+import { peakRssKb, repeat } from "../measure.mjs";
 
-const limitKb = 6 * 1024;
+const limitMb = 6;
 
 export const cliMemory = {
   name: "cli-memory",
   promise: "create, state, exec, list ≤ 6 MB",
   measure() {
     const bundle = makeBundle(["sleep", "600"]);
-    const id = newId();
-    /** @param {string[]} args */
-    const peak = (...args) => peakRssKb([...kata, ...args].join(" "));
     try {
-      const create = peak("create", "--bundle", bundle, id);
-      kataRuntime("start", id);
-      const peaks = { create, state: peak("state", id), exec: peak("exec", id, "true"), list: peak("list") };
-      const figure = Object.entries(peaks).map(([name, kb]) => `${name} ${(kb / 1024).toFixed(1)}`);
-      return { figure: `${figure.join(", ")} MB`, used: Math.max(...Object.values(peaks)) / limitKb };
+      return repeat(() => peaks(bundle), {
+        samples: 6,
+        digits: 1,
+        share: (figures) => Math.max(...Object.values(figures)) / limitMb,
+      });
     } finally {
-      kataRuntime("delete", "--force", id);
       rmSync(bundle, { recursive: true, force: true });
     }
   },
 };
+
+/** Of each command about a container of its own. @param {string} bundle */
+function peaks(bundle) {
+  const id = newId();
+  /** @param {string[]} args */
+  const peakMb = (...args) => peakRssKb([...kata, ...args].join(" ")) / 1024;
+  try {
+    const create = peakMb("create", "--bundle", bundle, id);
+    kataRuntime("start", id);
+    return {
+      "MB create": create,
+      "MB state": peakMb("state", id),
+      "MB exec": peakMb("exec", id, "true"),
+      "MB list": peakMb("list"),
+    };
+  } finally {
+    kataRuntime("delete", "--force", id);
+  }
+}

@@ -1,5 +1,5 @@
 import { kata, withIdle } from "../containers.mjs";
-import { median, wallMs, withSpread } from "../measure.mjs";
+import { repeat, wallMs } from "../measure.mjs";
 
 export const exec = {
   name: "exec",
@@ -9,7 +9,6 @@ export const exec = {
       const once = () =>
         wallMs("/bin/sh", ["-c", `exec ${[...kata, "exec", id, "true"].join(" ")} < /dev/null`]) / 1000;
       once();
-      const seconds = Array.from({ length: 15 }, once);
-      return { figure: `${withSpread(seconds, 3)} s`, used: median(seconds) / 0.25 };
+      return repeat(() => ({ s: once() }), { samples: 15, digits: 3, share: ({ s }) => s / 0.25 });
     }),
 };

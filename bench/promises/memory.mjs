@@ -1,30 +1,33 @@
-import { kataRuntime, withIdle } from "../containers.mjs";
-import { processKb } from "../measure.mjs";
+import { memoryOf, withIdle } from "../containers.mjs";
+import { pssKb, repeat } from "../measure.mjs";
 
-/** @param {number} kb @param {number} limitMb */
-const verdict = (kb, limitMb) => ({ figure: `${(kb / 1024).toFixed(2)} MB`, used: kb / 1024 / limitMb });
+/**
+ * The memory of one process of a sandbox, in sandboxes of their own.
+ * @param {string} name @param {string} promise @param {number} limitMb
+ * @param {(container: {id: string, shimPid: number, daemonPid: number}) => number} kilobytes
+ */
+const inMemory = (name, promise, limitMb, kilobytes) => ({
+  name,
+  promise,
+  measure: () =>
+    repeat(() => ({ MB: withIdle(kilobytes) / 1024 }), {
+      samples: 6,
+      digits: 2,
+      share: ({ MB }) => MB / limitMb,
+    }),
+});
 
-export const daemonMemory = {
-  name: "daemon-memory",
-  promise: "PSS of the daemon ≤ 10 MB",
-  measure: () => withIdle(({ daemonPid }) => verdict(processKb(daemonPid, "Pss"), 10)),
-};
+export const daemonMemory = inMemory("daemon-memory", "PSS of the daemon ≤ 10 MB", 10, ({ daemonPid }) =>
+  pssKb(daemonPid),
+);
 
-export const shimMemory = {
-  name: "shim-memory",
-  promise: "PSS of kata-shim ≤ 3 MB",
-  measure: () => withIdle(({ shimPid }) => verdict(processKb(shimPid, "Pss"), 3)),
-};
+export const shimMemory = inMemory("shim-memory", "PSS of kata-shim ≤ 3 MB", 3, ({ shimPid }) =>
+  pssKb(shimPid),
+);
 
-export const agentMemory = {
-  name: "agent-memory",
-  promise: "RSS of the agent ≤ 8 MB",
-  measure: () => withIdle(({ id }) => verdict(agentRssKb(id), 8)),
-};
-
-/** RSS of the agent in the guest, as it reports it itself. @param {string} id */
-export function agentRssKb(id) {
-  const match = /^kata_agent_process_resident_memory_bytes (\d+)$/m.exec(kataRuntime("metrics", id).stdout);
-  if (!match) throw new Error(`metrics of ${id} have no kata_agent_process_resident_memory_bytes`);
-  return Number(match[1]) / 1024;
-}
+export const agentMemory = inMemory(
+  "agent-memory",
+  "RSS of the agent ≤ 8 MB",
+  8,
+  ({ id }) => memoryOf(id).agent / 1024,
+);

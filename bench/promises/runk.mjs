@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { makeBundle, newId } from "../containers.mjs";
-import { compare, inBatches, must, peakRssKb } from "../measure.mjs";
+import { compare, inBatches, must, peakRssKb, repeat } from "../measure.mjs";
 
-const limitKb = 6 * 1024;
+const limitMb = 6;
 const runk = resolve("build/bin/runk");
 
 /**
@@ -41,26 +41,32 @@ export const runkRun = {
 export const runkMemory = {
   name: "runk-memory",
   promise: "runk create, run, exec, state ≤ 6 MB",
-  measure() {
-    return withBundle(["sleep", "600"], (bundle, state) => {
-      const id = newId();
-      const words = [runk, "--root", state];
-      /** @param {string[]} args */
-      const peak = (...args) => peakRssKb([...words, ...args].join(" "));
-      try {
-        const create = peak("create", "--bundle", bundle, id);
-        must(runk, ["--root", state, "start", id]);
-        const peaks = {
-          create,
-          run: peak("run", "--detach", "--bundle", bundle, `${id}-run`),
-          exec: peak("exec", id, "true"),
-          state: peak("state", id),
-        };
-        const figure = Object.entries(peaks).map(([name, kb]) => `${name} ${(kb / 1024).toFixed(1)}`);
-        return { figure: `${figure.join(", ")} MB`, used: Math.max(...Object.values(peaks)) / limitKb };
-      } finally {
-        for (const each of [id, `${id}-run`]) must(runk, ["--root", state, "delete", "--force", each]);
-      }
-    });
-  },
+  measure: () =>
+    withBundle(["sleep", "600"], (bundle, state) =>
+      repeat(() => peaks(bundle, state), {
+        samples: 6,
+        digits: 1,
+        share: (figures) => Math.max(...Object.values(figures)) / limitMb,
+      }),
+    ),
 };
+
+/** Of each command about containers of its own. @param {string} bundle @param {string} state */
+function peaks(bundle, state) {
+  const id = newId();
+  const words = [runk, "--root", state];
+  /** @param {string[]} args */
+  const peakMb = (...args) => peakRssKb([...words, ...args].join(" ")) / 1024;
+  try {
+    const create = peakMb("create", "--bundle", bundle, id);
+    must(runk, ["--root", state, "start", id]);
+    return {
+      "MB create": create,
+      "MB run": peakMb("run", "--detach", "--bundle", bundle, `${id}-run`),
+      "MB exec": peakMb("exec", id, "true"),
+      "MB state": peakMb("state", id),
+    };
+  } finally {
+    for (const each of [id, `${id}-run`]) must(runk, ["--root", state, "delete", "--force", each]);
+  }
+}
