@@ -50,6 +50,17 @@ test("a container that ends leaves the VM and the others alone", async () => {
   expect(all.machine.stops).toBe(0);
 });
 
+test("of a container that has stopped there is no process to signal: an error, unless all are meant, as with runc", async () => {
+  const all = await pod("d");
+  all.agent.exit("d", 0);
+  await all.sandbox.wait("d", "");
+  await settle();
+  await all.sandbox.signal("d", "", 9, true);
+  expect(all.agent.asked).not.toContain("SignalProcess");
+  await expect(all.sandbox.signal("d", "", 9, false)).rejects.toThrow("container not running");
+  await expect(all.sandbox.signal("e", "", 9, true)).rejects.toMatchObject({ code: "NotFound" });
+});
+
 test("whoever waits for a container's events is told of its end", async () => {
   const { sandbox, agent } = await pod("d");
   const { init } = sandbox.container("d");

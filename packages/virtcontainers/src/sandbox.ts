@@ -220,9 +220,13 @@ export class Sandbox {
     return started;
   }
 
-  /** @throws KataError NotFound; FailedPrecondition when the container has stopped. */
+  /**
+   * Signals one process, or all of a container: of one that has stopped these are none, which is no error, as with runc.
+   * @throws KataError NotFound; FailedPrecondition when the container has stopped and one process is meant
+   */
   async signal(id: string, execId: string, signal: number, all: boolean): Promise<void> {
     const container = this.container(id);
+    if (all && container.status === "stopped") return;
     if (execId === "" || execId === id) checkAllowed("kill", id, container.status);
     const target = all ? "" : execId || id;
     await this.#vm.connectedAgent().request(AgentService.SignalProcess, {

@@ -12,13 +12,14 @@ let launcher: FakeLauncher;
 let waiter: FakeWaiter;
 let signals: string[];
 let procStatus: string;
+let fake: Partial<Ops>;
 
 beforeEach(() => {
   launcher = new FakeLauncher();
   waiter = new FakeWaiter();
   signals = [];
   procStatus = "SigCgt:\t0000000000000000\n";
-  const fake: Partial<Ops> = {
+  fake = {
     cancel: () => {},
     close: () => {},
     readSync: () => new Uint8Array(),
@@ -57,7 +58,8 @@ test("a stopped container takes no exec, and its signals do nothing", async () =
   waiter.end({ pid: 100, signal: KILL });
   expect(await container.wait("")).toBe(137);
   await expect(container.exec("e", process)).rejects.toThrow("cannot exec container c: it is stopped");
-  container.signal("c", TERM);
+  await container.signal("c", TERM);
+  await container.signal("", TERM);
   expect(signals).toEqual([]);
 });
 
@@ -65,11 +67,50 @@ test("SIGTERM becomes SIGKILL for an init process that does not catch it, and fo
   const container = await create();
   container.start();
   await container.exec("e", process);
-  container.signal("c", TERM);
-  container.signal("e", TERM);
+  await container.signal("c", TERM);
+  await container.signal("e", TERM);
   procStatus = "SigCgt:\t0000000000004000\n";
-  container.signal("c", TERM);
+  await container.signal("c", TERM);
   expect(signals).toEqual(["100:9", "101:15", "100:15"]);
+});
+
+/** The control group of the container, with a freezer: what is written to it and who is signalled are in `signals`. */
+function freezer(): { state: string } {
+  const group = { state: "THAWED" };
+  launcher.cgroups = [{ version: 1, controllers: ["freezer"], mountpoint: "/", path: "/f", directory: "/f" }];
+  setOps({
+    ...fake,
+    kill: (pid, signal) => void signals.push(`${pid}:${signal}`),
+    readFile: (path) => new TextEncoder().encode(path === "/f/freezer.state" ? group.state : "100\n7\n"),
+    readdir: () => [],
+    monotonicMs: () => 0,
+    utf8Encode: (text) => new TextEncoder().encode(text),
+    writeFile: (_, bytes) => {
+      group.state = new TextDecoder().decode(bytes);
+      signals.push(group.state);
+    },
+  } as Partial<Ops> as Ops);
+  return group;
+}
+
+test("a signal for every process finds them frozen, so that none escapes by forking; then they run again", async () => {
+  freezer();
+  const container = await create();
+  container.start();
+  await container.signal("", TERM);
+  expect(signals).toEqual(["FROZEN", "100:15", "7:15", "THAWED"]);
+});
+
+test("a signal for every process leaves a pause as it is, also one that is asked for meanwhile; SIGKILL ends it", async () => {
+  const group = freezer();
+  const container = await create();
+  container.start();
+  await Promise.all([container.signal("", TERM), container.pause()]);
+  expect(group.state).toBe("FROZEN");
+  await container.signal("", TERM);
+  expect(group.state).toBe("FROZEN");
+  await container.signal("", KILL);
+  expect(group.state).toBe("THAWED");
 });
 
 test("an exec id is taken once, also while its process is being started", async () => {

@@ -1,4 +1,4 @@
-import { type CgroupPlace, freeze, thaw, watchOom } from "@kata-containers/launch";
+import { type CgroupPlace, freeze, signalAll, thaw, watchOom } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import { deadline, Fd, isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
 import { GuestProcess } from "../process/guest-process.ts";
@@ -29,6 +29,8 @@ export class Container {
   #state: ContainerState = "created";
   /** The state that resume leads back to. */
   #beforePause: ContainerState = "running";
+  /** What freezes the control groups, one thing after the other: what one lets run again must not be another's pause. */
+  #freezing: Promise<unknown> = Promise.resolve();
   #oomWatch: Disposable | undefined;
   /** Resolves when it has ended and its mounts are given back. */
   readonly #unmounted: Promise<void>;
@@ -98,13 +100,21 @@ export class Container {
   }
 
   /** Stops every process of it. @throws KataError FailedPrecondition, DeadlineExceeded */
-  async pause(): Promise<void> {
-    next(this.id, this.#state, "pause");
-    await freeze(this.id, this.cgroups);
-    // It may have ended meanwhile.
-    const before = this.#state;
-    this.#state = next(this.id, before, "pause");
-    this.#beforePause = before;
+  pause(): Promise<void> {
+    return this.#inTurn(async () => {
+      next(this.id, this.#state, "pause");
+      await freeze(this.id, this.cgroups);
+      // It may have ended meanwhile.
+      const before = this.#state;
+      this.#state = next(this.id, before, "pause");
+      this.#beforePause = before;
+    });
+  }
+
+  #inTurn(freezes: () => Promise<void>): Promise<void> {
+    const mine = this.#freezing.then(freezes);
+    this.#freezing = mine.catch(() => {});
+    return mine;
   }
 
   resume(): void {
@@ -151,17 +161,17 @@ export class Container {
   }
 
   /**
-   * Signals one process; with `execId` "" every process of the container. SIGTERM to an init process that does not catch it
-   * becomes SIGKILL, because the kernel would drop it. A container that has stopped: nothing to do.
+   * Signals one process; with `execId` "" every process of the container, held still meanwhile so that none escapes by
+   * forking. A container that has stopped: nothing to do.
    */
-  signal(execId: string, signal: number): void {
+  async signal(execId: string, signal: number): Promise<void> {
     if (this.#state === "stopped") return;
+    if (execId === "") return await this.#inTurn(() => signalAll(this.id, this.cgroups, signal));
     const process = this.process(execId);
     const dropped =
       process === this.init && signal === SIG.SIGTERM && !isSignalHandled(statusOf(process.pid), signal);
     const sent = dropped ? SIG.SIGKILL : signal;
     process.signal(sent);
-    if (execId === "") for (const pid of this.pids()) if (pid !== process.pid) signalPid(pid, signal);
     this.#letDie(sent);
   }
 
@@ -221,15 +231,6 @@ export class Container {
     const late = () => new KataError("DeadlineExceeded", "the share is slow");
     // What fails is in the log: nobody handles it when it does.
     await deadline(this.#unmounted, UNMOUNT_MS, late).catch(() => {});
-  }
-}
-
-function signalPid(pid: number, signal: number): void {
-  try {
-    ops.kill(pid, signal);
-  } catch (error) {
-    // It has ended meanwhile.
-    if (!isSysError(error, "ESRCH")) throw error;
   }
 }
 

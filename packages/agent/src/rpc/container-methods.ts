@@ -44,7 +44,7 @@ export const containerMethods = (sandbox: Sandbox) => ({
   },
 
   SignalProcess: async (request: SignalProcessRequest) => {
-    sandbox.container(request.containerId).signal(request.execId, checkSignal(request.signal));
+    await sandbox.container(request.containerId).signal(request.execId, checkSignal(request.signal));
     return {};
   },
 
