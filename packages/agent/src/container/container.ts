@@ -1,9 +1,8 @@
 import { type CgroupPlace, freeze, signalAll, thaw, watchOom } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
-import { deadline, Fd, isSysError, KataError, ops, readText, SIG } from "@kata-containers/sys";
+import { deadline, Fd, isSysError, KataError, ops, SIG } from "@kata-containers/sys";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
-import { isSignalHandled } from "../process/signal-handled.ts";
 import type { ContainerOrder } from "./container-order.ts";
 import type { CreatedContainer, Launcher } from "./launcher.ts";
 import { type ContainerState, next } from "./state.ts";
@@ -162,17 +161,14 @@ export class Container {
 
   /**
    * Signals one process; with `execId` "" every process of the container, held still meanwhile so that none escapes by
-   * forking. A container that has stopped: nothing to do.
+   * forking. Upstream's agent makes SIGKILL of a SIGTERM that an init process does not catch: here, as with runc, it is
+   * delivered, and dropped by the kernel (pid_namespaces(7)). A container that has stopped: nothing to do.
    */
   async signal(execId: string, signal: number): Promise<void> {
     if (this.#state === "stopped") return;
     if (execId === "") return await this.#inTurn(() => signalAll(this.id, this.cgroups, signal));
-    const process = this.process(execId);
-    const dropped =
-      process === this.init && signal === SIG.SIGTERM && !isSignalHandled(statusOf(process.pid), signal);
-    const sent = dropped ? SIG.SIGKILL : signal;
-    process.signal(sent);
-    this.#letDie(sent);
+    this.process(execId).signal(signal);
+    this.#letDie(signal);
   }
 
   /** A process of v1's freezer is dead only when it runs again: SIGKILL ends a pause (as runc). */
@@ -247,13 +243,5 @@ async function killAndWait(pid: number, isStill: () => boolean): Promise<void> {
     await ops.pidfdEnded(pidfd.number);
   } catch (error) {
     if (!isSysError(error, "ESRCH")) throw error;
-  }
-}
-
-function statusOf(pid: number): string {
-  try {
-    return readText(`/proc/${pid}/status`);
-  } catch {
-    return ""; // It has ended.
   }
 }
