@@ -1,5 +1,8 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { run } from "../harness/process.ts";
+import { kataRuntime } from "../harness/programs.ts";
 import { Runc } from "../harness/runc.ts";
 import { useRuntime } from "../harness/runtime.ts";
 
@@ -38,6 +41,29 @@ describe("what cannot work is refused with the reason, before anything is made",
     expect(without).toMatchObject({ status: 1, stderr: expect.stringContaining("is a systemd name") });
     expect(await runtime.ok(["--systemd-cgroup", "list", "--quiet"])).toBe("");
   });
+});
+
+it("a user who is not root is told that it needs root, before anything is done; what needs no sandbox works", async () => {
+  // The build may be below a directory that only root may enter.
+  const program = join(runtime.scratch.path, "kata-runtime");
+  copyFileSync(kataRuntime, program);
+  for (const path of [runtime.scratch.path, program]) chmodSync(path, 0o755);
+  const asUser = (...words: string[]) =>
+    run("setpriv", ["--reuid", "1000", "--regid", "1000", "--clear-groups", program, ...words]);
+  const bundle = runtime.bundle();
+  for (const words of [
+    ["create", "--bundle", bundle, "x"],
+    ["run", "--bundle", bundle, "x"],
+    ["list"],
+    ["state", "x"],
+  ]) {
+    expect(await asUser(...words)).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `kata-runtime: ${words[0]}: a sandbox needs root on the host, for its network namespace, mounts and cgroups\n`,
+    });
+  }
+  expect((await asUser("features")).status).toBe(0);
 });
 
 it("spec writes what runc writes, but for version and host name, once, and it runs", async () => {

@@ -1,8 +1,8 @@
-import { KataError } from "@kata-containers/sys";
 import { DEFAULT_ROOT } from "@kata-containers/virtcontainers";
 import type { Options, Values } from "./command.ts";
 import { absolutePath } from "./paths.ts";
 import type { ErrorLog } from "./report-error.ts";
+import { needsRoot } from "./require-root.ts";
 
 /** Options that stand before the command. */
 export const globalOptions = {
@@ -39,12 +39,7 @@ export interface Globals extends ErrorLog {
 
 /** @throws KataError Unimplemented for what cannot work */
 export function readGlobals(options: Values<typeof globalOptions>): Globals {
-  if (options.rootless === "true") {
-    throw new KataError(
-      "Unimplemented",
-      "--rootless true: a sandbox needs root on the host, for its network namespace, mounts and cgroups",
-    );
-  }
+  if (options.rootless === "true") throw needsRoot("Unimplemented", "--rootless true");
   return {
     program: "kata-runtime",
     root: absolutePath(options.root ?? DEFAULT_ROOT),

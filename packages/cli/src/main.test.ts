@@ -5,11 +5,14 @@ import { main } from "./main.ts";
 import { noFiles, useOps } from "./testing/fake-ops.ts";
 
 let written: { fd: number; text: string }[] = [];
+let user = 0;
 
 beforeEach(() => {
   written = [];
+  user = 0;
   useOps({
     ...noFiles(),
+    geteuid: () => user,
     readdir: () => [],
     readlink: () => "/cwd",
     sha256: () => new Uint8Array(32),
@@ -59,6 +62,21 @@ describe("kata-runtime", () => {
       msg: 'container "x" does not exist',
       time: expect.any(String),
     });
+  });
+
+  it("tells a user who is not root that it needs root, but for the commands that need no sandbox, and help", async () => {
+    user = 1000;
+    for (const command of ["create", "run", "list", "state", "delete"]) {
+      written = [];
+      const words = command === "list" ? [] : ["x"];
+      expect(await main(["kata-runtime", command, ...words], commands)).toBe(1);
+      expect(textOn(2)).toBe(
+        `kata-runtime: ${command}: a sandbox needs root on the host, for its network namespace, mounts and cgroups\n`,
+      );
+    }
+    expect(await main(["kata-runtime", "create", "--help"], commands)).toBe(0);
+    const free = commands.filter((command) => "anyUser" in command).map(({ name }) => name);
+    expect(free).toEqual(["spec", "features", "check", "env"]);
   });
 
   it("lists nothing when there is no state", async () => {

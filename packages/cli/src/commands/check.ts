@@ -10,6 +10,7 @@ export const checkRow = {
     "Looks at everything that a container needs: one line for each thing, ok, warning or failure, and what to do. " +
     "Exits with 1 when there is a failure. Nothing is asked over the network, and nothing is left behind.",
   args: [],
+  anyUser: true,
   options: {
     json: { help: "print JSON" },
     strict: { short: "s", help: "exit with 1 when there is a warning, too" },

@@ -8,6 +8,7 @@ export const envRow = {
   summary: "print versions, the configuration in effect and facts of the host",
   description: "Prints TOML, by upstream's names. What could not be found out is <<unknown>>.",
   args: [],
+  anyUser: true,
   options: { json: { help: "print JSON" } },
 } as const;
 

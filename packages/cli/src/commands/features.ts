@@ -7,6 +7,7 @@ export const featuresRow = {
   summary: "print what this build can do as JSON",
   description: "The structure of the OCI runtime specification (features.md).",
   args: [],
+  anyUser: true,
   options: {},
 } as const;
 

@@ -8,6 +8,7 @@ export const specRow = {
   description:
     "For a bundle with a root file system in `rootfs`: a shell on a terminal. A file that is there is left alone.",
   args: [],
+  anyUser: true,
   options: {
     bundle: { short: "b", value: "DIR", help: "the bundle to write it in (default: the current directory)" },
     rootless: { help: "refused: a sandbox needs root on the host" },
