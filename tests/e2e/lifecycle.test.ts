@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
+import { Runc } from "../harness/runc.ts";
 import { exitOf, useRuntime } from "../harness/runtime.ts";
 
 const runtime = useRuntime();
@@ -112,6 +113,23 @@ describe("a container's life", () => {
     expect(JSON.parse(await runtime.ok(["list", "--format", "json"]))).toMatchObject([
       { id, pid, status: "running", bundle, owner: "root" },
     ]);
+  });
+
+  it("has the members of runc's in state and list, in their order", async () => {
+    await using runc = new Runc();
+    runc.create();
+    const id = await runtime.create();
+    const keys = (json: string): string[] => Object.keys([JSON.parse(json)].flat()[0]);
+    const state = await runtime.ok(["state", id]);
+    expect(keys(state)).toEqual(keys((await runc.run(["state", runc.id])).stdout));
+    const list = await runtime.ok(["list", "--format", "json"]);
+    expect(keys(list)).toEqual(keys((await runc.run(["list", "--format", "json"])).stdout));
+    const { bundle } = await runtime.state(id);
+    expect(JSON.parse(state)).toMatchObject({ rootfs: `${bundle}/rootfs`, owner: "" });
+    expect(JSON.parse(list)).toMatchObject([{ rootfs: `${bundle}/rootfs`, owner: "root" }]);
+    await runtime.ok(["delete", "--force", id]);
+    const annotated = await runtime.create({ annotations: { "org.example.a": "b" } });
+    expect(await runtime.state(annotated)).toMatchObject({ annotations: { "org.example.a": "b" } });
   });
 
   it("has stopped when its daemon was killed, and delete works from the record alone", async () => {

@@ -1,5 +1,5 @@
 import { laterHooks, type Spec } from "@kata-containers/oci";
-import { KataError } from "@kata-containers/sys";
+import { joinPath, KataError } from "@kata-containers/sys";
 import type { ContainerRecord, ContainerStatus } from "./persist/record.ts";
 import type { GuestProcess } from "./process.ts";
 import { nextStatus } from "./states.ts";
@@ -73,6 +73,7 @@ export class Container {
     return {
       id: this.id,
       bundle: this.bundle,
+      rootfs: joinPath(this.bundle, this.spec.root?.path ?? ""),
       status: this.#status,
       pid: this.#status === "stopped" ? 0 : this.shimPid || fallbackPid,
       createdMs: this.#createdMs,

@@ -1,6 +1,12 @@
 import { KataError, ops } from "@kata-containers/sys";
 import { createFileStore, stateDir } from "@kata-containers/virtcontainers";
-import { type ListedContainer, listOptions, ownerOf, printList } from "../container/container-list.ts";
+import {
+  annotationsOf,
+  type ListedContainer,
+  listOptions,
+  ownerOf,
+  printList,
+} from "../container/container-list.ts";
 import { currentState, findContainer } from "../container/find-container.ts";
 import { defineCommand } from "../define-command.ts";
 import type { Globals } from "../globals.ts";
@@ -26,10 +32,12 @@ async function findAll(globals: Globals): Promise<ListedContainer[]> {
 async function findRow(globals: Globals, id: string): Promise<ListedContainer | undefined> {
   try {
     using found = await findContainer(globals, id);
-    const { ociVersion, pid, status, bundle, createdMs, annotations } = await currentState(found);
+    const container = await currentState(found);
+    const { ociVersion, pid, status, bundle, rootfs, createdMs } = container;
+    const annotations = annotationsOf(container);
     const created = new Date(createdMs).toISOString();
     const owner = ownerOf(stateDir(globals.root, id));
-    return { ociVersion, id, pid, status, bundle, created, annotations, owner };
+    return { ociVersion, id, pid, status, bundle, rootfs, created, annotations, owner };
   } catch (error) {
     if (!(error instanceof KataError)) throw error;
     if (error.code !== "NotFound") ops.writeSync(2, ops.utf8Encode(`kata-runtime: list: ${error.message}\n`));

@@ -1,4 +1,5 @@
 import { OCI_VERSION } from "@kata-containers/oci";
+import { annotationsOf } from "../container/container-list.ts";
 import { currentState, findContainer } from "../container/find-container.ts";
 import { defineCommand } from "../define-command.ts";
 import { printText } from "../print.ts";
@@ -20,8 +21,11 @@ export const state = defineCommand({
       pid: container.pid,
       status: container.status,
       bundle: container.bundle,
+      rootfs: container.rootfs,
       created: new Date(container.createdMs).toISOString(),
-      annotations: container.annotations,
+      annotations: annotationsOf(container),
+      // As runc's: only list tells it.
+      owner: "",
     };
     printText(`${JSON.stringify(state, undefined, 2)}\n`);
     return 0;

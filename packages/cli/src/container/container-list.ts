@@ -10,11 +10,16 @@ export interface ListedContainer {
   readonly pid: number;
   readonly status: string;
   readonly bundle: string;
-  readonly rootfs?: string;
+  readonly rootfs: string;
   /** RFC 3339. */
   readonly created: string;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly owner: string;
+}
+
+/** As runc: without any there is no such member in its JSON. */
+export function annotationsOf({ annotations }: Pick<ListedContainer, "annotations">): typeof annotations {
+  return Object.keys(annotations ?? {}).length === 0 ? undefined : annotations;
 }
 
 export const listOptions = {

@@ -56,11 +56,12 @@ export function claimRecord({ id, root, bundle, scope, config, undo }: RecordCla
 }
 
 /** What a record says of a container before the daemon knows it. */
-export function containerBeingMade(id: string, { path, spec }: Bundle): ContainerRecord {
+export function containerBeingMade(id: string, { path, spec, rootfs }: Bundle): ContainerRecord {
   const hooks = laterHooks(spec.hooks);
   return {
     id,
     bundle: path,
+    rootfs,
     status: "creating",
     pid: 0,
     createdMs: ops.realtimeMs(),

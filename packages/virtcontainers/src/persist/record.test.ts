@@ -11,6 +11,7 @@ import {
 
 const container: ContainerRecord = {
   id: "c",
+  rootfs: "/b/rootfs",
   bundle: "/b",
   status: "created",
   pid: 7,
