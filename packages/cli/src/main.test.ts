@@ -1,4 +1,4 @@
-import { setOps } from "@kata-containers/sys";
+import { SysError, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { commands } from "./commands.ts";
 import { main } from "./main.ts";
@@ -6,17 +6,24 @@ import { noFiles, useOps } from "./testing/fake-ops.ts";
 
 let written: { fd: number; text: string }[] = [];
 let user = 0;
+let entries: string[] = [];
 
 beforeEach(() => {
   written = [];
   user = 0;
+  entries = [];
   useOps({
     ...noFiles(),
     geteuid: () => user,
-    readdir: () => [],
+    readdir: () => entries.map((name) => ({ name, type: "dir", ino: 1 })),
+    readFile: (path) => {
+      if (entries.length > 0) return new TextEncoder().encode("no record");
+      throw new SysError("ENOENT", "open", path);
+    },
     readlink: () => "/cwd",
     sha256: () => new Uint8Array(32),
     open: (path, flags) => {
+      if (path.startsWith("/no/")) throw new SysError("ENOENT", "open", path);
       written.push({ fd: -1, text: `open ${path} ${flags.toString(8)}` });
       return 50;
     },
@@ -62,6 +69,24 @@ describe("kata-runtime", () => {
       msg: 'container "x" does not exist',
       time: expect.any(String),
     });
+  });
+
+  it("does not begin without the log that it is told to write, though all else is well", async () => {
+    const globals = ["--log", "/no/log"];
+    expect(await main(["kata-runtime", ...globals, "list"], commands)).toBe(1);
+    expect(textOn(2)).toBe(
+      "kata-runtime: cannot open the log: open /no/log: ENOENT: no such file or directory\n",
+    );
+    expect(textOn(1)).toBe("");
+  });
+
+  it("tells of a container that list cannot read in the log, too", async () => {
+    entries = ["broken"];
+    expect(await main(["kata-runtime", "--log", "/log.json", "--log-format", "json", "list"], commands)).toBe(
+      0,
+    );
+    expect(JSON.parse(textOn(50))).toMatchObject({ level: "warning", msg: expect.stringMatching(/^list: /) });
+    expect(textOn(2)).toMatch(/^kata-runtime: warning: list: .*\n$/);
   });
 
   it("tells a user who is not root that it needs root, but for the commands that need no sandbox, and help", async () => {

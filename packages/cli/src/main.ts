@@ -3,7 +3,7 @@ import type { AnyCommand } from "./command.ts";
 import { dispatch } from "./dispatch.ts";
 import { type Globals, readGlobals } from "./globals.ts";
 import { kataRuntime } from "./kata-runtime.ts";
-import { type ErrorLog, reportError } from "./report-error.ts";
+import { checkLog, type ErrorLog, reportError } from "./report-error.ts";
 import { renderVersion } from "./version.ts";
 
 /**
@@ -20,6 +20,7 @@ export async function main(
   try {
     return await dispatch(argv, kataRuntime(commands), renderVersion, (options) => {
       const globals = readGlobals(options);
+      checkLog(globals);
       errorLog = globals;
       return globals;
     });

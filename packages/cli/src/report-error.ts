@@ -1,4 +1,4 @@
-import { Fd, Logger, O, ops } from "@kata-containers/sys";
+import { Fd, KataError, Logger, O, ops } from "@kata-containers/sys";
 import { printable } from "./printable.ts";
 
 /** Where errors are told besides standard error, and in whose name. */
@@ -7,6 +7,23 @@ export interface ErrorLog {
   readonly program: string;
   readonly log: string | undefined;
   readonly logFormat: "text" | "json";
+}
+
+/**
+ * Makes the log file if it is not there. As runc: a command that could not tell its failure there does not begin.
+ * @throws KataError when nothing can be appended to it
+ */
+export function checkLog({ log }: ErrorLog): void {
+  if (log === undefined) return;
+  try {
+    openLog(log).close();
+  } catch (error) {
+    throw KataError.from(error, "cannot open the log");
+  }
+}
+
+function openLog(path: string): Fd {
+  return new Fd(ops.open(path, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o640));
 }
 
 /**
@@ -40,7 +57,7 @@ function report(errorLog: ErrorLog, level: "error" | "warn", message: string): v
 function appendLog({ program, log, logFormat }: ErrorLog, level: "error" | "warn", line: string): void {
   if (log === undefined) return;
   try {
-    using file = new Fd(ops.open(log, O.WRONLY | O.CREAT | O.APPEND | O.CLOEXEC, 0o640));
+    using file = openLog(log);
     const format = logFormat === "json" ? "json" : "logfmt";
     new Logger({ fd: file.number, format, name: program, source: "runtime" })[level](line);
   } catch (error) {

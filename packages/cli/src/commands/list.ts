@@ -1,4 +1,4 @@
-import { KataError, ops } from "@kata-containers/sys";
+import { KataError } from "@kata-containers/sys";
 import { createFileStore, stateDir } from "@kata-containers/virtcontainers";
 import {
   annotationsOf,
@@ -10,6 +10,7 @@ import {
 import { currentState, findContainer } from "../container/find-container.ts";
 import { defineCommand } from "../define-command.ts";
 import type { Globals } from "../globals.ts";
+import { reportWarning } from "../report-error.ts";
 
 export const list = defineCommand({
   name: "list",
@@ -22,7 +23,7 @@ export const list = defineCommand({
   },
 });
 
-/** One that is deleted meanwhile is left out; one whose record cannot be read is told on standard error. */
+/** One that is deleted meanwhile is left out; one whose record cannot be read is told. */
 async function findAll(globals: Globals): Promise<ListedContainer[]> {
   const ids = createFileStore(globals.root).list();
   const rows = await Promise.all(ids.map((id) => findRow(globals, id)));
@@ -40,7 +41,7 @@ async function findRow(globals: Globals, id: string): Promise<ListedContainer | 
     return { ociVersion, id, pid, status, bundle, rootfs, created, annotations, owner };
   } catch (error) {
     if (!(error instanceof KataError)) throw error;
-    if (error.code !== "NotFound") ops.writeSync(2, ops.utf8Encode(`kata-runtime: list: ${error.message}\n`));
+    if (error.code !== "NotFound") reportWarning(globals, `list: ${error.message}`);
     return undefined;
   }
 }
