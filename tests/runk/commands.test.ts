@@ -85,6 +85,13 @@ test.each([
   expect(bundle.runk("delete", "--force", id).status).toBe(0);
 });
 
+test("help COMMAND prints what COMMAND --help prints", () => {
+  bundle = new Bundle(SLEEP);
+  const help = bundle.runk("kill", "--help");
+  expect(help.stdout).toContain("Usage: runk kill");
+  for (const word of ["help", "h"]) expect(bundle.runk(word, "kill")).toEqual(help);
+});
+
 test("kill --all reaches every process of the container; signal 0 tells whether it runs", async () => {
   const id = started((spec) => {
     script("sleep 601 & sleep 602 & exec sleep 600")(spec);

@@ -29,6 +29,7 @@ describe("the command table", () => {
       "metrics",
       "check",
       "env",
+      "version",
     ]);
   });
 

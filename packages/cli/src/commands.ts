@@ -17,6 +17,7 @@ import { spec } from "./commands/spec.ts";
 import { start } from "./commands/start.ts";
 import { state } from "./commands/state.ts";
 import { update } from "./commands/update.ts";
+import { version } from "./commands/version.ts";
 import type { Globals } from "./globals.ts";
 
 /** The command table: parser, `--help`, completion and man page all come from it. */
@@ -39,4 +40,5 @@ export const commands: readonly AnyCommand<Globals>[] = [
   metrics,
   check,
   env,
+  version,
 ];

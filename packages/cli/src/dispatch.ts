@@ -1,6 +1,6 @@
 import { KataError } from "@kata-containers/sys";
-import type { Option, Options, Values } from "./command.ts";
-import { renderHelp } from "./help.ts";
+import type { AnyCommand, Option, Options, Values } from "./command.ts";
+import { renderCommandHelp, renderHelp } from "./help.ts";
 import { parseLeadingOptions } from "./parse-arguments.ts";
 import { printText } from "./print.ts";
 import type { Program } from "./program.ts";
@@ -25,16 +25,26 @@ export async function dispatch<G, const O extends CommonOptions>(
   const { options, next } = parseLeadingOptions(words, program.globalOptions, program.name);
   if (options.version) return show(version());
   const name = words[next];
-  if (options.help || name === undefined || name === "help") return show(renderHelp(program));
+  if (options.help || name === undefined) return show(renderHelp(program));
+  if (HELP.includes(name)) return show(helpOn(program, words[next + 1]));
   const globals = begin(options, name);
-  const command = program.commands.find((each) => each.name === name || each.aliases?.includes(name));
-  if (command === undefined) {
-    throw new KataError(
-      "InvalidArgument",
-      `Invalid command ${JSON.stringify(name)} (see ${program.name} --help)`,
-    );
-  }
-  return await command.invoke(words.slice(next + 1), globals);
+  return await commandNamed(program, name).invoke(words.slice(next + 1), globals);
+}
+
+/** As runc: `help`, and `help COMMAND`. */
+const HELP: readonly string[] = ["help", "h"];
+
+function helpOn<G>(program: Program<G>, name: string | undefined): string {
+  return name === undefined
+    ? renderHelp(program)
+    : renderCommandHelp(program.name, commandNamed(program, name));
+}
+
+/** @throws KataError InvalidArgument */
+function commandNamed<G>({ name: program, commands }: Program<G>, name: string): AnyCommand<G> {
+  const command = commands.find((each) => each.name === name || each.aliases?.includes(name));
+  if (command !== undefined) return command;
+  throw new KataError("InvalidArgument", `Invalid command ${JSON.stringify(name)} (see ${program} --help)`);
 }
 
 function show(text: string): number {

@@ -14,7 +14,7 @@ export function renderHelp<G>({ name, does, commands, globalOptions }: Program<G
     "Global options:",
     ...columns(optionRows(globalOptions)),
     "",
-    `${name} COMMAND --help tells more.`,
+    `${name} COMMAND --help, or ${name} help COMMAND, tells more.`,
     "",
   ].join("\n");
 }

@@ -47,6 +47,10 @@ describe("kata-runtime", () => {
     expect(await main(["kata-runtime", "--version"], commands)).toBe(0);
     expect(textOn(1)).toMatch(/^kata-runtime {2}: .*\n {3}commit {3}: .*\n {3}OCI specs: .*\n$/);
     expect(written).toHaveLength(1);
+    const version = textOn(1);
+    written = [];
+    expect(await main(["kata-runtime", "version"], commands)).toBe(0);
+    expect(textOn(1)).toBe(version);
   });
 
   it("prints help when nothing is asked", async () => {
@@ -54,6 +58,19 @@ describe("kata-runtime", () => {
     expect(textOn(1)).toContain("Usage: kata-runtime");
     expect(await main(["kata-runtime", "kill", "--help"], commands)).toBe(0);
     expect(textOn(1)).toContain("Usage: kata-runtime kill");
+  });
+
+  it.each(["help", "h"])("prints with %s what --help prints, also of a command", async (help) => {
+    const printed = async (...words: string[]) => {
+      written = [];
+      expect(await main(["kata-runtime", ...words], commands)).toBe(0);
+      return textOn(1);
+    };
+    expect(await printed(help)).toBe(await printed("--help"));
+    expect(await printed(help, "kill")).toBe(await printed("kill", "--help"));
+    expect(await printed(help, "kata-check")).toBe(await printed("check", "--help"));
+    expect(await main(["kata-runtime", help, "bogus"], commands)).toBe(1);
+    expect(textOn(2)).toBe('kata-runtime: Invalid command "bogus" (see kata-runtime --help)\n');
   });
 
   it("tells an error in one line on standard error, and exits with 1", async () => {
@@ -101,7 +118,7 @@ describe("kata-runtime", () => {
     }
     expect(await main(["kata-runtime", "create", "--help"], commands)).toBe(0);
     const free = commands.filter((command) => "anyUser" in command).map(({ name }) => name);
-    expect(free).toEqual(["spec", "features", "check", "env"]);
+    expect(free).toEqual(["spec", "features", "check", "env", "version"]);
   });
 
   it("lists nothing when there is no state", async () => {
