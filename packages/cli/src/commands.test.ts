@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -31,6 +31,15 @@ describe("the command table", () => {
       "env",
       "version",
     ]);
+  });
+
+  it("is that of docs/run.md", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../../docs/run.md"), "utf8");
+    const rows = page.split("\n").filter((line) => line.startsWith("| `"));
+    const names = rows.flatMap((row) =>
+      [...(row.split("|")[1] ?? "").matchAll(/`([a-z]+)/g)].map(([, name]) => name),
+    );
+    expect(names.sort()).toEqual([...commands.map(({ name }) => name), "help"].sort());
   });
 
   it("gives no command two options of one name", () => {
