@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { commands } from "./commands.ts";
 import { renderCommandHelp, renderHelp } from "./help.ts";
 import { renderCompletion, renderManPage } from "./index.ts";
@@ -69,28 +69,55 @@ describe("help", () => {
   });
 });
 
-describe("completion", () => {
-  it("completes commands and their options in bash", () => {
-    const directory = mkdtempSync(join(tmpdir(), "kata-completion-"));
-    try {
-      const script = join(directory, "kata-runtime");
-      writeFileSync(script, renderCompletion());
-      const complete = (...words: string[]) =>
-        execFileSync(
-          "bash",
-          [
-            "-c",
-            `. "$0"; COMP_WORDS=(kata-runtime "$@"); COMP_CWORD=$#; _kata_runtime; echo "\${COMPREPLY[@]}"`,
-            script,
-            ...words,
-          ],
-          { encoding: "utf8", timeout: 10_000 },
-        ).trim();
-      expect(complete("st")).toBe("start state");
-      expect(complete("--root", "/x", "delete", "--f")).toBe("--force");
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
+describe("completion in bash", () => {
+  const directory = mkdtempSync(join(tmpdir(), "kata-completion-"));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const script = join(directory, "completion");
+  writeFileSync(script, renderCompletion());
+  // Lists a container that is called after its root.
+  const program = join(directory, "kata-runtime");
+  writeFileSync(
+    program,
+    '#!/bin/sh\n[ "$*" = "list --quiet" ] && echo one two\n[ "$1" = --root ] && echo "in$2"\n',
+  );
+  chmodSync(program, 0o755);
+
+  const completes = (...words: string[]): string[] => {
+    const source = `. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kata_runtime; echo "\${COMPREPLY[*]}"`;
+    const output = execFileSync("bash", ["-c", source, script, program, ...words], {
+      encoding: "utf8",
+      cwd: directory,
+      timeout: 10_000,
+    });
+    return output.trim().split(" ");
+  };
+
+  it.each([
+    ["commands", ["st"], ["start", "state"]],
+    ["a command's options", ["delete", "--f"], ["--force"]],
+    ["those of another name of it", ["kata-check", "--str"], ["--strict"]],
+    ["options after an argument", ["delete", "one", "--f"], ["--force"]],
+    ["global options", ["--log-"], ["--log-format"]],
+    [
+      "not a global option's value for a command",
+      ["--root", "delete", "--log", "/x", "st"],
+      ["start", "state"],
+    ],
+    ["the fixed values of a global option", ["--log-format", "j"], ["json"]],
+    ["those of --option=value", ["--log-format", "=", "j"], ["json"]],
+    ["and before anything is written of them", ["--log-format", "="], ["text", "json"]],
+    ["the fixed values of a command's option, long", ["list", "--format", ""], ["table", "json"]],
+    ["and short", ["--root", "/x", "list", "-f", "t"], ["table"]],
+    ["containers", ["state", ""], ["one", "two"]],
+    ["containers behind options", ["exec", "--cwd", "/", "-t", "o"], ["one"]],
+    ["containers of another root", ["--root", "/x", "delete", "--force", "i"], ["in/x"]],
+    ["of one that is given with =", ["-root", "=", "/x", "start", ""], ["in/x"]],
+    ["files where a new container's id or a value is to be", ["run", "--bundle", "comp"], ["completion"]],
+    ["files behind a container", ["exec", "one", "comp"], ["completion"]],
+    ["nothing of ours in another program's options", ["exec", "one", "ls", "--f"], [""]],
+    ["what there is help on", ["help", "kil"], ["kill"]],
+  ])("completes %s: %j", (_, words, expected) => {
+    expect(completes(...words)).toEqual(expected);
   });
 });
 
