@@ -85,6 +85,11 @@ test.each([
   expect(bundle.runk("delete", "--force", id).status).toBe(0);
 });
 
+test("the --criu of runc's callers is taken, without effect", () => {
+  bundle = new Bundle(SLEEP);
+  expect(bundle.runk("--criu", "/no/criu", "list", "--quiet")).toEqual({ status: 0, stdout: "", stderr: "" });
+});
+
 test("help COMMAND prints what COMMAND --help prints", () => {
   bundle = new Bundle(SLEEP);
   const help = bundle.runk("kill", "--help");

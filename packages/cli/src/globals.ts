@@ -22,6 +22,7 @@ export const globalOptions = {
     choices: ["auto", "true", "false"],
     help: "auto (default) or false: only root can run virtual machines; true is refused",
   },
+  criu: { value: "FILE", help: "without effect, for callers of runc: there is no checkpoint" },
   debug: { help: "log everything, and keep the daemon's log in the state directory" },
   version: { short: "v", help: "print the version" },
   help: { short: "h", help: "print this help" },

@@ -88,6 +88,11 @@ describe("kata-runtime", () => {
     });
   });
 
+  it("takes the --criu of runc's callers", async () => {
+    expect(await main(["kata-runtime", "--criu", "/usr/sbin/criu", "list", "--quiet"], commands)).toBe(0);
+    expect(textOn(2)).toBe("");
+  });
+
   it("does not begin without the log that it is told to write, though all else is well", async () => {
     const globals = ["--log", "/no/log"];
     expect(await main(["kata-runtime", ...globals, "list"], commands)).toBe(1);

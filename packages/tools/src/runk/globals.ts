@@ -20,6 +20,7 @@ export const globalOptions = {
     choices: ["auto", "true", "false"],
     help: "do without cgroups that may not be made: true, false, or auto (default: unless we are root)",
   },
+  criu: { value: "FILE", help: "without effect, for callers of runc: there is no checkpoint" },
   launch: { value: "FILE", help: "kata-launch (default: beside this program, else where it is installed)" },
   version: { short: "v", help: "print the version" },
   help: { short: "h", help: "print this help" },
