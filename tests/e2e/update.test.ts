@@ -59,7 +59,8 @@ describe.each(CGROUP_VERSIONS)("update with cgroup $version in the guest", ({ ve
         blockIO: { weight: 0 },
       }),
     );
-    await runtime.ok(["update", "--resources", file, id]);
+    // As runc: beside a file, options do not count.
+    await runtime.ok(["update", "--memory", "lots", "--resources", file, id]);
     await runtime.ok(["update", "-r", "-", id], { input: '{"pids":{"limit":33}}' });
     expect(await figures(id)).toMatchObject({ memory: { usage: { limit: 64 * MiB } }, pids: { limit: 33 } });
   });
@@ -92,7 +93,6 @@ describe("update refuses", () => {
     [["--memory", "lots", none], 'invalid value for memory: "lots" is not a size'],
     [["--pids-limit", "many", none], "invalid value for pids-limit"],
     [["--cpu-share", "-1", none], "invalid value for cpu-share"],
-    [["--memory", "1m", "-r", "/x", none], "--resources and --memory exclude each other"],
     [[none], "nothing to change"],
     [["--memory", "1m", none], 'container "nobody" does not exist'],
   ])("%j", async (args, message) => {

@@ -129,9 +129,6 @@ test("update changes limits by options, by a file and by standard input; 0 leave
   expect(limit(id, "pids", "pids.max", "pids.max")).toBe("20");
 
   expect(bundle.runk("update", id)).toMatchObject({ status: 0, stderr: "" });
-  expect(bundle.runk("update", "--resources", file, "--memory", "1m", id).stderr).toContain(
-    "exclude each other",
-  );
   // v2 kills instead.
   if (!V2) {
     expect(bundle.runk("update", "--memory", "10k", id).stderr).toContain(
@@ -139,6 +136,23 @@ test("update changes limits by options, by a file and by standard input; 0 leave
     );
   }
   expect(bundle.runk("update", "--l3-cache-schema", "x", id).stderr).toContain("Intel RDT is not supported");
+});
+
+test("update reads a file of limits, and then no option, as runc", () => {
+  const [runk, runc] = [started(), bundle.id()];
+  bundle.runcCommand("run", "--detach", runc);
+  try {
+    const file = join(bundle.path, "resources.json");
+    writeFileSync(file, JSON.stringify({ memory: { limit: 64 << 20 } }));
+    const words = ["update", "--resources", file, "--memory", "lots", "--pids-limit", "20"];
+    const theirs = bundle.runcCommand(...words, runc);
+    expect(bundle.runk(...words, runk)).toEqual(theirs);
+    expect(theirs.status).toBe(0);
+    expect(limit(runk, "memory", "memory.limit_in_bytes", "memory.max")).toBe(String(64 << 20));
+    expect(limit(runk, "pids", "pids.max", "pids.max")).not.toBe("20");
+  } finally {
+    bundle.runcCommand("delete", "--force", runc);
+  }
 });
 
 test("update takes devices as they are in config.json, as containerd's CRI sends them, and no others", () => {

@@ -47,7 +47,7 @@ export const resourcesOption = {
   resources: {
     short: "r",
     value: "FILE",
-    help: "the limits as JSON (OCI's linux.resources), - for standard input",
+    help: "the limits as JSON (OCI's linux.resources), - for standard input: options of limits are ignored then",
   },
 } as const;
 

@@ -8,21 +8,18 @@ import { absolutePath } from "../paths.ts";
 type UpdateOptions = typeof limitOptions & typeof resourcesOption;
 
 /**
- * The limits that are asked for, by options or by a file.
+ * The limits that are asked for, by options or by a file: of both, as with runc, the file counts, and the options are not looked at.
  * @returns undefined when there are none
- * @throws KataError InvalidArgument when there are both
+ * @throws KataError InvalidArgument
  */
 export async function wantedResources(values: Values<UpdateOptions>): Promise<Resources | undefined> {
+  if (values.resources !== undefined) return await fromFile(values.resources);
   const texts = new Map<string, unknown>(Object.entries(values));
   const given = Object.entries(limitOptions).flatMap(([name, option]) => {
     const text = texts.get(name);
     return typeof text === "string" ? [{ name, option, text }] : [];
   });
-  if (values.resources === undefined) {
-    return given.length === 0 ? undefined : fromOptions(given);
-  }
-  if (given[0] !== undefined) throw wrong(`--resources and --${given[0].name} exclude each other`);
-  return fromFile(values.resources);
+  return given.length === 0 ? undefined : fromOptions(given);
 }
 
 function fromOptions(given: readonly { name: string; option: Limit; text: string }[]): Resources {
