@@ -42,6 +42,8 @@ ops! {
     sync sleep_cancel(id: u32) -> ();
     /// Panics: for the test that a broken op is an error and no crash.
     sync break_op() -> ();
+    /// As breakOp, but while it is awaited.
+    later break_op_later() -> ();
 }
 
 /// The file name part of a path.
@@ -208,4 +210,11 @@ fn sleep_cancel(id: u32) -> Res<()> {
 
 fn break_op() -> Res<()> {
     panic!("a broken op")
+}
+
+fn break_op_later() -> Res<impl Future<Output = Res<()>> + Send> {
+    Ok(async {
+        tokio::task::yield_now().await;
+        break_op()
+    })
 }

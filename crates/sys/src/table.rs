@@ -163,6 +163,7 @@ macro_rules! ops {
     }};
     (@later $args:ident $name:ident ($($arg:ident : $type:ty),*) $result:ty) => {{
         let start = |args: &mut $crate::table::Args| {
+            let _ = &args; // an op may have none
             $(let $arg: $type = args.take(stringify!($arg))?;)*
             $name($($arg),*)
         };
@@ -254,5 +255,30 @@ mod tests {
         };
         assert_eq!((error.syscall, error.code().as_str()), ("open", "EINVAL"));
         assert!(error.message().contains("argument flags"));
+    }
+
+    #[test]
+    fn a_panic_at_the_call_and_one_while_the_op_is_awaited_are_its_errors() {
+        let find = |name| crate::ops().find(|op| op.name == name).unwrap();
+        let Outcome::Now(Err(error)) = find("break_op").run(vec![]) else {
+            panic!("expected an error");
+        };
+        assert_eq!(
+            (error.syscall, error.code().as_str()),
+            ("break_op", "EPANIC")
+        );
+        let Outcome::Later(mut pending) = find("break_op_later").run(vec![]) else {
+            panic!("expected a future");
+        };
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        // It gives way once: the panic comes at the second poll.
+        assert_eq!(pending.as_mut().poll(&mut context), Poll::Pending);
+        let Poll::Ready(Err(error)) = pending.as_mut().poll(&mut context) else {
+            panic!("expected an error");
+        };
+        assert_eq!(
+            (error.syscall, error.code().as_str()),
+            ("break_op_later", "EPANIC")
+        );
     }
 }

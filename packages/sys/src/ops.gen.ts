@@ -173,6 +173,8 @@ export interface Ops {
   sleepCancel(id: number): void;
   /** Panics: for the test that a broken op is an error and no crash. */
   breakOp(): void;
+  /** As breakOp, but while it is awaited. */
+  breakOpLater(): Promise<void>;
 
   // process
   getpid(): number;

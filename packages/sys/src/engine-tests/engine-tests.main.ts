@@ -11,6 +11,7 @@ import "./mount.ts";
 import "./netlink.ts";
 import "./terminal.ts";
 import "./kvm.ts";
+import "./table.ts"; // the last: about all before it
 import { runAll } from "./harness.ts";
 
 runMain(runAll);

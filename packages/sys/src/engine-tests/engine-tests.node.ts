@@ -1,6 +1,6 @@
 // The tests of the native ops on Node.js: `node build/test/engine-tests.node.mjs [part of a test's name]`, as root, after
 // `node scripts/bundle.mjs --test` and `make build-node`.
-import { loadNodeAddon } from "../index.ts";
+import { CLONE, loadNodeAddon, ops, runMain } from "../index.ts";
 import { equal, fails, host, ok, runAll, test } from "./harness.ts";
 
 declare const process: { readonly argv: readonly string[] };
@@ -8,8 +8,6 @@ const build = (process.argv[1] ?? "").replace(/test\/[^/]*$/, "");
 loadNodeAddon(`${build}node/kata-sys.node`);
 host.own = false;
 host.program = `${build}test/engine-tests`;
-
-const { CLONE, ops, runMain } = await import("../index.ts");
 
 test("what concerns the whole process is refused in a host program", async () => {
   for (const call of [
@@ -22,6 +20,7 @@ test("what concerns the whole process is refused in a host program", async () =>
     () => ops.setsid(),
     () => ops.reapAny(),
     () => ops.signalOpen([10]),
+    () => ops.execve("/bin/true", ["true"], []),
   ]) {
     await fails(call, "ENOTSUP");
   }
@@ -76,4 +75,5 @@ for (const domain of [
   await import(`./${domain}.ts`);
 }
 await import("./kvm.ts");
+await import("./table.ts");
 runMain(runAll);

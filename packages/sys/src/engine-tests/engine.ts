@@ -1,5 +1,5 @@
-import { CLONE, describeError, Fd, MNT, MS, mappedStack, ops, SIG, sleep } from "../index.ts";
-import { child, equal, fails, ok, outcomeOf, ownTest, readAll, startChild, test } from "./harness.ts";
+import { CLONE, describeError, Fd, MNT, MS, mappedStack, O, ops, RLIMIT, SIG, sleep } from "../index.ts";
+import { child, equal, fails, host, ok, outcomeOf, ownTest, readAll, startChild, test } from "./harness.ts";
 
 ownTest("argv[0] is the program's name", () => {
   equal(ops.args()[0], "engine-tests");
@@ -79,10 +79,35 @@ test("an aborted sleep rejects with the reason", async () => {
   ok((await pending) === reason, "the reason comes out");
 });
 
-test("a panic inside an op is an error and no crash", async () => {
+const PANIC = /: EPANIC: a broken op at crates\/sys\/src\/engine\.rs:\d+$/;
+
+test("a panic inside an op is an error with its place and no crash", async () => {
   const error = await fails(() => ops.breakOp(), "EPANIC", "break_op");
-  ok(error.message.includes("a broken op"), "the panic's text is told");
+  ok(PANIC.test(error.message), error.message);
   equal(ops.utf8Decode(ops.utf8Encode("still here")), "still here");
+});
+
+test("a panic in an op that is awaited is the same, and what else is awaited goes on", async () => {
+  const [read = -1, write = -1] = ops.pipe();
+  using source = new Fd(read);
+  using sink = new Fd(write);
+  const reading = ops.read(source.number, 10);
+  const error = await fails(() => ops.breakOpLater(), "EPANIC", "break_op_later");
+  ok(PANIC.test(error.message), error.message);
+  await ops.write(sink.number, ops.utf8Encode("on"));
+  equal(ops.utf8Decode(await reading), "on");
+  await fails(() => ops.breakOpLater(), "EPANIC", "break_op_later");
+});
+
+child("exits", async () => {
+  await fails(() => Reflect.apply(ops.exit, ops, []), "EINVAL", "exit");
+  ops.exit(42);
+  console.log("goes on");
+  return 0;
+});
+
+test("exit ends the program at once, with its status", async () => {
+  equal(await outcomeOf(startChild("exits")), { code: 42, text: "" });
 });
 
 test("a wrong argument names itself", async () => {
@@ -90,6 +115,22 @@ test("a wrong argument names itself", async () => {
   ok(error.message.includes("argument flags: expected integer"), error.message);
   await fails(() => ops.read(-1, -(2 ** 40)), "EINVAL", "read");
   await fails(() => ops.mkdir("/tmp/a\0b", 0o700), "EINVAL");
+});
+
+test("what asks the kernel for nothing that it could refuse still has arguments that can be wrong", async () => {
+  for (const [op, syscall] of [
+    ["utf8Encode", "utf8_encode"],
+    ["utf8Decode", "utf8_decode"],
+    ["sha256", "sha256"],
+    ["random", "random"],
+    ["sleep", "sleep"],
+    ["sleepCancel", "sleep_cancel"],
+    ["cancel", "cancel"],
+    ["isatty", "isatty"],
+  ] as const) {
+    const error = await fails(() => Reflect.apply(ops[op], ops, [[]]), "EINVAL", syscall);
+    ok(/argument \w+: expected /.test(error.message), error.message);
+  }
 });
 
 function throwsInside(): void {
@@ -113,10 +154,34 @@ ownTest("stacks name the TypeScript file and line, of sync and async ops", async
       const frame = mappedStack(error).split("\n")[0] ?? "";
       const match = /at (\w+) \((packages\/sys\/src\/engine-tests\/engine\.ts):(\d+):\d+\)/.exec(frame);
       equal(match?.[1], name, `function in "${frame}"`);
-      ok(Number(match?.[3]) > 70 && Number(match?.[3]) < 110, `line in "${frame}"`);
+      ok(Number(match?.[3]) > 100 && Number(match?.[3]) < 180, `line in "${frame}"`);
     }
   }
 });
+
+child("tells-map", async () => {
+  await fails(() => ops.sourceMap(), "ENODATA", "sourceMap");
+  console.log(mappedStack(new Error("x")).split("\n")[0]);
+  return 0;
+});
+
+test("a program whose bundle has no source map is ENODATA, and its stacks keep the bundle's positions", async (dir) => {
+  const path = `${dir}/engine-tests`;
+  copyWithoutMaps(host.program, path);
+  const { code, text } = await outcomeOf(startChild("tells-map", "", { path }));
+  equal(code, 0, text);
+  ok(text.includes("bundle:"), text);
+});
+
+/** A copy of a program whose index (crates/engine/src/pack.rs) gives every source map the length 0. */
+function copyWithoutMaps(from: string, to: string): void {
+  const image = ops.readFile(from, 64 << 20);
+  const trailer = new DataView(image.buffer, image.byteOffset + image.length - 16);
+  const [at, length] = [Number(trailer.getBigUint64(0, true)), Number(trailer.getBigUint64(8, true))];
+  const index = ops.utf8Decode(image.subarray(at, at + length));
+  image.set(ops.utf8Encode(index.replaceAll(/\d+$/gm, (digits) => "0".repeat(digits.length))), at);
+  ops.writeFile(to, image, O.CREAT | O.EXCL, 0o700);
+}
 
 test("an error's description has its cause", () => {
   const text = describeError(new Error("outer", { cause: new TypeError("inner") }));
@@ -195,6 +260,20 @@ test("memoryUse tells what this process holds", () => {
 
 ownTest("the environment is that of the process", () => {
   equal(ops.env().join("\0"), ops.utf8Decode(ops.readFile("/proc/self/environ", 1 << 20)).replace(/\0$/, ""));
+});
+
+child("crowded", async () => {
+  ops.prlimit(0, RLIMIT.RLIMIT_NOFILE, { soft: 3, hard: 100 });
+  await fails(() => ops.pipe(), "EMFILE", "pipe2");
+  await fails(() => ops.eventfd(), "EMFILE", "eventfd");
+  await fails(() => ops.memfd("x", false), "EMFILE", "memfd_create", "x");
+  await fails(() => ops.openPty(), "EMFILE");
+  await fails(() => ops.memoryUse(), "EMFILE", "open", "/proc/self/status");
+  return 0;
+});
+
+test("a process that may open no more descriptors is EMFILE", async () => {
+  equal(await outcomeOf(startChild("crowded")), { code: 0, text: "" });
 });
 
 test("a child has the signals' defaults back that we ignore", async () => {

@@ -67,6 +67,10 @@ test("a closed descriptor is EBADF everywhere", async () => {
   await fails(() => ops.fileFlags(fd), "EBADF");
   await fails(() => ops.setCloexec(fd, true), "EBADF");
   await fails(() => ops.setNonblock(fd, true), "EBADF");
+  await fails(() => ops.addSeals(fd, 1), "EBADF", "fcntl");
+  await fails(() => ops.mkdirat(fd, "x", 0o700), "EBADF", "mkdirat", "x");
+  await fails(() => ops.unlinkat(fd, "x", 0), "EBADF", "unlinkat", "x");
+  await fails(() => ops.copyFile(fd, 998, 1), "EBADF", "copy_file_range");
   await fails(() => ops.fstat(-1), "EBADF", "fstat");
 });
 
@@ -100,10 +104,13 @@ test("directories, links, nodes and modes", async (dir) => {
   ops.mkdir(`${dir}/d`, 0o700);
   await fails(() => ops.mkdir(`${dir}/d`, 0o700), "EEXIST", "mkdir", `${dir}/d`);
   ops.symlink("d", `${dir}/s`);
+  await fails(() => ops.symlink("d", `${dir}/s`), "EEXIST", "symlink", `${dir}/s`);
   equal(ops.readlink(`${dir}/s`), "d");
   equal(ops.lstat(`${dir}/s`).mode & S.IFMT, S.IFLNK);
   ops.mknod(`${dir}/p`, S.IFIFO | 0o600, 0, 0);
   ops.mknod(`${dir}/null`, S.IFCHR | 0o666, 1, 3);
+  await fails(() => ops.mknod(`${dir}/p`, S.IFIFO | 0o600, 0, 0), "EEXIST", "mknod", `${dir}/p`);
+  await fails(() => ops.mknod(`${dir}/x/p`, S.IFIFO | 0o600, 0, 0), "ENOENT", "mknod", `${dir}/x/p`);
   writeText(`${dir}/f`, "x");
   ops.link(`${dir}/f`, `${dir}/d/g`);
   equal(ops.stat(`${dir}/f`).nlink, 2);
@@ -119,14 +126,17 @@ test("directories, links, nodes and modes", async (dir) => {
   equal(ops.stat(`${dir}/null`).rdev, 0x103);
 });
 
-test("the *at calls work from a directory's descriptor", (dir) => {
+test("the *at calls work from a directory's descriptor", async (dir) => {
   using directory = new Fd(ops.open(dir, O.PATH | O.DIRECTORY, 0));
   ops.mkdirat(directory.number, "sub", 0o755);
   ops.mkdirat(AT.FDCWD, `${dir}/sub/deep`, 0o755);
   using sub = openFile(`${dir}/sub`, O.DIRECTORY);
   equal(ops.readdirFd(sub.number), [{ name: "deep", type: "dir" }]);
   equal(ops.readdirFd(sub.number).length, 1, "a second listing");
+  await fails(() => ops.mkdirat(sub.number, "deep", 0o755), "EEXIST", "mkdirat", "deep");
+  await fails(() => ops.unlinkat(sub.number, "deep", 0), "EISDIR", "unlinkat", "deep");
   ops.unlinkat(sub.number, "deep", AT.REMOVEDIR);
+  await fails(() => ops.unlinkat(sub.number, "deep", AT.REMOVEDIR), "ENOENT", "unlinkat", "deep");
   equal(ops.readdirFd(sub.number), []);
 });
 
@@ -181,14 +191,17 @@ test("a sealed memfd refuses writes", async () => {
   await fails(() => ops.pwrite(memory.number, bytes("x"), 0), "EPERM", "pwrite");
   using plain = new Fd(ops.memfd("plain", false));
   await fails(() => ops.addSeals(plain.number, 1), "EPERM", "fcntl");
+  const long = "x".repeat(250); // memfd_create(2): at most 249
+  await fails(() => ops.memfd(long, false), "EINVAL", "memfd_create", long);
 });
 
-test("copyFile copies in the kernel, also between file systems", (dir) => {
+test("copyFile copies in the kernel, also between file systems", async (dir) => {
   writeText(`${dir}/from`, "x".repeat(100_000));
   using from = openFile(`${dir}/from`);
   using to = new Fd(ops.memfd("copy", false));
   equal(ops.copyFile(from.number, to.number, 200_000), 100_000);
   equal(ops.fstat(to.number).size, 100_000);
+  await fails(() => ops.copyFile(to.number, from.number, 1), "EBADF", "copy_file_range"); // not open for writing
 });
 
 test("statfs and access tell about /proc", async () => {

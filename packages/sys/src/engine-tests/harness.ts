@@ -1,8 +1,21 @@
-import { deadline, describeError, Fd, isSysError, O, ops, removeTree, SysError } from "../index.ts";
+import {
+  deadline,
+  describeError,
+  Fd,
+  isSysError,
+  O,
+  type Ops,
+  ops,
+  removeTree,
+  SysError,
+  setOps,
+} from "../index.ts";
 
 interface Test {
   readonly name: string;
   readonly run: (directory: string) => Promise<void> | void;
+  /** About all tests before it: makes sense only when those ran. */
+  readonly last?: boolean;
 }
 
 /** Where the tests run: on our own engine, or in Node.js, where this process is not ours alone. */
@@ -25,9 +38,24 @@ export function ownTest(name: string, run: (directory: string) => Promise<void> 
   if (host.own) test(name, run);
 }
 
+/** A test of what all the others have done: runs when none was left out. */
+export function lastTest(name: string, run: (directory: string) => Promise<void> | void): void {
+  tests.push({ name, run, last: true });
+}
+
 /** A role that this program plays when a test starts it by {@link startChild}. */
 export function child(role: string, run: (argument: string) => Promise<number> | number): void {
   children.set(role, run);
+}
+
+/** A file, shared with the children, of the ops whose errors were tested: one name a line. */
+let tried = -1;
+/** Its number in a child. */
+const CHILDS_TRIED = 9;
+
+/** Names of the ops that {@link fails} saw fail, here and in children, but by ECANCELED alone. */
+export function opsTriedWithErrors(): ReadonlySet<string> {
+  return new Set(text(ops.pread(tried, 1 << 20, 0)).split("\n"));
 }
 
 /** Longest a test may take. */
@@ -38,10 +66,13 @@ export async function runAll(argv: readonly string[]): Promise<number> {
   if (argv[1] === "--child") {
     const role = children.get(argv[2] ?? "");
     if (role === undefined) throw new Error(`no role ${argv[2]}`);
+    tried = CHILDS_TRIED;
     return role(argv[3] ?? "");
   }
   let failed = 0;
-  const chosen = tests.filter(({ name }) => name.includes(argv[1] ?? ""));
+  tried = ops.memfd("tried", false);
+  const part = argv[1];
+  const chosen = tests.filter(({ name, last }) => part === undefined || (!last && name.includes(part)));
   for (const { name, run } of chosen) {
     const directory = `/tmp/engine-tests.${ops.getpid()}`;
     ops.mkdir(directory, 0o700);
@@ -86,18 +117,19 @@ function openDescriptors(): string {
 export function startChild(
   role: string,
   argument = "",
-  options: { unshare?: number; join?: number[]; stderr?: number } = {},
+  options: { path?: string; unshare?: number; join?: number[]; stderr?: number } = {},
 ): { pid: number; pidfd: Fd; output: Fd } {
   const [read = -1, write = -1] = ops.pipe();
   using end = new Fd(write);
-  const { stderr = 2, ...more } = options;
+  const { path = host.program, stderr = 2, ...more } = options;
   const spawned = ops.spawn({
-    path: host.program,
+    path,
     argv: ["engine-tests", "--child", role, argument],
     env: [],
     fds: [
       { from: end.number, to: 1 },
       { from: stderr, to: 2 },
+      { from: tried, to: CHILDS_TRIED },
     ],
     ...more,
   });
@@ -169,24 +201,66 @@ export function ok(truth: boolean, what: string): void {
   if (!truth) throw new Error(`not so: ${what}`);
 }
 
-/** The call throws (or its promise rejects with) a SysError of the code; `syscall` and `path` as given. */
+/**
+ * The call throws (or its promise rejects with) a SysError of the code; `syscall` and `path` as given.
+ * @param code or one of these, where the machine decides which
+ */
 export async function fails(
   call: () => unknown,
-  code: string,
+  code: string | readonly string[],
   syscall?: string,
   path?: string,
 ): Promise<SysError> {
+  const trace = new Trace();
   try {
-    await call();
+    await trace.run(call);
   } catch (error) {
     if (!isSysError(error)) throw error;
     ok(error instanceof SysError && error instanceof Error, "the error is a SysError");
-    equal(error.code, code, "code");
+    if (typeof code === "string") equal(error.code, code, "code");
+    else ok(code.includes(error.code), `${error.message}, expected one of ${code.join(", ")}`);
+    const op = trace.thrower(error);
+    if (op !== undefined && error.code !== "ECANCELED") ops.writeSync(tried, bytes(`${op}\n`));
     if (syscall !== undefined) equal(error.syscall, syscall, "syscall");
     if (path !== undefined) equal(error.path, path, "path");
     return error;
   }
   throw new Error(`expected ${code}, but it succeeds`);
+}
+
+/** Tells which op an error came from. */
+class Trace {
+  readonly #thrown = new Map<unknown, string>();
+  /** The last op that returned a promise: a handler on it would hide the caller from the error's stack on Node.js. */
+  #pending: string | undefined;
+
+  /** Makes the call with an op table that notes what fails. */
+  run(call: () => unknown): unknown {
+    const get = (table: Ops, name: string | symbol) => this.#traced(table, String(name));
+    setOps(new Proxy(ops, { get }));
+    try {
+      return call();
+    } finally {
+      setOps(undefined);
+    }
+  }
+
+  #traced(table: Ops, name: string): (...args: readonly unknown[]) => unknown {
+    return (...args) => {
+      try {
+        const result: unknown = Reflect.apply(Reflect.get(table, name), table, args);
+        if (result instanceof Promise) this.#pending = name;
+        return result;
+      } catch (error) {
+        this.#thrown.set(error, name);
+        throw error;
+      }
+    };
+  }
+
+  thrower(error: unknown): string | undefined {
+    return this.#thrown.get(error) ?? this.#pending;
+  }
 }
 
 export const bytes = (text: string) => ops.utf8Encode(text);

@@ -76,6 +76,7 @@ mountTest("a file system is configured step by step", async (dir) => {
   ops.fsconfigString(config.number, "size", "1m");
   ops.fsconfigFlag(config.number, "ro");
   await fails(() => ops.fsconfigString(config.number, "nonsense", "1"), "EINVAL", "fsconfig", "nonsense");
+  await fails(() => ops.fsconfigFlag(config.number, "nonsense"), "EINVAL", "fsconfig", "nonsense");
   await fails(() => ops.fsconfigFd(config.number, "size", 0), "EINVAL", "fsconfig", "size");
   ops.fsconfigCreate(config.number);
   using mounted = new Fd(ops.fsmount(config.number, FS.CLOEXEC, MOUNT_ATTR.NOEXEC));
