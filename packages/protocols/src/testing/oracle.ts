@@ -1,7 +1,5 @@
 // protobuf-es as the oracle of our codecs: its registry is made from the same .proto files, read by protobufjs.
 // (protobufjs's own descriptor extension loses type names, as of 8.8.1.)
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { create, createFileRegistry, type FileRegistry } from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
@@ -16,8 +14,7 @@ import {
   FieldDescriptorProto_Type as Type,
 } from "@bufbuild/protobuf/wkt";
 import protobuf from "protobufjs";
-
-const PROTO_DIR = join(import.meta.dirname, "../../proto");
+import { loadProtos } from "./protos.ts";
 
 const SCALAR_TYPES: Readonly<Record<string, Type>> = {
   string: Type.STRING,
@@ -30,13 +27,7 @@ const SCALAR_TYPES: Readonly<Record<string, Type>> = {
 };
 
 export function loadOracle(): FileRegistry {
-  const root = new protobuf.Root();
-  root.resolvePath = (_origin, target) => join(PROTO_DIR, target);
-  root.loadSync(
-    readdirSync(PROTO_DIR).filter((name) => name.endsWith(".proto")),
-    { keepCase: true },
-  );
-  root.resolveAll();
+  const root = loadProtos();
   const packages = ["google.protobuf", "google.rpc", "ttrpc", "types", "grpc", "kata.daemon.v1"];
   const file = packages.map((name, index) => describePackage(root, name, packages.slice(0, index)));
   return createFileRegistry(create(FileDescriptorSetSchema, { file }));
