@@ -10,9 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { deviceFilter, deviceRules } from "@kata-containers/launch/testing";
 import { afterEach, expect, test } from "vitest";
-import { deviceFilter } from "../../packages/launch/src/cgroup/device-filter.ts";
-import { deviceRules } from "../../packages/launch/src/cgroup/device-rules.ts";
 import { LAUNCH } from "./bundle.ts";
 
 /** Where this machine has cgroup v2: also beside v1, whose own controller runk would take. */

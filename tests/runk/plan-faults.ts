@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LaunchPlan, Step, StepList } from "../../packages/launch/src/plan.ts";
+import type { LaunchPlan, Step, StepList } from "@kata-containers/launch";
 import { type Bundle, LAUNCH, type Result } from "./bundle.ts";
 
 /** A step of a plan, by its list and its number there. */
