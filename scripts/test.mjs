@@ -94,6 +94,15 @@ const sum = (pattern) => (output) => {
 /** Each match is one test that passed; a failure is told by the exit status. */
 const each = (pattern) => (output) => ({ passed: [...output.matchAll(pattern)].length, failed: 0 });
 
+/** The steps of scripts/check: it names each as it begins, and ends at the first that fails. */
+const checkSteps = (output) => {
+  const steps = [...output.matchAll(/^check: (.*)/gm)];
+  const last = steps.pop();
+  if (last?.[1].startsWith("ok ")) return { passed: steps.length, failed: 0 };
+  failures.push(`static checks: ${output.slice(last?.index).slice(0, 2000)}`);
+  return { passed: steps.length, failed: 1 };
+};
+
 const rustTests = ["test", "--locked", "--features", "kata-sys/types"];
 const endToEnd = (name, folder, minutes, launcher = []) =>
   vitest(name, ["--config", "tests/vitest.config.ts", folder], minutes, launcher);
@@ -108,6 +117,7 @@ function otherCells() {
 }
 
 const results = [
+  suite("static checks", "/bin/sh", ["-c", "exec scripts/check --static 2>&1"], checkSteps, 10),
   vitest("unit tests (TypeScript)", [], 5),
   suite("unit tests (Rust)", "cargo", rustTests, sum(/(\d+) passed; (\d+) failed/g), 10),
   suite("ops on the engine", "build/test/engine-tests", [], sum(/^(\d+) passed, (\d+) failed/gm), 5),
