@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readLayer } from "./layer.ts";
 import { mergeLayers } from "./merge.ts";
@@ -288,6 +290,11 @@ describe("renderTemplate", () => {
 });
 
 describe("renderDocs", () => {
+  it("is docs/configuration.md", () => {
+    const file = join(import.meta.dirname, "../../../docs/configuration.md");
+    expect(readFileSync(file, "utf8"), "run make generate").toBe(renderDocs());
+  });
+
   it("has a row for a key, with its default and an example", () => {
     expect(renderDocs()).toContain("| `default_vcpus` | a number of vCPUs from -1 to 240 | `1` |");
     expect(renderDocs()).toContain("Example: `2`.");
