@@ -1,8 +1,10 @@
 import { readdirSync, statSync } from "node:fs";
 
+const MIB = 2 ** 20;
+
 export const disk = {
   name: "disk",
-  promise: "all programs ≤ 12 MB",
+  promise: "all ≤ 12 MB, kata-launch ≤ 1 MB",
   measure() {
     // Hard links are one file: count each inode once.
     const inodes = new Map();
@@ -10,7 +12,10 @@ export const disk = {
       const { ino, size } = statSync(`build/bin/${name}`);
       inodes.set(ino, size);
     }
-    const megabytes = [...inodes.values()].reduce((sum, size) => sum + size, 0) / 2 ** 20;
-    return { figure: `${megabytes.toFixed(2)} MB in ${inodes.size} files`, used: megabytes / 12 };
+    const all = [...inodes.values()].reduce((sum, size) => sum + size, 0) / MIB;
+    // Copied into sealed memory before a container may run it.
+    const launch = statSync("build/bin/kata-launch").size / MIB;
+    const figure = `${all.toFixed(2)} MB, kata-launch ${launch.toFixed(2)} MB`;
+    return { figure, used: Math.max(all / 12, launch) };
   },
 };
