@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { sayingSizes, talkOnConsole } from "../harness/console.ts";
 import { findTraces } from "../harness/leaks.ts";
 import { run, sha256Of, statusOf } from "../harness/process.ts";
 import { kataRuntime } from "../harness/programs.ts";
@@ -62,13 +63,13 @@ describe("a terminal", () => {
   });
 
   it("goes to the console socket in create, and resizing it resizes the guest's", async () => {
-    const bundle = runtime.bundle({ terminal: true, args: ["sh", "-c", "while read x; do stty size; done"] });
-    const socket = runtime.scratch.join("console.sock");
-    const helper = runtime.scratch.join("console.py");
-    writeFileSync(helper, consoleReceiver);
+    const bundle = runtime.bundle({ terminal: true, args: sayingSizes });
     const id = runtime.newId();
-    const script = [kataRuntime, ...runtime.globals()].join(" ");
-    const ended = await run("python3", [helper, socket, script, bundle, id]);
+    const ended = await talkOnConsole(
+      runtime,
+      (socket) => ["create", "--bundle", bundle, "--console-socket", socket, id],
+      ["start", id],
+    );
     expect(ended).toMatchObject({ status: 0 });
     expect(ended.stdout.replaceAll("\r", "")).toContain("30 100");
   });
@@ -82,31 +83,6 @@ describe("a terminal", () => {
     );
   });
 });
-
-/** Plays conmon's part: receives the master by SCM_RIGHTS, which Node cannot. */
-const consoleReceiver = `
-import array, fcntl, os, select, shlex, socket, struct, subprocess, sys, termios, time
-path, kata, bundle, ident = sys.argv[1:]
-listener = socket.socket(socket.AF_UNIX)
-listener.bind(path)
-listener.listen(1)
-listener.settimeout(30)
-create = subprocess.Popen(shlex.split(kata) + ["create", "--bundle", bundle, "--console-socket", path, ident])
-connection = listener.accept()[0]
-message, ancillary, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4))
-master = array.array("i", ancillary[0][2])[0]
-assert message.startswith(b"/dev/pts/"), message
-assert create.wait(60) == 0
-assert subprocess.call(shlex.split(kata) + ["start", ident]) == 0
-fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-seen = b""
-end = time.monotonic() + 30
-while b"30 100" not in seen and time.monotonic() < end:
-    os.write(master, b"\\n")
-    while select.select([master], [], [], 0.3)[0]:
-        seen += os.read(master, 65536)
-sys.stdout.buffer.write(seen)
-`;
 
 const GIB = 1 << 30;
 

@@ -36,8 +36,12 @@ function rawTerminal(): Disposable {
   return { [Symbol.dispose]: () => ops.setTermios(0, before) };
 }
 
-/** A size that cannot be told, because the process is gone or we have no terminal, does no harm. */
-async function tellSize({ daemon, id, execId }: Attended): Promise<void> {
+/** Gives the process's terminal the size of ours. One that cannot be told, because the process is gone or we have no terminal, does no harm. */
+export async function tellSize({
+  daemon,
+  id,
+  execId,
+}: Pick<Attended, "daemon" | "id" | "execId">): Promise<void> {
   try {
     const { row, col } = ops.getWinsize(0);
     await daemon.call(Daemon.ResizePty, { id, execId, row, column: col }, { timeoutMs: 10_000 });

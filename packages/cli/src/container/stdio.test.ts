@@ -1,7 +1,7 @@
 import { setOps } from "@kata-containers/sys";
 import { afterEach, describe, expect, it } from "vitest";
 import { useOps } from "../testing/fake-ops.ts";
-import { openStdio } from "./stdio.ts";
+import { openStdio, sizedAsOurs } from "./stdio.ts";
 
 afterEach(() => setOps(undefined));
 
@@ -58,5 +58,20 @@ describe("openStdio", () => {
       "close 13",
       "close 11",
     ]);
+  });
+});
+
+describe("sizedAsOurs", () => {
+  it("gives the process the size of our terminal, whatever it has asked for", () => {
+    useOps({ isatty: () => true, getWinsize: () => ({ row: 41, col: 97 }) });
+    const asked = { ...process, consoleSize: { height: 1, width: 1 } };
+    expect(sizedAsOurs(asked)).toEqual({ ...process, consoleSize: { height: 41, width: 97 } });
+  });
+
+  it("changes nothing without a terminal, or when it has no size", () => {
+    useOps({ isatty: () => false });
+    expect(sizedAsOurs(process)).toBe(process);
+    useOps({ isatty: () => true, getWinsize: () => ({ row: 0, col: 0 }) });
+    expect(sizedAsOurs(process)).toBe(process);
   });
 });

@@ -36,6 +36,16 @@ export async function openStdio({ process, detach, consoleSocket }: StdioWish): 
   return terminal ? ownTerminal() : ownDescriptors();
 }
 
+/**
+ * A process that will have our terminal, with the size that this has now: the process may ask for it at its first instruction. A size of
+ * 0 (nobody has given it one) says nothing.
+ */
+export function sizedAsOurs(process: Process): Process {
+  if (!ops.isatty(0)) return process;
+  const { row, col } = ops.getWinsize(0);
+  return row === 0 || col === 0 ? process : { ...process, consoleSize: { height: row, width: col } };
+}
+
 function ownDescriptors(): ProcessStdio {
   return {
     terminal: false,

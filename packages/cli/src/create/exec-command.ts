@@ -15,7 +15,7 @@ import { liveDaemon, liveState } from "../container/live-daemon.ts";
 import { writePidFile } from "../container/pid-file.ts";
 import { type ShimProcess, spawnExecShim } from "../container/shim-process.ts";
 import { requestTimeoutMs } from "../container/start-container.ts";
-import { openStdio, type ProcessStdio } from "../container/stdio.ts";
+import { openStdio, type ProcessStdio, sizedAsOurs } from "../container/stdio.ts";
 import { defineCommand } from "../define-command.ts";
 import { reportError } from "../report-error.ts";
 
@@ -35,7 +35,8 @@ export const execCommand = defineCommand({
     });
     const execId = hex(ops.random(8));
     const paused = status === "paused";
-    const start = { id, execId, process, stdio, config, containerShim: pid, paused };
+    const sized = stdio.terminal && !options.detach ? sizedAsOurs(process) : process;
+    const start = { id, execId, process: sized, stdio, config, containerShim: pid, paused };
     try {
       using shim = await startProcess(daemon, found.record.socket, start);
       if (options["pid-file"] !== undefined) writePidFile(options["pid-file"], shim.pid);

@@ -1,7 +1,7 @@
 import { FORWARDED, SignalInbox } from "@kata-containers/shim";
 import { KataError, ops } from "@kata-containers/sys";
 import { runRow } from "../commands/run.ts";
-import { attend } from "../container/attend.ts";
+import { attend, tellSize } from "../container/attend.ts";
 import { type CreatedContainer, createContainer } from "../container/create-container.ts";
 import { deleteContainer } from "../container/delete-container.ts";
 import { launchFailureStatus } from "../container/exit-status.ts";
@@ -65,6 +65,8 @@ async function foreground(
   using daemon = created.daemon;
   let status: number;
   try {
+    // Before its first instruction, which may ask for it.
+    if (created.terminal) await tellSize({ daemon, id, execId: "" });
     created.stopwatch.tell(await startContainer(daemon, created.record, globals));
     created.stopwatch.lap("cli: start");
     status = await attend({ ...created, signals, id, execId: "", terminal: created.terminal });

@@ -1,0 +1,115 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { sayingSizes, talkOnConsole } from "../harness/console.ts";
+import { run } from "../harness/process.ts";
+import { kataRuntime } from "../harness/programs.ts";
+import { useSharedRuntime } from "../harness/runtime.ts";
+
+const runtime = useSharedRuntime();
+let id: Promise<string> | undefined;
+
+/** One container for all. */
+function container(): Promise<string> {
+  id ??= runtime.start();
+  return id;
+}
+
+/** A process as `exec --process` takes it. */
+function processFile(name: string, process: object): string {
+  const file = runtime.scratch.join(name);
+  const whole = { cwd: "/", user: { uid: 0, gid: 0 }, env: ["PATH=/bin", "TERM=xterm"], ...process };
+  writeFileSync(file, JSON.stringify(whole));
+  return file;
+}
+
+/** It stands for the process, and is gone with it, at the latest when its container is. */
+function expectKataShim(pidFile: string): number {
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toContain("kata-shim");
+  return pid;
+}
+
+describe("exec with a terminal", () => {
+  it.each([
+    ["--tty", (script: string) => ["--tty", "CONTAINER", "sh", "-c", `'${script}'`]],
+    [
+      "--process with a terminal",
+      (script: string) => [
+        "--process",
+        processFile("own.json", { terminal: true, args: ["sh", "-c", script] }),
+        "CONTAINER",
+      ],
+    ],
+  ])("%s is the caller's own: raw, sized as the caller's, and restored afterwards", async (_, words) => {
+    const inGuest =
+      "tty >/dev/null && echo is a tty; stty size; read line; echo got:$line; echo err >&2; exit 6";
+    const name = await container();
+    const args = words(inGuest).map((word) => (word === "CONTAINER" ? name : word));
+    const command = [kataRuntime, ...runtime.globals(), "exec", ...args].join(" ");
+    const script = `stty rows 41 cols 97; ${command}; echo status:$?; stty -a | grep -o -e '-\\?icanon'`;
+    // script(1) gives its command a terminal of its own, and copies stdin to it.
+    const ended = await run("script", ["-qec", script, "/dev/null"], { input: "hello\n" });
+    const text = ended.stdout.replaceAll("\r", "");
+    // What script(1) types before the terminal is raw is echoed, in the middle of any line.
+    expect(text).toContain("is a tty\n");
+    expect(text).toContain("41 97\n");
+    expect(text).toContain("got:hello\n");
+    expect(text).toContain("err\n");
+    expect(text).toContain("status:6\n");
+    expect(text).toMatch(/\nicanon\n$/);
+  });
+
+  it("--detach: its master goes to the console socket, and resizing it resizes the guest's", async () => {
+    const name = await container();
+    const pidFile = runtime.scratch.join("tty.pid");
+    const options = ["--detach", "--tty", "--pid-file", pidFile, "--console-socket"];
+    const ended = await talkOnConsole(runtime, (socket) => [
+      "exec",
+      ...options,
+      socket,
+      name,
+      ...sayingSizes,
+    ]);
+    expect(ended).toMatchObject({ status: 0, stderr: "" });
+    expect(ended.stdout.replaceAll("\r", "")).toContain("30 100\n");
+    // The receiver has ended, and with it the last master: the terminal hangs up, and the process reads the end.
+    const pid = expectKataShim(pidFile);
+    process.kill(pid, "SIGKILL");
+    await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
+  it("--process with a terminal: its size is the terminal's first one, until the master says another", async () => {
+    const name = await container();
+    const file = processFile("console.json", {
+      terminal: true,
+      consoleSize: { height: 20, width: 70 },
+      args: sayingSizes,
+    });
+    const pidFile = runtime.scratch.join("process.pid");
+    const options = ["--detach", "--process", file, "--pid-file", pidFile, "--console-socket"];
+    const ended = await talkOnConsole(runtime, (socket) => ["exec", ...options, socket, name]);
+    expect(ended).toMatchObject({ status: 0, stderr: "" });
+    expect(ended.stdout.replaceAll("\r", "")).toMatch(/^20 70\n(.*\n)*30 100\n/);
+    process.kill(expectKataShim(pidFile), "SIGKILL");
+  });
+
+  it.each([
+    [["--detach", "--tty"], "cannot allocate tty if kata-runtime will detach without setting console socket"],
+    [
+      ["--tty", "--console-socket", "/no.sock"],
+      "cannot use console socket if kata-runtime will not detach or allocate tty",
+    ],
+    [
+      ["--detach", "--console-socket", "/no.sock"],
+      "cannot use console socket if kata-runtime will not detach or allocate tty",
+    ],
+    [["--detach", "--tty", "--console-socket", "/no.sock"], "/no.sock"],
+  ])("refuses %j, and runs nothing", async (options, message) => {
+    const name = await container();
+    const ended = await runtime.kata(["exec", ...options, name, "touch", "/ran"]);
+    expect(ended).toMatchObject({ status: expect.any(Number), stderr: expect.stringContaining(message) });
+    expect(ended.status).not.toBe(0);
+    expect(ended.stderr.trim().split("\n")).toHaveLength(1);
+    expect((await runtime.kata(["exec", name, "ls", "/ran"])).status).toBe(1);
+  });
+});
