@@ -131,13 +131,12 @@ describe("a broken installation is told:", () => {
     ["kernel", "kernel"],
     ["initrd", "initrd"],
     ["QEMU", "path"],
-    ["virtiofsd", "virtio_fs_daemon"],
-  ])("%s missing", async (_, key) => {
+    ["virtiofsd", "virtio_fs_daemon", 'or set shared_fs = "virtio-9p"'],
+  ])("%s missing", async (_, key, advice = "") => {
     configure({ "hypervisor.qemu": { [key]: "/nowhere/file" } });
-    expectRefused(
-      await create(runtime.bundle()),
-      `/nowhere/file: no such file (key ${key} of [hypervisor.qemu]`,
-    );
+    const ended = await create(runtime.bundle());
+    expectRefused(ended, `/nowhere/file: no such file (key ${key} of [hypervisor.qemu]`);
+    expectRefused(ended, advice);
   });
 
   it("a kernel that is none", async () => {

@@ -58,6 +58,18 @@ describe("check", () => {
     );
   });
 
+  it("fails without virtiofsd, names the share that needs none, and is content with that", async () => {
+    const missing = { virtio_fs_daemon: "/nowhere/virtiofsd" };
+    configure({ "hypervisor.qemu": missing });
+    const { status, stdout } = await runtime.kata(["check"]);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(
+      /^failure +virtiofsd +\/nowhere\/virtiofsd: no such file\n +to do: .*shared_fs = "virtio-9p"/m,
+    );
+    configure({ "hypervisor.qemu": { ...missing, shared_fs: "virtio-9p" } });
+    expect(await runtime.ok(["check"])).toMatch(/^ok +virtiofsd +not used: shared_fs is virtio-9p$/m);
+  });
+
   it("fails for programs that are not what they should be", async () => {
     const fake = runtime.scratch.join("fake");
     writeFileSync(fake, "#!/bin/sh\necho something else\n");

@@ -160,6 +160,15 @@ describe("checkFiles", () => {
     expect(() => checkFiles(config)).toThrow("/k: no such file (key kernel of [hypervisor.qemu] in /c.toml)");
   });
 
+  it("names the way without virtiofsd, which nobody needs who takes it", () => {
+    use(fakeFiles({ ...files, "/v": undefined }));
+    expect(() => checkFiles(config)).toThrow(
+      '/v: no such file (key virtio_fs_daemon of [hypervisor.qemu] in /c.toml; install virtiofsd, or set shared_fs = "virtio-9p", which is slower)',
+    );
+    const plan9 = { ...config, hypervisor: { ...config.hypervisor, shared_fs: "virtio-9p" as const } };
+    checkFiles(plan9);
+  });
+
   it("refuses a directory", () => {
     use(fakeFiles({ ...files, "/i": "dir" }));
     expect(() => checkFiles(config)).toThrow(

@@ -47,6 +47,8 @@ export function readConfig(path: string): Reading {
   return mergeLayers([read(path), ...dropIns(path).map(read)]);
 }
 
+const WITHOUT_VIRTIOFSD = '; install virtiofsd, or set shared_fs = "virtio-9p", which is slower';
+
 /**
  * Checks that each file that the configuration names is there, so that nothing is started in vain.
  * @throws KataError NotFound, naming configuration file, key and path
@@ -56,12 +58,13 @@ export function checkFiles(config: KataConfig): void {
     const keys: Readonly<Record<string, Key<unknown>>> = table[section].keys;
     for (const [name, value] of Object.entries(config[section])) {
       if (keys[name]?.file !== true || typeof value !== "string" || value === "") continue;
-      if (name === "virtio_fs_daemon" && config.hypervisor.shared_fs !== "virtio-fs") continue;
+      const shareServer = name === "virtio_fs_daemon";
+      if (shareServer && config.hypervisor.shared_fs !== "virtio-fs") continue;
       const reason = unusable(value);
       if (reason === undefined) continue;
       throw new KataError(
         "NotFound",
-        `${value}: ${reason} (key ${name} of [${table[section].name}] in ${config.path})`,
+        `${value}: ${reason} (key ${name} of [${table[section].name}] in ${config.path}${shareServer ? WITHOUT_VIRTIOFSD : ""})`,
       );
     }
   }

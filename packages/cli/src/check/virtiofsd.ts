@@ -5,7 +5,8 @@ import { unfitProgram } from "./programs.ts";
 import { runProgram } from "./run-program.ts";
 
 const INSTALL =
-  "install virtiofsd (Debian: qemu-system-common or virtiofsd), or set virtio_fs_daemon of [hypervisor.qemu]";
+  "install virtiofsd (Debian: qemu-system-common or virtiofsd), or set virtio_fs_daemon of [hypervisor.qemu], " +
+  'or shared_fs = "virtio-9p", which needs none, and is slower (docs/limitations.md)';
 
 /** Whether the share's server runs. */
 export async function checkVirtiofsd({ hypervisor }: KataConfig): Promise<Finding[]> {
