@@ -3,16 +3,22 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makeBundle } from "../harness/bundle.ts";
 import { repository, Scratch } from "../harness/programs.ts";
-import { takeCensus } from "./census.ts";
-import { type Census, type Point, parsePoint, pointName, randomPoint } from "./point.ts";
+import { takeCensus, takeTimes } from "./census.ts";
+import { type Census, type Point, parsePoint, pointName, randomPoint, recordPoints } from "./point.ts";
 import { Random } from "./random.ts";
-import { type Durations, runPoint } from "./run-point.ts";
+import { runPoint } from "./run-point.ts";
 import { strace } from "./strace.ts";
 
 // KATA_FAULT_SEED and KATA_FAULT_POINTS choose another run; KATA_FAULT_POINT is one point alone, by its name in the log.
 const SEED = Number(process.env.KATA_FAULT_SEED ?? 1);
 const POINTS = Number(process.env.KATA_FAULT_POINTS ?? 24);
 const WORKERS = Number(process.env.KATA_FAULT_WORKERS ?? 2);
+/** Whether each death at each change of the record is had as well, and as many random faults happen as are asked for. */
+const FULL = POINTS >= 500;
+/** Random points that are drawn at most: some are not reached. */
+const DRAWN = FULL ? 2 * POINTS : POINTS;
+/** How many random faults must have happened. */
+const WANTED = FULL ? POINTS : POINTS / 2;
 const ALONE = process.env.KATA_FAULT_POINT;
 
 /** Points that have failed once: each run has them, after its random ones. */
@@ -24,6 +30,9 @@ const KNOWN = [
   "create/call/command/read/11/EIO",
 ];
 
+/** A quiet machine takes 45 s. */
+const CENSUS_MS = 300_000;
+
 const scratch = new Scratch();
 // sysrq can be written to: it is how the guest is ended from inside.
 const bundle = makeBundle(scratch.join("bundle"), {
@@ -32,20 +41,28 @@ const bundle = makeBundle(scratch.join("bundle"), {
     config.linux.readonlyPaths = [];
   },
 });
-let census: Census = [];
-let durations: Durations = new Map();
+let census: Census = { calls: [], durations: new Map(), changes: new Map() };
 
 beforeAll(async () => {
   if (!existsSync(strace)) throw new Error(`${strace} is not there: run make setup`);
-  ({ census, durations } = await takeCensus(bundle));
-});
+  if (ALONE === undefined) census = await takeCensus(bundle);
+  else {
+    const wanted = new Set(fixedPoints().map(({ operation }) => operation));
+    census = { calls: [], ...(await takeTimes(bundle, [...wanted])) };
+  }
+}, CENSUS_MS);
 afterAll(() => scratch[Symbol.dispose]());
 
-function points(): Point[] {
+/** Points that each run, or each full run, has besides its random ones. */
+function fixedPoints(): Point[] {
   if (ALONE !== undefined) return ALONE.split(" ").map(parsePoint);
-  const random = new Random(SEED);
-  const chosen = Array.from({ length: POINTS }, () => randomPoint(random, census));
-  return [...chosen, ...KNOWN.map(parsePoint)];
+  return [...(FULL ? recordPoints(census) : []), ...KNOWN.map(parsePoint)];
+}
+
+/** What has become of the random points of one kind. */
+interface Tally {
+  drawn: number;
+  happened: number;
 }
 
 it(
@@ -53,32 +70,59 @@ it(
   async () => {
     const report = join(repository, "build/test-reports");
     mkdirSync(report, { recursive: true });
-    const waiting = points().map((point, index) => ({ point, index }));
-    const lines: string[] = [`seed ${SEED}, ${waiting.length} points`];
+    const random = new Random(SEED);
+    const fixed = fixedPoints();
+    const changes = [...census.changes].map(([operation, count]) => `${operation} ${count}`);
+    const lines: string[] = [
+      `seed ${SEED}, ${fixed.length} fixed points, ${POINTS} random ones; changes of the record: ${changes.join(", ")}`,
+    ];
     const failures: string[] = [];
-    let happened = 0;
+    const calls: Tally = { drawn: 0, happened: 0 };
+    const kills: Tally = { drawn: 0, happened: 0 };
+    const drawn = () => calls.drawn + kills.drawn;
+    const happened = () => calls.happened + kills.happened;
+    let index = 0;
+
+    /** The next point, and where it is counted. */
+    const take = (): { point: Point; tally?: Tally } | undefined => {
+      const next = fixed.shift();
+      if (next !== undefined) return { point: next };
+      if (ALONE !== undefined || drawn() >= DRAWN || happened() >= POINTS) return undefined;
+      const point = randomPoint(random, census);
+      const tally = point.kind === "call" ? calls : kills;
+      tally.drawn++;
+      return { point, tally };
+    };
+
+    const suffer = async (point: Point, tally: Tally | undefined): Promise<string> => {
+      try {
+        if (!(await runPoint(point, bundle, census.durations))) return "not reached";
+        if (tally !== undefined) tally.happened++;
+        return "ok";
+      } catch (error) {
+        const why = `FAILED: ${error instanceof Error ? error.message : error}`;
+        failures.push(`${pointName(point)}: ${why}`);
+        return why;
+      }
+    };
+
     const work = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const name = pointName(next.point);
-        let result = "not reached";
-        try {
-          if (await runPoint(next.point, bundle, durations)) {
-            happened++;
-            result = "ok";
-          }
-        } catch (error) {
-          result = `FAILED: ${error instanceof Error ? error.message : error}`;
-          failures.push(`${name}: ${result}`);
-        }
-        lines.push(`${next.index} ${name}: ${result}`);
+      for (let next = take(); next !== undefined; next = take()) {
+        const name = `${index++} ${pointName(next.point)}`;
+        lines.push(`${name}: ${await suffer(next.point, next.tally)}`);
         writeFileSync(join(report, `faults-${SEED}.log`), `${lines.join("\n")}\n`);
       }
     };
     await Promise.all(Array.from({ length: WORKERS }, work));
+    const told = (what: string, tally: Tally) => `${tally.happened} of ${tally.drawn} ${what} happened`;
     console.log(
-      `faults: seed ${SEED}, ${lines.length - 1} points, ${happened} happened, ${failures.length} failed`,
+      `faults: seed ${SEED}, ${lines.length - 1} points, of the random ones ${told("at calls", calls)}, ${told("kills", kills)}; ${failures.length} failed`,
     );
     expect(failures).toEqual([]);
+    if (ALONE !== undefined) return;
+    expect(happened(), "random faults that happened").toBeGreaterThanOrEqual(WANTED);
+    expect(calls.happened, `of ${calls.drawn} faults at calls`).toBeGreaterThanOrEqual(calls.drawn / 2);
+    expect(kills.happened, `of ${kills.drawn} kills`).toBeGreaterThanOrEqual(kills.drawn / 2);
   },
-  60_000 + POINTS * 30_000,
+  60_000 + (DRAWN + (FULL ? 100 : 0)) * 30_000,
 );

@@ -29,12 +29,19 @@ export type Point = { readonly operation: Operation } & (
   | { readonly kind: "record"; readonly victim: Victim; readonly change: number }
 );
 
-/** How often each call is made in an undisturbed run, by operation and scope. */
-export type Census = readonly {
-  readonly operation: Operation;
-  readonly scope: Scope;
-  readonly counts: ReadonlyMap<string, number>;
-}[];
+/** What an undisturbed run of each operation does. */
+export interface Census {
+  /** How often each call is made, by operation and scope. */
+  readonly calls: readonly {
+    readonly operation: Operation;
+    readonly scope: Scope;
+    readonly counts: ReadonlyMap<string, number>;
+  }[];
+  /** How long it takes, ms. */
+  readonly durations: ReadonlyMap<Operation, number>;
+  /** How often it changes the record. */
+  readonly changes: ReadonlyMap<Operation, number>;
+}
 
 /** A point as one word, which `parsePoint` understands: `create/call/daemon/mkdir/3/ENOSPC`, `exec/kill/qemu/0.421`. */
 export function pointName(point: Point): string {
@@ -62,8 +69,16 @@ export function parsePoint(name: string): Point {
   throw new Error(`KATA_FAULT_POINT: ${JSON.stringify(name)} names no point`);
 }
 
-/** Changes of the record within one operation: create makes about this many, the others fewer. */
-const CHANGES = 7;
+/** Each victim's death at each change of the record that each operation makes. */
+export function recordPoints({ changes }: Census): Point[] {
+  return [...changes].flatMap(([operation, count]) =>
+    Array.from({ length: count }, (_, i) => i + 1).flatMap((change) =>
+      victims
+        .filter((victim) => victim !== "guest")
+        .map((victim): Point => ({ operation, kind: "record", victim, change })),
+    ),
+  );
+}
 
 export function randomPoint(random: Random, census: Census): Point {
   const share = random.fraction();
@@ -73,20 +88,16 @@ export function randomPoint(random: Random, census: Census): Point {
   const victim = random.pick(
     victims.filter((each) => each !== "guest" || ["exec", "force-delete"].includes(operation)),
   );
+  const changes = census.changes.get(operation) ?? 0;
   // Some of the moments lie after the end: the operation has just succeeded.
-  if (share < 0.9 || victim === "guest") {
+  if (share < 0.9 || victim === "guest" || changes === 0) {
     return { operation, kind: "kill", victim, moment: Math.round(random.fraction() * 1100) / 1000 };
   }
-  return {
-    operation,
-    kind: "record",
-    victim,
-    change: 1 + random.below(operation === "create" ? CHANGES : 2),
-  };
+  return { operation, kind: "record", victim, change: 1 + random.below(changes) };
 }
 
 function randomCall(random: Random, census: Census): Point {
-  const { operation, scope, counts } = random.pick(census);
+  const { operation, scope, counts } = random.pick(census.calls);
   // Of the others the first and only execve is strace's own.
   const call = random.pick([...counts.keys()].filter((each) => scope === "tree" || each !== "execve"));
   const nth = 1 + random.below(counts.get(call) ?? 1);

@@ -1,31 +1,28 @@
 import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cellConfiguration, cells } from "../harness/cells.ts";
 import { expectNoLeaks } from "../harness/leaks.ts";
 import { eventually } from "../harness/process.ts";
 import { buildConfiguration, kataRuntime } from "../harness/programs.ts";
-import type { Operation, Point, Scope } from "./point.ts";
+import type { Census, Operation, Point, Scope } from "./point.ts";
 import { type Ended, FaultySandbox } from "./sandbox.ts";
 import { attach, traced, tracing, wasInjected, writeTracedProgram } from "./strace.ts";
 
 /** Where the daemon's log of a watched run goes. */
 const LOG = "strace.log";
 
-export type Durations = ReadonlyMap<Operation, number>;
-
 /** Does the operation with its fault, then looks whether everything holds. @returns whether the fault has happened */
-export async function runPoint(point: Point, bundle: string, durations: Durations): Promise<boolean> {
-  using sandbox = sandboxFor(point, bundle);
-  try {
-    await prepare(sandbox, point.operation);
-    const { happened, ended } = await disturb(sandbox, point, durations);
-    await checkTruth(sandbox, point, happened, ended);
-    return happened;
-  } catch (error) {
-    // What it has left must not be found by the others.
-    await sandbox.kata("delete", "--force", sandbox.id).catch(() => {});
-    throw error;
-  }
+export async function runPoint(
+  point: Point,
+  bundle: string,
+  durations: Census["durations"],
+): Promise<boolean> {
+  await using sandbox = sandboxFor(point, bundle);
+  await prepare(sandbox, point.operation);
+  const { happened, ended } = await disturb(sandbox, point, durations);
+  await checkTruth(sandbox, point, happened, ended);
+  return happened;
 }
 
 function sandboxFor(point: Point, bundle: string): FaultySandbox {
@@ -55,13 +52,14 @@ export function kernelFiles(kernel: "own" | "debian"): { kernel: string; initrd:
   const cell = cells.find((each) => each.kernel === kernel);
   if (cell === undefined) throw new Error(`no cell has the kernel ${kernel}`);
   const { kernel: file, initrd } = cellConfiguration(cell)["hypervisor.qemu"] ?? {};
+  if (!existsSync(String(file))) throw new Error(`${file} is not there: run make guest-kernel`);
   return { kernel: String(file), initrd: String(initrd) };
 }
 
 /** Everything up to the operation. */
 export async function prepare(sandbox: FaultySandbox, operation: Operation): Promise<void> {
   if (operation === "create") return;
-  await sandbox.run(kataRuntime, sandbox.argv("create")).ended.then(expectSuccess("create"));
+  await sandbox.succeed("create");
   if (operation === "start") return;
   await sandbox.ok("start", sandbox.id);
   if (operation !== "delete") return;
@@ -69,13 +67,13 @@ export async function prepare(sandbox: FaultySandbox, operation: Operation): Pro
   await eventually("stopped", async () => ((await stateOf(sandbox)) === "stopped" ? true : undefined));
 }
 
-const expectSuccess = (what: string) => (ended: Ended) => {
-  if (ended.status !== 0) throw new Error(`${what}: status ${ended.status}: ${ended.stderr}`);
-};
-
 type Disturbed = { readonly happened: boolean; readonly ended: Ended };
 
-async function disturb(sandbox: FaultySandbox, point: Point, durations: Durations): Promise<Disturbed> {
+async function disturb(
+  sandbox: FaultySandbox,
+  point: Point,
+  durations: Census["durations"],
+): Promise<Disturbed> {
   const argv = sandbox.argv(point.operation);
   if (point.kind !== "call") return await killMeanwhile(sandbox, point, durations);
   const options = tracing(point, sandbox.join(LOG));
@@ -109,28 +107,41 @@ async function injected(sandbox: FaultySandbox, { status }: Ended): Promise<bool
 async function killMeanwhile(
   sandbox: FaultySandbox,
   point: Exclude<Point, { kind: "call" }>,
-  durations: Durations,
+  durations: Census["durations"],
 ): Promise<Disturbed> {
-  let before = sandbox.recordVersion();
+  if (point.kind === "record") return await killAtRecord(sandbox, point);
   const { child, ended } = sandbox.run(kataRuntime, sandbox.argv(point.operation));
-  let over = false;
-  ended.then(
-    () => {
-      over = true;
-    },
-    () => {},
-  );
-  if (point.kind === "kill") await sleep(point.moment * (durations.get(point.operation) ?? 1000));
-  else {
-    for (let changes = 0; changes < point.change && !over; ) {
-      await sleep(0);
-      const now = sandbox.recordVersion();
-      if (now !== before) changes++;
-      before = now;
-    }
-  }
-  const happened = await strike(sandbox, point, child, () => over);
+  const over = ending(ended);
+  await sleep(point.moment * (durations.get(point.operation) ?? 1000));
+  const happened = await strike(sandbox, point, child, over);
   return { happened, ended: await ended };
+}
+
+async function killAtRecord(
+  sandbox: FaultySandbox,
+  point: Extract<Point, { kind: "record" }>,
+): Promise<Disturbed> {
+  using record = sandbox.watchRecord();
+  const { child, ended, letGo } = await sandbox.runHeld(point.operation);
+  const over = ending(ended);
+  await record.reaches(
+    point.change,
+    ended.catch(() => {}),
+  );
+  const happened = record.changes >= point.change && (await strike(sandbox, point, child, over));
+  const end = await ended;
+  await letGo();
+  return { happened, ended: end };
+}
+
+/** @returns whether it has ended, or failed */
+function ending(ended: Promise<unknown>): () => boolean {
+  let over = false;
+  const end = () => {
+    over = true;
+  };
+  ended.then(end, end);
+  return () => over;
 }
 
 /** Kills the victim, which may yet have to come. */

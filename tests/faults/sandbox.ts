@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { hashOf, pids } from "../harness/leaks.ts";
 import { eventually, run } from "../harness/process.ts";
 import { kataRuntime, Scratch, writeConfiguration } from "../harness/programs.ts";
 import { exitOf } from "../harness/runtime.ts";
 import type { Operation, Victim } from "./point.ts";
+import { RecordWatch } from "./record-watch.ts";
+import { attach, holdingRecord, traced } from "./strace.ts";
 
 /** How a command ended: 128 + N after signal N. */
 export type Ended = {
@@ -19,7 +21,7 @@ const LIMIT_MS = 60_000;
 let count = 0;
 
 /** One container in its sandbox, with a state root of its own, for one fault. */
-export class FaultySandbox implements Disposable {
+export class FaultySandbox implements AsyncDisposable {
   readonly id = `fault-${process.pid}-${count++}`;
   readonly #scratch = new Scratch();
   readonly root = this.#scratch.join("state");
@@ -69,6 +71,12 @@ export class FaultySandbox implements Disposable {
     return run(kataRuntime, [...this.#globals(), ...args], { timeoutMs: LIMIT_MS });
   }
 
+  /** The operation to its end; fails unless it succeeds. */
+  async succeed(operation: Operation): Promise<void> {
+    const { status, stderr } = await this.run(kataRuntime, this.argv(operation)).ended;
+    if (status !== 0) throw new Error(`${operation}: status ${status}: ${stderr}`);
+  }
+
   async ok(...args: string[]): Promise<string> {
     const ended = await this.kata(...args);
     if (ended.status !== 0) throw new Error(`${args.join(" ")}: status ${ended.status}: ${ended.stderr}`);
@@ -86,7 +94,9 @@ export class FaultySandbox implements Disposable {
     const ended = exitOf(child).then(({ status, stderr }) => {
       clearTimeout(timer);
       if (late) throw new Error(`${args.slice(-3).join(" ")}: still running after ${LIMIT_MS} ms`);
-      return { status: status ?? 128, signal: child.signalCode, stderr };
+      // A tracer that is held with a process that dies says so.
+      const said = stderr.replaceAll(/^\S*strace: [^\n]*\n/gm, "");
+      return { status: status ?? 128, signal: child.signalCode, stderr: said };
     });
     return { child, ended };
   }
@@ -124,17 +134,33 @@ export class FaultySandbox implements Disposable {
     return Number(/^TracerPid:\t(\d+)/m.exec(status)?.[1] ?? 0);
   }
 
-  /** Changes with each write of the record. */
-  recordVersion(): string {
-    try {
-      const { ino, mtimeMs } = statSync(`${this.root}/${this.id}/persist.json`);
-      return `${ino} ${mtimeMs}`;
-    } catch {
-      return "";
+  /** The operation, whose writes of the record are held back, so that each can be seen; `letGo` ends that. */
+  async runHeld(operation: Operation): Promise<{
+    child: ChildProcess;
+    ended: Promise<Ended>;
+    letGo: () => Promise<void>;
+  }> {
+    if (operation === "create") {
+      const following = traced(kataRuntime, this.argv(operation), ["-f", ...holdingRecord]);
+      return { ...this.run(...following), letGo: () => this.stopTracer() };
     }
+    // Of the others the daemon writes the record.
+    const tracer = await attach(this.pidOf("daemon") ?? 0, holdingRecord);
+    const letGo = async () => {
+      tracer.kill("SIGTERM");
+      await this.stopTracer();
+    };
+    return { ...this.run(kataRuntime, this.argv(operation)), letGo };
   }
 
-  [Symbol.dispose](): void {
+  /** Watches the changes of its record. */
+  watchRecord(): RecordWatch {
+    return new RecordWatch(this.root, this.id);
+  }
+
+  /** Nothing of it may be found by those who come later, whatever has failed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kata("delete", "--force", this.id).catch(() => {});
     this.#scratch[Symbol.dispose]();
   }
 }

@@ -25,6 +25,15 @@ export function tracing(fault: CallFault | undefined, log: string): string[] {
   return ["-qq", "-o", log, "-e", `trace=${call}`, "-e", `inject=${call}:${what}:when=${nth}`];
 }
 
+/** Long enough for whoever watches the record to see a change before the next, on a busy machine. */
+const RECORD_PAUSE_MS = 100;
+
+/** Arguments of strace that hold whoever writes the record for a moment, right behind each rename that puts it in its place. */
+export const holdingRecord: readonly string[] = [
+  ...["-qq", "-o", "/dev/null", "-e", "signal=none"],
+  ...["-e", "trace=renameat", "-e", `inject=renameat:delay_exit=${RECORD_PAUSE_MS * 1000}`],
+];
+
 /** strace(1): a call that this machine does not have is no error. */
 const optional = (call: string) => `?${call}`;
 
