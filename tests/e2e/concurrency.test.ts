@@ -86,10 +86,10 @@ it(
   SLOW_MS,
 );
 
-it("of many creates of one id one wins, and the others harm nothing", async () => {
+it(`of ${MANY} creates of one id one wins, and the others harm nothing`, async () => {
   const bundle = runtime.bundle({ args: ["sleep", "1000"] });
   const id = runtime.newId();
-  const results = await Promise.all(times(8, () => create(id, bundle)));
+  const results = await Promise.all(times(MANY, () => create(id, bundle)));
   const already = `kata-runtime: container with given ID already exists: ${id}\n`;
   expect(results.filter(({ status }) => status === 0)).toHaveLength(1);
   for (const { status, stderr } of results) if (status !== 0) expect(stderr).toBe(already);
@@ -117,7 +117,7 @@ it("delete --force at any moment of a create leaves nothing, and the id free", a
   expect(await create(id, bundle)).toEqual({ status: 0, stderr: "" });
 });
 
-it("of many deletes of one container each succeeds, or says that it is gone or going, and its poststop hooks run once", async () => {
+it(`of ${MANY} deletes of one container each succeeds, or says that it is gone or going, and its poststop hooks run once`, async () => {
   const log = runtime.scratch.join("poststop");
   const poststop = [{ path: "/bin/sh", args: ["sh", "-c", `cat >> ${log}; echo >> ${log}`] }];
   const hooks = { poststop };
@@ -127,16 +127,16 @@ it("of many deletes of one container each succeeds, or says that it is gone or g
   await expect.poll(async () => (await runtime.state(lost)).status).toBe("stopped");
   await expect.poll(async () => (await runtime.state(stopped)).status).toBe("stopped");
   const [plain, forced, left] = await Promise.all([
-    Promise.all(times(8, () => runtime.kata(["delete", stopped], long))),
-    Promise.all(times(8, () => runtime.kata(["delete", "--force", running], long))),
-    Promise.all(times(8, () => runtime.kata(["delete", lost], long))),
+    Promise.all(times(MANY, () => runtime.kata(["delete", stopped], long))),
+    Promise.all(times(MANY, () => runtime.kata(["delete", "--force", running], long))),
+    Promise.all(times(MANY, () => runtime.kata(["delete", lost], long))),
   ]);
   expectOneLineErrors(left, /does not exist/);
   const ran = readFileSync(log, "utf8").trim().split("\n");
   expect(ran.map((line) => JSON.parse(line).id).sort()).toEqual([stopped, running, lost].sort());
   expect(plain.some(({ status }) => status === 0)).toBe(true);
   expectOneLineErrors(plain, /does not exist/);
-  expect(forced.map(({ status }) => status)).toEqual(times(8, () => 0));
+  expect(forced.map(({ status }) => status)).toEqual(times(MANY, () => 0));
   expect(await runtime.ok(["list", "--quiet"])).toBe("");
 });
 
@@ -155,11 +155,11 @@ it("a command that runs when its container is deleted ends, and one that comes l
 });
 
 it(
-  "containers join, are used in and leave a pod at once",
+  `${MANY} containers join, are used in and leave a pod at once`,
   async () => {
     const sandbox = await runtime.start(sandboxOptions());
     const options = await memberOptions(runtime, sandbox);
-    const members = await whileListing(Promise.all(times(8, () => runtime.start(options))));
+    const members = await whileListing(Promise.all(times(MANY, () => runtime.start(options))));
     const said = await Promise.all(members.map((id) => runtime.ok(["exec", id, "echo", id], long)));
     expect(said).toEqual(members.map((id) => `${id}\n`));
     await whileListing(Promise.all(members.map((id) => runtime.ok(["delete", "--force", id], long))));

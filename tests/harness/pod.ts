@@ -1,24 +1,32 @@
 import type { BundleOptions } from "./bundle.ts";
 import type { Runtime } from "./runtime.ts";
 
-const TYPE = "io.kubernetes.cri.container-type";
-const SANDBOX_ID = "io.kubernetes.cri.sandbox-id";
+/** What a container manager calls a container's type and its sandbox's id. */
+const managers = {
+  containerd: { type: "io.kubernetes.cri.container-type", sandboxId: "io.kubernetes.cri.sandbox-id" },
+  "CRI-O": { type: "io.kubernetes.cri-o.ContainerType", sandboxId: "io.kubernetes.cri-o.SandboxID" },
+} as const;
+export type PodManager = keyof typeof managers;
 
-/** What containerd's CRI writes into the config.json of a pod's sandbox. */
-export function sandboxOptions(options: BundleOptions = {}): BundleOptions {
-  return { ...options, annotations: { [TYPE]: "sandbox" } };
+/** What a manager's CRI writes into the config.json of a pod's sandbox. */
+export function sandboxOptions(
+  options: BundleOptions = {},
+  manager: PodManager = "containerd",
+): BundleOptions {
+  return { ...options, annotations: { [managers[manager].type]: "sandbox" } };
 }
 
 /** What it writes into that of a container of the pod: the sandbox's network, and its pid namespace when asked. */
 export async function memberOptions(
   runtime: Runtime,
-  sandboxId: string,
-  options: BundleOptions & { readonly sharePid?: boolean } = {},
+  sandbox: string,
+  options: BundleOptions & { readonly sharePid?: boolean; readonly manager?: PodManager } = {},
 ): Promise<BundleOptions> {
-  const { pid } = await runtime.state(sandboxId);
+  const { type, sandboxId } = managers[options.manager ?? "containerd"];
+  const { pid } = await runtime.state(sandbox);
   return {
     ...options,
-    annotations: { [TYPE]: "container", [SANDBOX_ID]: sandboxId },
+    annotations: { [type]: "container", [sandboxId]: sandbox },
     edit: (config) => {
       config.linux.namespaces = [
         { type: "mount" },
