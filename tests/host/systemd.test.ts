@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { makeBundle } from "../harness/bundle.ts";
+import { cellConfiguration } from "../harness/cells.ts";
 import { kataRuntime, repository, Scratch, writeConfiguration } from "../harness/programs.ts";
 import { Bundle } from "../runk/bundle.ts";
 import { useHost } from "./machine.ts";
@@ -103,4 +104,65 @@ test(
     ]);
   },
   5 * MINUTE,
+);
+
+/** A VM in a VM under software emulation: 100 s on a quiet machine. */
+const GUEST_LIMIT_S = 600;
+
+test(
+  "a sandbox of kata-runtime's lives in its scope from create to delete, and the scope goes with it",
+  async () => {
+    using scratch = new Scratch();
+    makeBundle(scratch.join("bundle"), {
+      args: ["sleep", "1000"],
+      edit: (spec) => {
+        spec.linux.cgroupsPath = "system.slice:test:whole";
+      },
+    });
+    const cell = { name: "", kernel: "own", machine: "pc", channel: "virtio-serial" } as const;
+    writeConfiguration(scratch.join("c.toml"), {
+      ...cellConfiguration(cell),
+      "agent.kata": { dial_timeout: GUEST_LIMIT_S, request_timeout: GUEST_LIMIT_S },
+      runtime: { vm_start_timeout: GUEST_LIMIT_S },
+    });
+    const { stdout, stderr } = await host().run(
+      `
+      cp -a /host${scratch.path} whole
+      kata="${kataRuntime} --config whole/c.toml --systemd-cgroup"
+      group=/sys/fs/cgroup/system.slice/test-whole.scope
+      names() { for pid in $(cat $1/cgroup.procs); do cat /proc/$pid/comm; done | sort -u | paste -sd' '; }
+      scope() { systemctl show -p ActiveState test-whole.scope; }
+      $kata create --bundle whole/bundle whole < /dev/null > log 2>&1 || cat log
+      echo "created: $($kata state whole | grep -o '"status": *"[a-z]*"') $(scope)"
+      $kata start whole; echo "started: $? $($kata state whole | grep -o '"status": *"[a-z]*"') $(scope)"
+      echo "exec: $($kata exec whole echo from the guest)"
+      echo "scope: $(names $group)"
+      echo "daemon: $(names $group/daemon)"
+      echo "sandbox: $(names $group/sandbox)"
+      systemctl daemon-reload
+      echo "after a reload: $($kata exec whole echo still there) $(scope)"
+      $kata kill whole KILL; for _ in $(seq 60); do $kata state whole | grep -q stopped && break; sleep 1; done
+      echo "stopped: $($kata state whole | grep -o '"status": *"[a-z]*"')"
+      $kata delete whole; echo "deleted: $?"
+      for _ in $(seq 20); do test -d $group || break; sleep 0.5; done
+      ls -d $group; systemctl list-units --all --no-legend 'test-whole*'; ls /run/vc/sbs
+      pgrep -fc 'qemu-system|virtiofsd|containerd-shim|kata-shim'
+      `,
+      GUEST_LIMIT_S * 1000,
+    );
+    expect(stdout.replaceAll('"status":"', '"status": "').split("\n"), stderr).toEqual([
+      'created: "status": "created" ActiveState=active',
+      'started: 0 "status": "running" ActiveState=active',
+      "exec: from the guest",
+      "scope: ",
+      "daemon: containerd-shim",
+      "sandbox: kata-shim qemu-system-x86 virtiofsd",
+      "after a reload: still there ActiveState=active",
+      'stopped: "status": "stopped"',
+      "deleted: 0",
+      "0",
+      "",
+    ]);
+  },
+  GUEST_LIMIT_S * 1000,
 );
