@@ -28,6 +28,7 @@ const KNOWN = [
   "delete/call/daemon/umount2/1/SIGKILL",
   "delete/call/command/write/2/EIO",
   "create/call/command/read/11/EIO",
+  "create/call/command/sendto/1/ENOBUFS",
 ];
 
 /** A quiet machine takes 45 s. */

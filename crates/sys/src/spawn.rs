@@ -166,7 +166,7 @@ fn spawn(args: SpawnArgs) -> Res<Spawned> {
         death_signal: args.parentDeathSignal.unwrap_or(0),
         status: theirs.as_raw_fd(),
     };
-    let started = start(&mut plan, &ours, theirs);
+    let started = start(&mut plan, ours, theirs);
     started.map_err(|(step, errno)| OpError {
         path: match step {
             Step::Exec => args.path.unwrap_or_else(|| "(descriptor)".into()),
@@ -195,7 +195,7 @@ fn is_pid_namespace(fd: RawFd) -> bool {
 
 type StepResult<T> = Result<T, (Step, Errno)>;
 
-fn start(plan: &mut Plan, ours: &OwnedFd, theirs: OwnedFd) -> StepResult<Spawned> {
+fn start(plan: &mut Plan, ours: OwnedFd, theirs: OwnedFd) -> StepResult<Spawned> {
     let direct = !plan.orphan && plan.join_pid.is_empty();
     let blocked = Blocked::all();
     let mut pidfd = -1;
@@ -221,10 +221,15 @@ fn start(plan: &mut Plan, ours: &OwnedFd, theirs: OwnedFd) -> StepResult<Spawned
     // SAFETY: the kernel has made the pidfd for us.
     let child = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let mut spawned = (pid, child);
-    let outcome = follow(ours, direct, &mut spawned);
+    let outcome = follow(&ours, direct, &mut spawned);
+    // A program-to-be that still waits for our byte ends.
+    drop(ours);
     // The intermediate, and a child that could not exec, are reaped here.
     if !direct || outcome.is_err() {
         reap(pid);
+    }
+    if outcome.is_err() && !plan.orphan && spawned.0 != pid {
+        reap(spawned.0);
     }
     outcome?;
     let (pid, pidfd) = spawned;
@@ -266,14 +271,15 @@ fn follow(ours: &OwnedFd, direct: bool, spawned: &mut (i32, OwnedFd)) -> StepRes
                 *spawned = (report.pid, unsafe { OwnedFd::from_raw_fd(pidfd as RawFd) });
                 named = true;
                 // SAFETY: one byte is read.
-                unsafe {
+                check(unsafe {
                     libc::send(
                         ours.as_raw_fd(),
                         c"g".as_ptr().cast(),
                         1,
                         libc::MSG_NOSIGNAL,
                     )
-                };
+                } as i64)
+                .map_err(|errno| (Step::Clone, errno))?;
             }
             _ => {
                 let step = Step::ALL
