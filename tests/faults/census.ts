@@ -1,16 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 import { kataRuntime } from "../harness/programs.ts";
-import { type Census, type Operation, operations, type Scope } from "./point.ts";
-import { kernelFiles, prepare, shim } from "./run-point.ts";
+import { type Census, type Operation, operations, type Scope, scopesOf } from "./point.ts";
+import { fromCommand, kernelFiles, prepare, shim } from "./run-point.ts";
 import { FaultySandbox } from "./sandbox.ts";
-import { attach, countCalls, traced, tracing } from "./strace.ts";
+import { attach, countCalls, following, traced, tracing } from "./strace.ts";
 
 /** Watches every operation undisturbed. */
 export async function takeCensus(bundle: string): Promise<Census> {
   const calls: Census["calls"][number][] = [];
   for (const operation of operations) {
-    const scopes: Scope[] = operation === "create" ? ["command", "daemon", "tree"] : ["command", "daemon"];
-    for (const scope of scopes)
+    for (const scope of scopesOf(operation))
       calls.push({ operation, scope, counts: await counted(bundle, operation, scope) });
   }
   return { calls, ...(await takeTimes(bundle, operations)) };
@@ -53,7 +52,7 @@ async function recordChanges(bundle: string, operation: Operation): Promise<numb
 }
 
 async function counted(bundle: string, operation: Operation, scope: Scope): Promise<Map<string, number>> {
-  const fromBirth = operation === "create" && scope !== "command";
+  const fromBirth = operation === "create" && !fromCommand(scope);
   await using sandbox = new FaultySandbox(
     bundle,
     kernelFiles("own"),
@@ -61,8 +60,8 @@ async function counted(bundle: string, operation: Operation, scope: Scope): Prom
   );
   await prepare(sandbox, operation);
   const log = sandbox.join("strace.log");
-  if (scope === "command") {
-    const options = tracing(undefined, log);
+  if (fromCommand(scope)) {
+    const options = [...following(scope), ...tracing(undefined, log)];
     const { status, stderr } = await sandbox.run(...traced(kataRuntime, sandbox.argv(operation), options))
       .ended;
     if (status !== 0) throw new Error(`${operation} under strace: status ${status}: ${stderr}`);
@@ -72,6 +71,7 @@ async function counted(bundle: string, operation: Operation, scope: Scope): Prom
     await sandbox.succeed(operation);
     tracer.kill("SIGTERM");
   }
+  await sandbox.stopTracer();
   await sandbox.ok("delete", "--force", sandbox.id);
   return countCalls(log);
 }

@@ -21,7 +21,7 @@ const DRAWN = FULL ? 2 * POINTS : POINTS;
 const WANTED = FULL ? POINTS : POINTS / 2;
 const ALONE = process.env.KATA_FAULT_POINT;
 
-/** Points that have failed once: each run has them, after its random ones. */
+/** Points that have failed once: each run has them, before its random ones. */
 const KNOWN = [
   "force-delete/call/command/epoll_ctl/3/ENOSPC",
   "start/call/daemon/sendmsg/1/SIGKILL",
@@ -35,13 +35,7 @@ const KNOWN = [
 const CENSUS_MS = 300_000;
 
 const scratch = new Scratch();
-// sysrq can be written to: it is how the guest is ended from inside.
-const bundle = makeBundle(scratch.join("bundle"), {
-  args: ["sleep", "1000"],
-  edit(config) {
-    config.linux.readonlyPaths = [];
-  },
-});
+const bundle = makeBundle(scratch.join("bundle"), { args: ["sleep", "1000"] });
 let census: Census = { calls: [], durations: new Map(), changes: new Map() };
 
 beforeAll(async () => {
@@ -123,7 +117,8 @@ it(
     if (ALONE !== undefined) return;
     expect(happened(), "random faults that happened").toBeGreaterThanOrEqual(WANTED);
     expect(calls.happened, `of ${calls.drawn} faults at calls`).toBeGreaterThanOrEqual(calls.drawn / 2);
-    expect(kills.happened, `of ${kills.drawn} kills`).toBeGreaterThanOrEqual(kills.drawn / 2);
+    // A victim may be gone by the moment that was drawn.
+    expect(kills.happened, `of ${kills.drawn} kills`).toBeGreaterThanOrEqual(kills.drawn / 3);
   },
   60_000 + (DRAWN + (FULL ? 100 : 0)) * 30_000,
 );

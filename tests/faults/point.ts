@@ -6,14 +6,26 @@ export const operations = ["create", "start", "exec", "delete", "force-delete"] 
 export type Operation = (typeof operations)[number];
 
 /**
- * Whose system calls: the command's, the daemon's, or of the daemon and of all that it starts (kata-launch, QEMU,
- * virtiofsd), where the N-th call of every one of them is hit.
+ * Whose system calls: the command's; the daemon's; of the daemon and of all that it starts (kata-launch, QEMU, virtiofsd); or of the
+ * command and of all that it starts (kata-shim, the daemon and its own). With several processes the N-th call of every one is hit.
  */
-export type Scope = "command" | "daemon" | "tree";
+const scopes = ["command", "daemon", "tree", "all"] as const;
+export type Scope = (typeof scopes)[number];
+
+/** What is watched in an operation: only create and exec start anything. */
+export function scopesOf(operation: Operation): readonly Scope[] {
+  if (operation === "create") return scopes;
+  return operation === "exec" ? ["command", "daemon", "all"] : ["command", "daemon"];
+}
 
 /** Who is killed. The guest ends by a panic of its kernel. */
 export const victims = ["command", "daemon", "qemu", "virtiofsd", "kata-shim", "guest"] as const;
 export type Victim = (typeof victims)[number];
+
+/** Who lives while an operation is done: a container that has stopped has neither VM nor process. */
+export function victimsOf(operation: Operation): readonly Victim[] {
+  return operation === "delete" ? ["command", "daemon"] : victims;
+}
 
 export type Point = { readonly operation: Operation } & (
   | {
@@ -55,7 +67,7 @@ export function parsePoint(name: string): Point {
   const [first, kind, who, ...rest] = name.split("/");
   const operation = operations.find((each) => each === first);
   const victim = victims.find((each) => each === who);
-  const scope = (["command", "daemon", "tree"] as const).find((each) => each === who);
+  const scope = scopes.find((each) => each === who);
   const [call = "", nth = "", effect = ""] = rest;
   if (operation !== undefined && kind === "call" && scope !== undefined && effect !== "") {
     return { operation, kind, scope, call, nth: Number(nth), effect };
@@ -73,9 +85,7 @@ export function parsePoint(name: string): Point {
 export function recordPoints({ changes }: Census): Point[] {
   return [...changes].flatMap(([operation, count]) =>
     Array.from({ length: count }, (_, i) => i + 1).flatMap((change) =>
-      victims
-        .filter((victim) => victim !== "guest")
-        .map((victim): Point => ({ operation, kind: "record", victim, change })),
+      victimsOf(operation).map((victim): Point => ({ operation, kind: "record", victim, change })),
     ),
   );
 }
@@ -84,13 +94,10 @@ export function randomPoint(random: Random, census: Census): Point {
   const share = random.fraction();
   if (share < 0.65) return randomCall(random, census);
   const operation = random.pick(operations);
-  // A container must run for the guest to be ended from inside.
-  const victim = random.pick(
-    victims.filter((each) => each !== "guest" || ["exec", "force-delete"].includes(operation)),
-  );
+  const victim = random.pick(victimsOf(operation));
   const changes = census.changes.get(operation) ?? 0;
   // Some of the moments lie after the end: the operation has just succeeded.
-  if (share < 0.9 || victim === "guest" || changes === 0) {
+  if (share < 0.9 || changes === 0) {
     return { operation, kind: "kill", victim, moment: Math.round(random.fraction() * 1100) / 1000 };
   }
   return { operation, kind: "record", victim, change: 1 + random.below(changes) };

@@ -5,9 +5,10 @@ import { cellConfiguration, cells } from "../harness/cells.ts";
 import { expectNoLeaks } from "../harness/leaks.ts";
 import { eventually } from "../harness/process.ts";
 import { buildConfiguration, kataRuntime } from "../harness/programs.ts";
+import { PANIC_PARAMS, panicGuest } from "./panic-guest.ts";
 import type { Census, Operation, Point, Scope } from "./point.ts";
 import { type Ended, FaultySandbox } from "./sandbox.ts";
-import { attach, traced, tracing, wasInjected, writeTracedProgram } from "./strace.ts";
+import { attach, following, traced, tracing, wasInjected, writeTracedProgram } from "./strace.ts";
 
 /** Where the daemon's log of a watched run goes. */
 const LOG = "strace.log";
@@ -26,14 +27,18 @@ export async function runPoint(
 }
 
 function sandboxFor(point: Point, bundle: string): FaultySandbox {
-  const watched = point.kind === "call" && point.operation === "create" && point.scope !== "command";
-  // Our kernel has no sysrq, by which the guest is ended from inside.
-  const kernel = point.kind === "kill" && point.victim === "guest" ? "debian" : "own";
+  const watched = point.kind === "call" && point.operation === "create" && !fromCommand(point.scope);
+  const guest = point.kind !== "call" && point.victim === "guest";
   return new FaultySandbox(
     bundle,
-    kernelFiles(kernel),
+    { ...kernelFiles("own"), ...(guest ? { kernel_params: PANIC_PARAMS } : {}) },
     watched ? (scratch) => shim(point, scratch.join.bind(scratch)) : undefined,
   );
+}
+
+/** Whether the command is what strace starts, and follows or not. */
+export function fromCommand(scope: Scope): boolean {
+  return scope === "command" || scope === "all";
 }
 
 /** The daemon under strace from its first call. */
@@ -41,10 +46,7 @@ export function shim(
   point: Extract<Point, { kind: "call" }> | { scope: Scope },
   join: (name: string) => string,
 ): string {
-  const options = [
-    ...(point.scope === "tree" ? ["-f"] : []),
-    ...tracing("call" in point ? point : undefined, join(LOG)),
-  ];
+  const options = [...following(point.scope), ...tracing("call" in point ? point : undefined, join(LOG))];
   return writeTracedProgram(join("shim"), buildConfiguration().runtime.shim_path, options);
 }
 
@@ -77,9 +79,11 @@ async function disturb(
   const argv = sandbox.argv(point.operation);
   if (point.kind !== "call") return await killMeanwhile(sandbox, point, durations);
   const options = tracing(point, sandbox.join(LOG));
-  if (point.scope === "command") {
-    const ended = await sandbox.run(...traced(kataRuntime, argv, options)).ended;
-    return { happened: await injected(sandbox, ended), ended };
+  if (fromCommand(point.scope)) {
+    const all = [...following(point.scope), ...options];
+    const ended = await sandbox.run(...traced(kataRuntime, argv, all)).ended;
+    await sandbox.stopTracer();
+    return { happened: await injected(sandbox, point.effect, ended), ended };
   }
   let tracer: ChildProcess | undefined;
   if (point.operation !== "create") {
@@ -94,12 +98,12 @@ async function disturb(
   tracer?.kill("SIGTERM");
   // What is asked of the daemon afterwards is not part of the fault.
   await sandbox.stopTracer();
-  return { happened: await injected(sandbox, ended), ended };
+  return { happened: await injected(sandbox, point.effect, ended), ended };
 }
 
 /** The tracer writes its log when it ends, which may be a little later. */
-async function injected(sandbox: FaultySandbox, { status }: Ended): Promise<boolean> {
-  const look = () => wasInjected(sandbox.join(LOG));
+async function injected(sandbox: FaultySandbox, effect: string, { status }: Ended): Promise<boolean> {
+  const look = () => wasInjected(sandbox.join(LOG), effect);
   if (status === 0 || look()) return look();
   return await eventually("the fault's trace", () => look() || undefined, 3_000).catch(() => false);
 }
@@ -152,15 +156,13 @@ async function strike(
   over: () => boolean,
 ): Promise<boolean> {
   if (victim === "command") return !over() && command.kill("SIGKILL");
-  if (victim === "guest") {
-    // Nobody answers any more when it has worked.
-    const argv = ["exec", sandbox.id, "sh", "-c", "echo c > /proc/sysrq-trigger"];
-    return (await sandbox.kata(...argv)).status !== 0;
-  }
+  // The guest ends with a panic of its kernel.
+  const end = async (pid: number) =>
+    victim === "guest" ? await panicGuest(sandbox.pidOf("daemon") ?? 0, pid) : signal(pid);
   for (;;) {
     const last = over();
-    const pid = sandbox.pidOf(victim);
-    if (pid !== undefined && signal(pid)) return true;
+    const pid = sandbox.pidOf(victim === "guest" ? "qemu" : victim);
+    if (pid !== undefined && (await end(pid))) return true;
     if (last) return false;
     await sleep(1);
   }
@@ -188,7 +190,10 @@ async function checkTruth(
   happened: boolean,
   ended: Ended,
 ): Promise<void> {
-  const { status, signal: killed, stderr } = ended;
+  const { status, signal: killed } = ended;
+  // kata-shim, which has the caller's stderr, says by itself what has befallen it.
+  const shimMayFail = point.kind === "call" && point.scope === "all";
+  const stderr = shimMayFail ? ended.stderr.replace(/^kata-shim: [^\n]+\n/gm, "") : ended.stderr;
   if (!happened && status !== 0) throw new Error(`without a fault: status ${status}: ${stderr}`);
   if (stderr !== "" && !/^kata-runtime: [^\n]+\n$/.test(stderr))
     throw new Error(`not one line of kata-runtime: ${JSON.stringify(stderr)}`);

@@ -32,7 +32,7 @@ export class FaultySandbox implements AsyncDisposable {
   /** @param shim another program in place of the daemon's */
   constructor(
     bundle: string,
-    kernel: { kernel: string; initrd: string },
+    kernel: { kernel: string; initrd: string; kernel_params?: string },
     shim?: (scratch: Scratch) => string,
   ) {
     mkdirSync(this.root);

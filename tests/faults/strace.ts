@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { calls } from "./calls.ts";
-import type { Point } from "./point.ts";
+import type { Point, Scope } from "./point.ts";
 
 export const strace = "/usr/bin/strace";
 
@@ -23,6 +23,11 @@ export function tracing(fault: CallFault | undefined, log: string): string[] {
   const { call, nth, effect } = fault;
   const what = effect === "SIGKILL" ? "signal=KILL" : `error=${effect}`;
   return ["-qq", "-o", log, "-e", `trace=${call}`, "-e", `inject=${call}:${what}:when=${nth}`];
+}
+
+/** Whether what the watched process starts is watched as well. */
+export function following(scope: Scope): string[] {
+  return scope === "tree" || scope === "all" ? ["-f"] : [];
 }
 
 /** Long enough for whoever watches the record to see a change before the next, on a busy machine. */
@@ -84,9 +89,10 @@ export function countCalls(log: string): Map<string, number> {
 }
 
 /** Whether the fault has happened: a call may be made less often this time. */
-export function wasInjected(log: string): boolean {
+export function wasInjected(log: string, effect: string): boolean {
+  const trace = effect === "SIGKILL" ? /killed by SIGKILL/ : /INJECTED/;
   try {
-    return /INJECTED|killed by SIGKILL/.test(readFileSync(log, "utf8"));
+    return trace.test(readFileSync(log, "utf8"));
   } catch {
     return false;
   }

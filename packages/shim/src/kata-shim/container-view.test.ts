@@ -86,7 +86,7 @@ describe("a container's view that is built", () => {
       },
     });
     expect(() => enterContainerView({ kind: "build", rootfsFd: 3, volumes: [] })).toThrow(
-      "kata-shim cannot enter the container's mounts: pivot_root: EINVAL",
+      "cannot enter the container's mounts: pivot_root: EINVAL",
     );
   });
 });

@@ -25,7 +25,7 @@ export function enterContainerView(view: ContainerView): void {
     if (view.kind === "join") joinView(view.mountNamespaceFd);
     else buildView(view.rootfsFd, view.volumes);
   } catch (error) {
-    throw KataError.from(error, "kata-shim cannot enter the container's mounts");
+    throw KataError.from(error, "cannot enter the container's mounts");
   }
 }
 
