@@ -44,6 +44,10 @@ beforeEach(() => {
     umount: note("umount"),
     unlink: note("unlink"),
     sync: () => {},
+    addEntropy: (bytes) => {
+      calls.push(`entropy ${bytes}`);
+      if (bytes.length < 2) throw new SysError("ENODATA", "ioctl RNDRESEEDCRNG", "/dev/urandom");
+    },
     readSync: () => new Uint8Array(),
     pidfdSendSignal: (pid, signal) => {
       if (signal === 9) waiter.end({ pid, signal });
@@ -164,4 +168,18 @@ test("a container that is still being created when the sandbox ends, ends with i
   await destroying;
   expect(launcher.log).toEqual(["create c", "unmount c", "destroy c"]);
   expect(calls).toContain("umount /run/sandbox-ns/ipc");
+});
+
+test("ReseedRandomDev gives the kernel the bytes of the request, and refuses none and too many", async () => {
+  await client.unary(A.ReseedRandomDev, { data: Uint8Array.of(7, 0, 255) });
+  for (const bytes of [0, (64 << 10) + 1]) {
+    const reseeding = client.unary(A.ReseedRandomDev, { data: new Uint8Array(bytes) });
+    await expect(reseeding).rejects.toMatchObject({ code: "InvalidArgument" });
+  }
+  expect(calls).toEqual(["entropy 7,0,255"]);
+});
+
+test("ReseedRandomDev with too few bytes for a guest without entropy has done what it can", async () => {
+  await client.unary(A.ReseedRandomDev, { data: Uint8Array.of(7) });
+  expect(calls).toEqual(["entropy 7"]);
 });
