@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { loadNodeAddon, ops } from "@kata-containers/sys";
 import { type Client, createClient, openSession } from "@kata-containers/ttrpc";
+import { cpio } from "../../guest/cpio.mjs";
 import { statusOf } from "../harness/process.ts";
 import { SocketTransport } from "./socket-transport.ts";
 
@@ -14,12 +17,26 @@ const VIRTIOFSD = "/usr/lib/qemu/virtiofsd";
 /** guest/README.md says why. */
 const CMDLINE =
   "quiet panic=1 reboot=k cryptomgr.notests noreplace-smp tsc=reliable no_timer_check acpi=noirq nolapic_timer";
-const LIMIT_SECONDS = "60";
+/** Flags of such a socket in /proc/net/unix: __SO_ACCEPTCON. */
+const LISTENING = "00010000";
+/** Of a whole file's tests, on a busy machine. */
+const LIMIT_SECONDS = "300";
+
+/** Of the host's time-stamp counter: a guest that measures it on a busy host has a clock that runs several times too fast. */
+function tscKhz(): number {
+  loadNodeAddon(join(repository, "build/node/kata-sys.node"));
+  const first = ops.tsc();
+  let last = first;
+  while (last.ms - first.ms < 5) last = ops.tsc();
+  return Math.round((last.ticks - first.ticks) / (last.ms - first.ms));
+}
 
 export interface GuestOptions {
   readonly cmdline?: string;
   /** Without it the guest has no share. */
   readonly share?: boolean;
+  /** Lines of a shell script that runs as PID 1 first, and then becomes the agent; $sh is the shell. */
+  readonly before?: string;
 }
 
 /** A virtual machine with our kernel and image, driven over its agent channel: nothing of the host's side is in it but QEMU. */
@@ -48,20 +65,44 @@ export class Guest implements AsyncDisposable {
     this.#start("qemu-system-x86_64", this.#qemuArguments(options, share), "qemu.log", awaited);
   }
 
-  /** Connects to the agent channel and opens a session; an earlier session ends. */
-  async connect(timeoutMs = 30_000): Promise<Client> {
+  /**
+   * Connects to the agent channel and opens a session; an earlier session ends.
+   * @param fillAfterMs as in SessionOptions
+   */
+  async connect(timeoutMs = 30_000, fillAfterMs?: number): Promise<Client> {
     this.#line?.destroy();
-    const path = this.#path("agent.sock");
-    const end = Date.now() + timeoutMs;
-    while (!existsSync(path)) {
-      if (Date.now() > end) throw new Error(`QEMU does not listen: ${this.log("qemu.log")}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    const socket = createConnection(path);
+    const socket = await this.#dial(Date.now() + timeoutMs);
     this.#line = socket;
     const transport = new SocketTransport(socket);
     const nonce = new Uint8Array(randomBytes(16));
-    return createClient(await openSession(transport, { timeoutMs, nonce }));
+    const session = openSession(transport, {
+      timeoutMs,
+      nonce,
+      ...(fillAfterMs === undefined ? {} : { fillAfterMs }),
+    }).catch((cause: unknown) => {
+      throw new Error(`no session; QEMU says: ${JSON.stringify(this.log("qemu.log"))}`, { cause });
+    });
+    return createClient(await session);
+  }
+
+  /** Writes these bytes on the line as they are, and cuts it. */
+  async cut(bytes: Uint8Array): Promise<void> {
+    await new Promise((resolve) => this.#line?.write(bytes, resolve));
+    this.#line?.destroy();
+  }
+
+  /** QEMU makes the socket's file before it listens on it. */
+  async #dial(end: number): Promise<Socket> {
+    for (;;) {
+      const socket = createConnection(this.#path("agent.sock"));
+      try {
+        await once(socket, "connect");
+        return socket;
+      } catch (cause) {
+        if (Date.now() > end) throw new Error(`QEMU does not listen: ${this.log("qemu.log")}`, { cause });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   /** What a program of the host's side, or the guest's console, has said. */
@@ -84,10 +125,13 @@ export class Guest implements AsyncDisposable {
 
   /**
    * `timeout` ends what a test that breaks leaves behind; killed itself, it passes the signal on.
-   * @param awaited a socket that must be there before: QEMU ends at once when virtiofsd does not listen yet
+   * @param awaited a socket on which somebody must listen before: QEMU ends at once when virtiofsd does not listen yet
    */
   #start(program: string, args: readonly string[], log: string, awaited?: string): void {
-    const wait = awaited === undefined ? "" : `until [ -S '${awaited}' ]; do sleep 0.01; done; `;
+    const wait =
+      awaited === undefined
+        ? ""
+        : `until grep -q ' ${LISTENING} .* ${awaited}$' /proc/net/unix; do sleep 0.01; done; `;
     const command = [
       "-k",
       "1",
@@ -102,19 +146,30 @@ export class Guest implements AsyncDisposable {
     this.#children.push(spawn("timeout", command, { stdio: "ignore" }));
   }
 
+  /** The image, with a script that runs before the agent: the kernel unpacks archives one after the other. */
+  #initrd(before: string | undefined): string {
+    const image = join(repository, "build/guest/initrd.img");
+    if (before === undefined) return image;
+    const script = `#!/busybox sh\nsh='/busybox sh'\n${before}\nexec /init\n`;
+    const more = cpio([
+      { path: "busybox", file: readFileSync("/bin/busybox"), mode: 0o755 },
+      { path: "before", file: Buffer.from(script), mode: 0o755 },
+    ]);
+    const path = this.#path("initrd.img");
+    writeFileSync(path, Buffer.concat([readFileSync(image), more]));
+    return path;
+  }
+
   #qemuArguments(options: GuestOptions, share: boolean): string[] {
-    const cmdline = `${CMDLINE} ${options.cmdline ?? ""}`;
+    const { cmdline: more = "", before } = options;
+    const rdinit = before === undefined ? "" : "rdinit=/before";
+    const cmdline = `${CMDLINE} tsc_early_khz=${tscKhz()} ${rdinit} ${more}`;
     return [
       ...["-accel", "tcg", "-machine", "pc,memory-backend=ram", "-m", "256", "-smp", "1"],
       ...["-nodefaults", "-no-user-config", "-nographic", "-no-reboot"],
       ...["-object", "memory-backend-memfd,id=ram,size=256M,share=on"],
       ...(existsSync(QBOOT) ? ["-bios", QBOOT] : []),
-      ...[
-        "-kernel",
-        join(repository, "build/guest/vmlinux"),
-        "-initrd",
-        join(repository, "build/guest/initrd.img"),
-      ],
+      ...["-kernel", join(repository, "build/guest/vmlinux"), "-initrd", this.#initrd(options.before)],
       ...["-append", cmdline],
       ...(cmdline.includes("console=ttyS0") ? ["-serial", `file:${this.#path("console.log")}`] : []),
       ...["-device", "virtio-serial-pci"],
