@@ -20,7 +20,7 @@ const CMDLINE =
 /** Flags of such a socket in /proc/net/unix: __SO_ACCEPTCON. */
 const LISTENING = "00010000";
 /** Of a whole file's tests, on a busy machine. */
-const LIMIT_SECONDS = "300";
+const LIMIT_SECONDS = 300;
 
 /** Of the host's time-stamp counter: a guest that measures it on a busy host has a clock that runs several times too fast. */
 function tscKhz(): number {
@@ -35,6 +35,8 @@ export interface GuestOptions {
   readonly cmdline?: string;
   /** Without it the guest has no share. */
   readonly share?: boolean;
+  /** Life of the machine; by default 300. */
+  readonly limitSeconds?: number;
   /** Lines of a shell script that runs as PID 1 first, and then becomes the agent; $sh is the shell. */
   readonly before?: string;
 }
@@ -47,11 +49,13 @@ export class Guest implements AsyncDisposable {
   readonly startedAt = performance.now();
   readonly #directory = mkdtempSync(join(tmpdir(), "kata-guest-"));
   readonly #children: ChildProcess[] = [];
+  readonly #limitSeconds: number;
   #line: Socket | undefined;
 
   constructor(options: GuestOptions = {}) {
     this.shared = join(this.#directory, "shared");
     mkdirSync(this.shared);
+    this.#limitSeconds = options.limitSeconds ?? LIMIT_SECONDS;
     const share = options.share ?? true;
     if (share) {
       const args = [
@@ -135,7 +139,7 @@ export class Guest implements AsyncDisposable {
     const command = [
       "-k",
       "1",
-      LIMIT_SECONDS,
+      `${this.#limitSeconds}`,
       "sh",
       "-c",
       `${wait}exec "$@" >"$0" 2>&1`,

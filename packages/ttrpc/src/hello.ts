@@ -8,6 +8,7 @@ export const SESSION_MAGIC = new Uint8Array([
   0xff, 0x4b, 0x41, 0x54, 0x41, 0x2d, 0x53, 0x45, 0x53, 0x53, 0x49, 0x4f, 0x4e, 0x0d, 0x0a, 0x02,
 ]);
 export const NONCE_BYTES = 16;
+const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 export const HELLO_BYTES = SESSION_MAGIC.length + NONCE_BYTES;
 
 /** A hello. No byte of it is 0, which is what stands behind every whole frame: {@link END_MARK}. */
@@ -47,8 +48,12 @@ export class HelloRepeats {
   /** What of the next bytes is no copy. */
   skip(bytes: Uint8Array): Uint8Array {
     const { hello } = this;
-    let at = 0;
-    while (!this.over && at < bytes.length) {
+    if (this.over) {
+      return bytes;
+    }
+    let at = this.sameWords(bytes);
+    this.seen += at;
+    while (at < bytes.length) {
       if (bytes[at] === hello[this.seen % HELLO_BYTES]) {
         this.seen += 1;
         at += 1;
@@ -59,5 +64,19 @@ export class HelloRepeats {
       }
     }
     return bytes.subarray(at);
+  }
+
+  /** How many of the first bytes, in whole words, are of copies: a host that fills a frame up sends 4 MiB of them. */
+  private sameWords(bytes: Uint8Array): number {
+    const phase = this.seen % HELLO_BYTES;
+    const next = joinBytes(this.hello.subarray(phase), this.hello.subarray(0, phase)).slice();
+    const wanted = new Int32Array(next.buffer);
+    const aligned = bytes.byteOffset % WORD_BYTES === 0 ? bytes : bytes.slice();
+    const words = new Int32Array(aligned.buffer, aligned.byteOffset, Math.floor(bytes.length / WORD_BYTES));
+    let at = 0;
+    while (at < words.length && words[at] === wanted[at % wanted.length]) {
+      at += 1;
+    }
+    return at * WORD_BYTES;
   }
 }
