@@ -1,19 +1,16 @@
 import { readFileSync } from "node:fs";
+import type { Overrides } from "@kata-containers/config";
 import { expect, it } from "vitest";
+import { findTraces } from "../harness/leaks.ts";
 import { writeConfiguration } from "../harness/programs.ts";
 import { exitOf, useRuntime } from "../harness/runtime.ts";
 
 const runtime = useRuntime();
 const WARNING = "the seccomp profile is not applied (runtime.disable_guest_seccomp)";
 
-/** create of a container with a profile that is dropped; these options stand before it. */
-async function create(...globals: string[]) {
-  runtime.configuration = writeConfiguration(runtime.scratch.join("configuration.toml"), {
-    runtime: { disable_guest_seccomp: true },
-  });
-  const bundle = runtime.bundle({
-    edit: (config) => Object.assign(config.linux, { seccomp: { defaultAction: "SCMP_ACT_ALLOW" } }),
-  });
+/** create with these keys of the configuration changed; these options stand before it. */
+async function create(changes: Overrides, bundle: string, ...globals: string[]) {
+  runtime.configuration = writeConfiguration(runtime.scratch.join("configuration.toml"), changes);
   const before = runtime.globals;
   runtime.globals = () => ["--root", runtime.root, "--config", runtime.configuration, ...globals];
   try {
@@ -26,16 +23,48 @@ async function create(...globals: string[]) {
   }
 }
 
+/** create of a container with a profile that is dropped. */
+function createWithout(...globals: string[]) {
+  const bundle = runtime.bundle({
+    edit: (config) => Object.assign(config.linux, { seccomp: { defaultAction: "SCMP_ACT_ALLOW" } }),
+  });
+  return create({ runtime: { disable_guest_seccomp: true } }, bundle, ...globals);
+}
+
 it("what the daemon warns of at create is told once, on standard error", async () => {
-  const { status, stderr } = await create();
+  const { status, stderr } = await createWithout();
   expect(status).toBe(0);
   expect(stderr.split("\n").filter((line) => line === `kata-runtime: warning: ${WARNING}`)).toHaveLength(1);
 });
 
 it("with a log it is in the log, and standard error is empty", async () => {
   const log = runtime.scratch.join("warnings.log");
-  expect(await create("--log", log, "--log-format", "json")).toEqual({ status: 0, stderr: "" });
+  expect(await createWithout("--log", log, "--log-format", "json")).toEqual({ status: 0, stderr: "" });
   const lines = readFileSync(log, "utf8").trim().split("\n");
   const told = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === WARNING);
   expect(told).toMatchObject([{ level: "warning" }]);
 });
+
+it("software emulation that was not asked for is told once a create, and only where KVM does not run the guest", async () => {
+  const told = async (accelerator: "auto" | "tcg") => {
+    const { status, stderr } = await create({ "hypervisor.qemu": { accelerator } }, runtime.bundle());
+    expect(status, stderr).toBe(0);
+    return stderr.split("\n").filter((line) => /software emulation/.test(line));
+  };
+  const lines = await told("auto");
+  if (qemuArguments().includes("kvm")) return expect(lines).toEqual([]);
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^kata-runtime: warning: \/dev\/kvm: .+: the VM runs on software emulation, which is slow$/,
+    ),
+  ]);
+  await runtime.removeAll();
+  expect(await told("tcg")).toEqual([]);
+});
+
+/** The command line of the VM that runs. */
+function qemuArguments(): string[] {
+  const line = findTraces(runtime.traces()).find((trace) => trace.includes("qemu-system"));
+  const pid = /^process (\d+)/.exec(line ?? "")?.[1];
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+}
