@@ -135,6 +135,7 @@ const results = [
     each(/^ok: /gm),
     5,
   ),
+  endToEnd("the leak check", "tests/harness", 5),
   endToEnd("runk on the host", "tests/runk", 10),
   endToEnd("the guest", "tests/guest", 10),
   endToEnd("containers in VMs", "tests/e2e", 20),

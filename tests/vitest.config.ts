@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
     fileParallelism: false,
+    // Every suite's leak check.
+    setupFiles: ["tests/harness/leak-check.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // How long an event may take on a loaded machine, not how long a test waits.

@@ -66,7 +66,7 @@ export class Suite implements Disposable {
   readonly programs: readonly string[];
   readonly #directory: string;
   /** Its programs leave their bundles, which users of a user namespace have to reach. */
-  readonly #scratch = mkdtempSync(join(tmpdir(), "conformance-"));
+  readonly #scratch = mkdtempSync(join(tmpdir(), `conformance-${process.pid}-`));
 
   private constructor(directory: string) {
     this.#directory = directory;

@@ -47,7 +47,7 @@ export class Guest implements AsyncDisposable {
   readonly shared: string;
   /** When QEMU was executed, performance.now(). */
   readonly startedAt = performance.now();
-  readonly #directory = mkdtempSync(join(tmpdir(), "kata-guest-"));
+  readonly #directory = mkdtempSync(join(tmpdir(), `kata-guest-${process.pid}-`));
   readonly #children: ChildProcess[] = [];
   readonly #limitSeconds: number;
   #line: Socket | undefined;

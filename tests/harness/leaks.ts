@@ -55,15 +55,26 @@ export async function expectNoLeaks(traces: Traces): Promise<void> {
 
 function processes(marked: (text: string) => boolean): string[] {
   return pids().flatMap((pid) => {
-    const cmdline = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
+    const cmdline = commandOf(pid);
     const cgroup = read(`/proc/${pid}/cgroup`);
     if (pid === process.pid || (!marked(cmdline) && !marked(cgroup)) || isZombie(pid)) return [];
-    return [`process ${pid}: ${cmdline.slice(0, 200) || `(${read(`/proc/${pid}/comm`).trim()})`}`];
+    return [`process ${pid}: ${cmdline.slice(0, 200)}`];
   });
 }
 
+/** Its words; its name, in parentheses, when it has none. */
+export function commandOf(pid: number): string {
+  const words = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
+  return words || `(${read(`/proc/${pid}/comm`).trim()})`;
+}
+
+/** 0: it has none here, or is gone. */
+export function parentOf(pid: number): number {
+  return Number(/\) . (\d+)/.exec(read(`/proc/${pid}/stat`))?.[1] ?? 0);
+}
+
 /** It has ended, and waits for this machine's init to take notice. */
-function isZombie(pid: number): boolean {
+export function isZombie(pid: number): boolean {
   return /\) [ZX] /.test(read(`/proc/${pid}/stat`)) || read(`/proc/${pid}/stat`) === "";
 }
 
@@ -111,7 +122,7 @@ function links(directory: string, what: string, marked: (text: string) => boolea
     .map((name) => `${what}: ${join(directory, name)}`);
 }
 
-function list(directory: string): string[] {
+export function list(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch {
@@ -119,7 +130,7 @@ function list(directory: string): string[] {
   }
 }
 
-function read(path: string): string {
+export function read(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch {

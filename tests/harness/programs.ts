@@ -30,7 +30,7 @@ export function writeConfiguration(path: string, changes: Overrides): string {
 
 /** A directory of a test's own, gone with it. */
 export class Scratch implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), "kata-e2e-"));
+  readonly path = mkdtempSync(join(tmpdir(), `kata-e2e-${process.pid}-`));
 
   join(...parts: string[]): string {
     return join(this.path, ...parts);

@@ -7,7 +7,7 @@ import { type Ended, run } from "./process.ts";
 
 /** runc with a container that runs `sleep`, to compare with: what it says is what callers of an OCI runtime know. */
 export class Runc implements AsyncDisposable {
-  readonly #scratch = mkdtempSync(join(tmpdir(), "kata-e2e-runc-"));
+  readonly #scratch = mkdtempSync(join(tmpdir(), `kata-e2e-${process.pid}-runc-`));
   readonly id = `e2e-runc-${process.pid}`;
 
   /** A container that was created and not started. */

@@ -86,7 +86,7 @@ export class Bundle {
 
   constructor(change: Change = () => {}) {
     // Readable by the users of a user namespace, as a container's root has to be.
-    this.path = mkdtempSync("/var/tmp/runk-test-");
+    this.path = mkdtempSync(`/var/tmp/runk-test-bundle-${process.pid}-`);
     chmodSync(this.path, 0o755);
     this.state = join(this.path, "state");
     this.rootfs = join(this.path, "rootfs");
@@ -177,7 +177,7 @@ export class Bundle {
 
 /** Output goes to files: a pipe would stay open for as long as a container that is left running. */
 function run(program: string, args: string[], cwd: string): Result {
-  const directory = mkdtempSync("/tmp/runk-output-");
+  const directory = mkdtempSync(`/tmp/runk-output-${process.pid}-`);
   const files = [join(directory, "stdout"), join(directory, "stderr")] as const;
   const [out, err] = [openSync(files[0], "w"), openSync(files[1], "w")];
   try {

@@ -20,7 +20,7 @@ const UNIFIED = readFileSync("/proc/self/mountinfo", "utf8")
   .find((line) => line.includes(" - cgroup2 "))
   ?.split(" ")[4];
 
-const directory = mkdtempSync("/var/tmp/device-filter-");
+const directory = mkdtempSync(`/var/tmp/device-filter-${process.pid}-`);
 const cgroup = `${UNIFIED}/device-filter-${process.pid}`;
 afterEach(() => {
   rmdirSync(cgroup);
