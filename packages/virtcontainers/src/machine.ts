@@ -40,7 +40,7 @@ export interface Machine {
 }
 
 /** Boots a machine; resolves when its processes run, while the guest still boots. Undoes all when it fails. */
-export async function bootMachine(name: string, deps: MachineDeps): Promise<Machine> {
+export async function bootMachine(deps: MachineDeps): Promise<Machine> {
   const { config, confinement, phases, log } = deps;
   const tscKhz = measureTsc(ops);
   const choice = chooseAccelerator(config.hypervisor.accelerator, ops);
@@ -60,7 +60,7 @@ export async function bootMachine(name: string, deps: MachineDeps): Promise<Mach
   const share = await shareDriver.open();
   passed.defer(() => share.close());
   const { kernelParams } = channel;
-  const vmm = vmConfig(name, config, choice.accelerator, ops.cpuCount(), kernelParams, await tscKhz());
+  const vmm = vmConfig(config, choice.accelerator, ops.cpuCount(), kernelParams, await tscKhz());
   // At once: each waits for the other on a socket, not here.
   const [vm, server] = await bothOrNone(
     hypervisor.start(vmm, {

@@ -7,7 +7,6 @@ import { createAgent } from "./agent-client/ttrpc-agent.ts";
 import { Container } from "./container.ts";
 import { bootMachine, type Machine, type MachineDeps } from "./machine.ts";
 import { OomEvents } from "./oom-events.ts";
-import { sandboxHash } from "./paths.ts";
 import {
   type ContainerStatus,
   checkDeletedLast,
@@ -28,13 +27,9 @@ import { checkAllowed, checkExec } from "./states.ts";
 export type SandboxDeps = SandboxVmDeps & Pick<MachineDeps, "config" | "log"> & { readonly trees: Trees };
 
 /** Boots a VM for the sandbox at once; it becomes the sandbox with its first container. */
-export function createSandbox(
-  id: string,
-  root: string,
-  deps: MachineDeps & { readonly store: Store },
-): Sandbox {
+export function createSandbox(id: string, deps: MachineDeps & { readonly store: Store }): Sandbox {
   const { config, confinement } = deps;
-  const machine = bootMachine(sandboxHash(root, id), deps);
+  const machine = bootMachine(deps);
   const trees = new ShareTrees(confinement.shareDir, confinement.sharePlaces);
   const talk = (channel: FrameTransport): Agent => createAgent(channel, config.agent.request_timeout * 1000);
   return new Sandbox(id, machine, { ...deps, trees, talk });

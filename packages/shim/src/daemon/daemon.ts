@@ -73,7 +73,7 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
   const warnings = new Warnings();
   const log = openLog(args, args.debug || wantsDebug(config), (line) => warnings.add(line));
   const confinement = leaveHostView(config, record, args.netnsFd);
-  const sandbox = createSandbox(args.id, args.root, { config, confinement, phases, log, store });
+  const sandbox = createSandbox(args.id, { config, confinement, phases, log, store });
   const lifetime = new Lifetime();
   const { vm_start_timeout, stop_timeout } = config.runtime;
   const { dial_timeout, request_timeout } = config.agent;

@@ -17,8 +17,6 @@ export type Capabilities = {
  * and hotplug, so that a VM made ahead or cloned from a template is the same thing as one booted for this sandbox.
  */
 export type VmConfig = {
-  /** The sandbox's hash: the VM's name in the host's process list. */
-  readonly name: string;
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly machineType: string;

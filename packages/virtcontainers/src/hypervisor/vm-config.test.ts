@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { vmConfig } from "./vm-config.ts";
 
 const of = (toml: string, hostCpus = 4) =>
-  vmConfig("n", parseConfig(toml, "/c.toml"), "tcg", hostCpus, [], undefined);
+  vmConfig(parseConfig(toml, "/c.toml"), "tcg", hostCpus, [], undefined);
 const hypervisor = (keys: string) => of(`[hypervisor.qemu]\n${keys}`);
 
 test.each([

@@ -10,7 +10,6 @@ import type { VmConfig } from "./hypervisor.ts";
  * @param tscKhz frequency of the host's time-stamp counter, if it has one
  */
 export function vmConfig(
-  name: string,
   { hypervisor, agent }: KataConfig,
   accelerator: Accelerator,
   hostCpus: number,
@@ -18,7 +17,6 @@ export function vmConfig(
   tscKhz: number | undefined,
 ): VmConfig {
   return {
-    name,
     vcpus: vcpus(hypervisor, hostCpus),
     memoryMiB: hypervisor.default_memory,
     machineType: hypervisor.machine_type,

@@ -3,7 +3,6 @@ import type { VmConfig } from "../hypervisor.ts";
 import { type QemuDescriptors, qemuArguments } from "./arguments.ts";
 
 const vm: VmConfig = {
-  name: "0123456789abcdef",
   vcpus: 2,
   memoryMiB: 256,
   machineType: "pc",

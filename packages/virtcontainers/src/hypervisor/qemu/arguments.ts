@@ -30,10 +30,9 @@ const TCG_CODE_MIB = 64;
  */
 const TCG_CPU = "max,-erms,-fsrm";
 
-/** The command line of a VM, without the program's name. */
+/** The command line of a VM, without the program's name. No -name: see VmConfig; in the host's process list its cgroup and its parent name the sandbox. */
 export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: QemuPaths): string[] {
   return [
-    ...["-name", `sandbox-${config.name}`],
     ...machine(config),
     ...["-nodefaults", "-no-user-config", "-nographic", "-no-reboot"],
     ...["-sandbox", SANDBOX],
