@@ -1,22 +1,16 @@
 import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { findTraces, hashOf } from "../harness/leaks.ts";
-import { testConfiguration } from "../harness/programs.ts";
+import { hashOf } from "../harness/leaks.ts";
 import { useSharedRuntime } from "../harness/runtime.ts";
+import { linksOf, sandboxProcesses } from "../harness/sandbox-processes.ts";
 
 const runtime = useSharedRuntime();
 const pids = new Map<string, number>();
 
 beforeAll(async () => {
   await runtime.start();
-  for (const line of findTraces(runtime.traces())) {
-    const [, pid, program] =
-      /^process (\d+): (?:\S*\/)?(qemu|virtiofsd|containerd-shim-kata-v2|kata-shim)/.exec(line) ?? [];
-    // virtiofsd may have forked; the first is the parent.
-    if (pid !== undefined && program !== undefined && !pids.has(program)) pids.set(program, Number(pid));
-  }
+  for (const [program, pid] of sandboxProcesses(runtime.traces())) pids.set(program, pid);
 });
 
 function pidOf(program: string): number {
@@ -55,42 +49,29 @@ describe("QEMU", () => {
     expect(status("qemu", "Seccomp")).toBe("2");
   });
 
-  it("sees a root of its own, without the host's files", () => {
-    const root = readdirSync(`/proc/${pidOf("qemu")}/root`);
-    // Kernel and initrd are at their configured paths, and nothing is beside those: the clone may be in /root or /home.
-    const { kernel, initrd } = testConfiguration().hypervisor;
-    const kept = [kernel, initrd];
-    for (const name of ["home", "root", "var", "proc", "sys"])
-      if (!kept.some((file) => file.startsWith(`/${name}/`))) expect(root, name).not.toContain(name);
-    for (const file of kept)
-      for (let folder = dirname(file); folder !== "/"; folder = dirname(folder)) {
-        const there = readdirSync(`/proc/${pidOf("qemu")}/root${folder}`).map((name) => join(folder, name));
-        const others = there.filter(
-          (path) => !kept.some((file) => file === path || file.startsWith(`${path}/`)),
-        );
-        expect(others, folder).toEqual([]);
-      }
-    // What the dynamic loader needs, and nothing else of the host's configuration.
-    if (root.includes("etc")) {
-      const names = readdirSync(`/proc/${pidOf("qemu")}/root/etc`);
-      expect(names.filter((name) => !name.startsWith("ld.so."))).toEqual([]);
-    }
-    const mounts = readFileSync(`/proc/${pidOf("qemu")}/mountinfo`, "utf8");
-    expect(mounts).not.toContain(runtime.scratch.path);
-    expect(readlinkSync(`/proc/${pidOf("qemu")}/ns/mnt`)).not.toBe(readlinkSync("/proc/self/ns/mnt"));
-  });
-
   it("has neither the host's network nor another process to signal or trace", () => {
     expect(ownNamespaces("qemu")).toEqual(["ipc", "mnt", "net", "pid", "uts"]);
     expect(status("qemu", "NSpid")).toMatch(/\t1$/);
   });
 
-  it("holds only sockets, pipes, memory, event descriptors, and the devices on its list", () => {
-    const allowed = /^(socket:|pipe:|anon_inode:|\/memfd:|\/dev\/(null|urandom|kvm|vhost-vsock|net\/tun)$)/;
-    const targets = readdirSync(`/proc/${pidOf("qemu")}/fd`).map((fd) =>
-      readlinkSync(`/proc/${pidOf("qemu")}/fd/${fd}`),
-    );
-    expect(targets.filter((target) => !allowed.test(target))).toEqual([]);
+  it("has a command line that says nothing of the sandbox: that of another one is the same", async () => {
+    const other = await runtime.start({
+      env: ["OTHER=1"],
+      annotations: { "org.example": "other" },
+      mounts: [{ type: "bind", source: runtime.scratch.path, destination: "/data", options: ["rbind"] }],
+      edit: (config) => {
+        config.hostname = "other";
+        config.linux.resources.memory = { limit: 64 << 20 };
+      },
+    });
+    const qemu = sandboxProcesses({ root: runtime.root, ids: [other] }).get("qemu");
+    // A VM's context id on vsock is its own, and the clock's frequency is measured each time.
+    const words = (pid: number | undefined) =>
+      readFileSync(`/proc/${pid}/cmdline`, "utf8")
+        .replaceAll(/(guest-cid|tsc_early_khz)=\d+/g, "$1=N")
+        .split("\0");
+    expect(words(qemu)).toEqual(words(pidOf("qemu")));
+    await runtime.ok(["delete", "--force", other]);
   });
 });
 
@@ -110,18 +91,13 @@ describe("virtiofsd", () => {
     expect(status("virtiofsd", "Seccomp")).toBe("2");
   });
 
-  it("has a mount namespace with itself and the share, and no other process to signal or trace", () => {
+  it("has a mount namespace of its own, and no other process to signal or trace", () => {
     expect(ownNamespaces("virtiofsd")).toEqual(["ipc", "mnt", "net", "pid", "uts"]);
     expect(status("virtiofsd", "NSpid")).toMatch(/\t1$/);
     const pid = pidOf("virtiofsd");
-    const way = readdirSync(`/proc/${pid}/fd`).filter((fd) =>
-      /^\/proc\/\d+\/fd$/.test(readlinkSync(`/proc/${pid}/fd/${fd}`)),
-    );
-    // The descriptor of its /proc/self/fd leads around its change of root: to this, and no further.
-    expect(way).toHaveLength(1);
-    const root = `/proc/${pid}/fd/${way[0]}/../../..`;
-    const names = readdirSync(root);
-    expect(names.filter((name) => !/^(lib64|lib|usr|etc|proc|share)$/.test(name))).toEqual([]);
+    const [way] = [...linksOf(pid)].find(([, link]) => /^\/proc\/\d+\/fd$/.test(link)) ?? [];
+    // Around its change of root, as far as that leads (confinement-lists.test.ts).
+    const root = `/proc/${pid}/fd/${way}/../../..`;
     expect(readdirSync(`${root}/proc`).filter((name) => /^\d+$/.test(name))).toEqual(["1"]);
     expect(() => writeFileSync(`${root}/proc/sys/kernel/hostname`, "x")).toThrow("EROFS");
   });
@@ -138,9 +114,7 @@ describe("virtiofsd", () => {
     const id = await runtime.start({
       edit: ({ root }) => Object.assign(root, { readonly: true }),
     });
-    const server = findTraces({ root: runtime.root, ids: [id] })
-      .flatMap((line) => /^process (\d+): \S*\/virtiofsd/.exec(line)?.[1] ?? [])
-      .find(() => true);
+    const server = sandboxProcesses({ root: runtime.root, ids: [id] }).get("virtiofsd");
     const tree = readFileSync(`/proc/${server}/mountinfo`, "utf8")
       .split("\n")
       .find((line) => line.includes(` /${id}/rootfs `));
@@ -153,12 +127,6 @@ describe("virtiofsd", () => {
 });
 
 describe("the daemon", () => {
-  it("has a small root of its own, and pins no mount of the host's", () => {
-    const pid = pidOf("containerd-shim-kata-v2");
-    expect(readlinkSync(`/proc/${pid}/ns/mnt`)).not.toBe(readlinkSync("/proc/self/ns/mnt"));
-    expect(readdirSync(`/proc/${pid}/root`)).not.toContain("home");
-  });
-
   it("is detached: a session of its own, stdio not the caller's", () => {
     const pid = pidOf("containerd-shim-kata-v2");
     const session = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[3]);

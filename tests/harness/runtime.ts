@@ -52,7 +52,18 @@ export class Runtime {
 
   /** kata-runtime, running: the caller deals with its stdio. Killed at the end of the suite. */
   spawn(args: readonly string[], options: SpawnOptions): ChildProcess {
-    const child = spawn(kataRuntime, [...this.globals(), ...args], options);
+    const [program = "", ...words] = this.command(args);
+    return this.spawnProgram(program, words, options);
+  }
+
+  /** The words that start kata-runtime with these arguments, for programs that start it themselves. */
+  command(args: readonly string[]): string[] {
+    return [kataRuntime, ...this.globals(), ...args];
+  }
+
+  /** Another program, killed at the end of the suite as well. */
+  spawnProgram(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+    const child = spawn(program, args, options);
     this.#children.push(child);
     return child;
   }
