@@ -10,6 +10,7 @@ const INIT = `
 set -e
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /dev/shm
 mount --bind "$1" "$1"
 mount --make-shared "$1"
 ip link set lo up
@@ -20,7 +21,7 @@ wait "$!"
 `;
 
 /**
- * This machine with mount, network and pid namespaces of its own, and an empty /run: container engines run in it as they do on a
+ * This machine with mount, network and pid namespaces of its own, and an empty /run and /dev/shm: container engines run in it as they do on a
  * host, and what they leave (interfaces, firewall rules, mounts, processes) ends with it, however the test ends. Control groups are
  * this machine's: those of the test are below `cgroup`.
  */
