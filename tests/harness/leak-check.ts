@@ -1,13 +1,12 @@
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, afterEach } from "vitest";
 import { eventually } from "./process.ts";
 import { SuiteLeaks } from "./suite-leaks.ts";
 
-/** The leak check that every suite has, as a set-up file of tests/vitest.config.ts: its hooks are the first before and the last after. */
-let leaks: SuiteLeaks;
-
-beforeAll(() => {
-  leaks = new SuiteLeaks();
-});
+/**
+ * The leak check that every suite has, as a set-up file of tests/vitest.config.ts: it is run before the suite's file is, and its hook is
+ * the last one after it.
+ */
+const leaks = new SuiteLeaks();
 
 afterEach(() => leaks.lookForOthers());
 

@@ -28,16 +28,21 @@ export function writeConfiguration(path: string, changes: Overrides): string {
   return path;
 }
 
-/** A directory of a test's own, gone with it. */
+/** A directory of a test's own, made when it is first asked for, and gone with it. */
 export class Scratch implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), `kata-e2e-${process.pid}-`));
+  #path: string | undefined;
+
+  get path(): string {
+    this.#path ??= mkdtempSync(join(tmpdir(), `kata-e2e-${process.pid}-`));
+    return this.#path;
+  }
 
   join(...parts: string[]): string {
     return join(this.path, ...parts);
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
+    if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true });
   }
 }
 

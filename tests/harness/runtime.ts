@@ -11,14 +11,22 @@ let suites = 0;
 /** kata-runtime with a state root and ids of a suite's own, so that what it leaves can be told from everything else. */
 export class Runtime {
   readonly scratch = new Scratch();
-  readonly root: string = this.scratch.join("state");
-  readonly log: string = this.scratch.join("runtime.log");
+  #root: string | undefined;
   readonly #ids: string[] = [];
   readonly #children: ChildProcess[] = [];
   configuration = configurationFile;
 
-  constructor() {
-    mkdirSync(this.root);
+  /** Made when it is first asked for: a suite of which no test is chosen has no hook that would remove it. */
+  get root(): string {
+    if (this.#root === undefined) {
+      this.#root = this.scratch.join("state");
+      mkdirSync(this.#root);
+    }
+    return this.#root;
+  }
+
+  get log(): string {
+    return this.scratch.join("runtime.log");
   }
 
   /** A new id; whatever bears it must be gone in the end. */
