@@ -8,7 +8,7 @@ const DAEMON = ["host", "qemu", "kernel", "agent", "sandbox", "container"];
 /** What printing to a tenth of a millisecond makes of a time or of a difference of two. */
 const ROUNDING = 0.11;
 /** Milliseconds between two of the daemon's phases that belong to none, on a busy machine. */
-const GAP = 250;
+const GAP = 1000;
 
 interface Row {
   readonly start: number;
@@ -31,7 +31,7 @@ it("run --timing tells on standard error what each phase took: they follow one a
   const total = sum([...command.values()]);
   expect(total).toBeLessThanOrEqual(wall);
   // What comes before the first phase and after the last one: the program's start and end.
-  expect(wall - total).toBeLessThan(2000);
+  expect(wall - total).toBeLessThan(8000);
 
   const daemon = rows.get("daemon") ?? new Map<string, Row>();
   expect([...daemon.keys()]).toEqual(DAEMON);

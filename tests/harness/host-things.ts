@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { linkTarget, list, pids, read } from "./leaks.ts";
 
 /** What kind of thing outlives the processes that made it. */
-export type ThingKind = "mount" | "cgroup" | "network namespace" | "interface" | "file";
+type ThingKind = "mount" | "cgroup" | "network namespace" | "interface" | "file";
 
 export interface Thing {
   readonly kind: ThingKind;

@@ -6,7 +6,7 @@ const managers = {
   containerd: { type: "io.kubernetes.cri.container-type", sandboxId: "io.kubernetes.cri.sandbox-id" },
   "CRI-O": { type: "io.kubernetes.cri-o.ContainerType", sandboxId: "io.kubernetes.cri-o.SandboxID" },
 } as const;
-export type PodManager = keyof typeof managers;
+type PodManager = keyof typeof managers;
 
 /** What a manager's CRI writes into the config.json of a pod's sandbox. */
 export function sandboxOptions(

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { findTraces, linkTarget, type Traces } from "./leaks.ts";
 
 /** What runs on the host of a sandbox. */
-export const SANDBOX_PROGRAMS = ["qemu", "virtiofsd", "containerd-shim-kata-v2", "kata-shim"] as const;
+const SANDBOX_PROGRAMS = ["qemu", "virtiofsd", "containerd-shim-kata-v2", "kata-shim"] as const;
 export type SandboxProgram = (typeof SANDBOX_PROGRAMS)[number];
 
 /** Their pids; of each program the first, for virtiofsd may have forked, and the first is the parent. */

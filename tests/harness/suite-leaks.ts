@@ -44,10 +44,13 @@ export class SuiteLeaks {
   }
 
   #isLeft(thing: Thing): boolean {
-    if (!this.#alone && !thing.name.includes(`-${process.pid}-`)) return false;
+    if (!this.#alone && !MINE.test(thing.name)) return false;
     return !isInUse(thing);
   }
 }
+
+/** As the tests' names are, with the pid of this process. */
+const MINE = new RegExp(`-${process.pid}(?!\\d)`);
 
 const BUILD = `${resolve(import.meta.dirname, "../../build")}/`;
 

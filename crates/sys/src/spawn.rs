@@ -264,11 +264,13 @@ fn follow(ours: &OwnedFd, direct: bool, spawned: &mut (i32, OwnedFd)) -> StepRes
             n if n != size_of::<Report>() as isize => return Err((Step::Clone, Errno::SRCH)),
             _ if report.pid > 0 => {
                 // The program-to-be waits for our byte, so its pid cannot be anybody else's by now.
+                // Ours to reap from here on, whatever fails.
+                spawned.0 = report.pid;
                 // SAFETY: no pointers.
                 let pidfd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, report.pid, 0) });
                 let pidfd = pidfd.map_err(|errno| (Step::Clone, errno))?;
                 // SAFETY: the new descriptor is ours alone.
-                *spawned = (report.pid, unsafe { OwnedFd::from_raw_fd(pidfd as RawFd) });
+                spawned.1 = unsafe { OwnedFd::from_raw_fd(pidfd as RawFd) };
                 named = true;
                 // SAFETY: one byte is read.
                 check(unsafe {

@@ -43,7 +43,7 @@ export function describeStep(step: Step): string {
     case "io_priority":
       return `set I/O priority ${step.class}:${step.priority}`;
     case "affinity":
-      return `set the CPUs ${step.cpus.join(",")}`;
+      return `set the CPUs ${step.cpus.join(",") || "that the cpuset allows"}`;
     case "exec":
       return `exec ${step.argv[0] ?? ""}`;
     case "seccomp":

@@ -27,7 +27,7 @@ const WORDS: readonly (readonly [flag: number, word: string])[] = [
 ];
 
 /** A mount whose file system is made before the container's user namespace takes the right away. */
-export type Detached = { readonly make: Fsmount; readonly attach: Bind };
+type Detached = { readonly make: Fsmount; readonly attach: Bind };
 
 /**
  * Takes a mount apart, if the container's user namespace may not make it: it shows a namespace that is joined, or the launcher's.

@@ -14,6 +14,7 @@ const PATHS: readonly string[] = [
   "linux.resources.cpu.burst",
   "linux.resources.cpu.idle",
   "linux.resources.memory.checkBeforeUpdate",
+  "linux.resources.memory.useHierarchy",
 ];
 
 /** A spec, or a part of one that has these members. */

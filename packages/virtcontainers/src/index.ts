@@ -5,7 +5,6 @@ export * from "./container.ts";
 export * from "./container-control.ts";
 export * from "./hypervisor/accelerator.ts";
 export * from "./hypervisor/hypervisor.ts";
-export { kernelCommandLine } from "./hypervisor/qemu/kernel-command-line.ts";
 export * from "./paths.ts";
 export * from "./persist/file-store.ts";
 export * from "./persist/memory-store.ts";

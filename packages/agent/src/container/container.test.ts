@@ -70,13 +70,13 @@ test("a process gets the signal that was asked for, the init process too", async
 });
 
 /** The control group of the container, with a freezer: what is written to it and who is signalled are in `signals`. */
-function freezer(): { state: string } {
+function freezer(members = "100\n7\n"): { state: string } {
   const group = { state: "THAWED" };
   launcher.cgroups = [{ version: 1, controllers: ["freezer"], mountpoint: "/", path: "/f", directory: "/f" }];
   setOps({
     ...fake,
     kill: (pid, signal) => void signals.push(`${pid}:${signal}`),
-    readFile: (path) => new TextEncoder().encode(path === "/f/freezer.state" ? group.state : "100\n7\n"),
+    readFile: (path) => new TextEncoder().encode(path === "/f/freezer.state" ? group.state : members),
     readdir: () => [],
     monotonicMs: () => 0,
     utf8Encode: (text) => new TextEncoder().encode(text),
@@ -94,6 +94,14 @@ test("a signal for every process finds them frozen, so that none escapes by fork
   container.start();
   await container.signal("", TERM);
   expect(signals).toEqual(["FROZEN", "100:15", "7:15", "THAWED"]);
+});
+
+test("a signal for every process reaches the first one also when that has left the container's control groups", async () => {
+  freezer("7\n");
+  const container = await create();
+  container.start();
+  await container.signal("", TERM);
+  expect(signals).toEqual(["FROZEN", "7:15", "THAWED", "100:15"]);
 });
 
 test("a signal for every process leaves a pause as it is, also one that is asked for meanwhile; SIGKILL ends it", async () => {

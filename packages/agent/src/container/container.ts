@@ -166,9 +166,18 @@ export class Container {
    */
   async signal(execId: string, signal: number): Promise<void> {
     if (this.#state === "stopped") return;
-    if (execId === "") return await this.#inTurn(() => signalAll(this.id, this.cgroups, signal));
+    if (execId === "") return await this.#inTurn(() => this.#signalAll(signal));
     this.process(execId).signal(signal);
     this.#letDie(signal);
+  }
+
+  async #signalAll(signal: number): Promise<void> {
+    // Its turn may come late, when its control groups are those of the next container of this name.
+    if (this.#state === "stopped") return;
+    // A privileged container's may have left its control groups.
+    const isInside = this.pids().includes(this.init.pid);
+    await signalAll(this.id, this.cgroups, signal);
+    if (!isInside) this.init.signal(signal);
   }
 
   /** A process of v1's freezer is dead only when it runs again: SIGKILL ends a pause (as runc). */

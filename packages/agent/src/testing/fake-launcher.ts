@@ -1,4 +1,4 @@
-import type { CgroupPlace } from "@kata-containers/launch";
+import { type CgroupPlace, pidsOf } from "@kata-containers/launch";
 import type { ExitStatus, KataError } from "@kata-containers/sys";
 import type { CreatedContainer, Launcher } from "../container/launcher.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
@@ -41,7 +41,7 @@ export class FakeLauncher implements Launcher {
       ...this.#process(),
       start: () => this.log.push(`start ${id}`),
       cgroups: this.cgroups,
-      pids: () => [],
+      pids: () => this.cgroups.flatMap(({ directory }) => pidsOf(directory)),
       unmount: async () => void this.log.push(`unmount ${id}`),
       destroy: () => this.log.push(`destroy ${id}`),
     };

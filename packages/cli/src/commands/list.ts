@@ -34,7 +34,7 @@ async function findRow(globals: Globals, id: string): Promise<ListedContainer | 
   try {
     using found = await findContainer(globals, id);
     const container = await currentState(found);
-    const { ociVersion, pid, status, bundle, rootfs, createdMs } = container;
+    const { ociVersion, pid, status, bundle, rootfs = "", createdMs } = container;
     const annotations = annotationsOf(container);
     const created = new Date(createdMs).toISOString();
     const owner = ownerOf(stateDir(globals.root, id));

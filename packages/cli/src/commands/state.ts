@@ -21,7 +21,7 @@ export const state = defineCommand({
       pid: container.pid,
       status: container.status,
       bundle: container.bundle,
-      rootfs: container.rootfs,
+      rootfs: container.rootfs ?? "",
       created: new Date(container.createdMs).toISOString(),
       annotations: annotationsOf(container),
       // As runc's: only list tells it.

@@ -44,6 +44,8 @@ export async function tellSize({
 }: Pick<Attended, "daemon" | "id" | "execId">): Promise<void> {
   try {
     const { row, col } = ops.getWinsize(0);
+    // Nobody has given ours a size: the process's keeps the one that it has.
+    if (row === 0 || col === 0) return;
     await daemon.call(Daemon.ResizePty, { id, execId, row, column: col }, { timeoutMs: 10_000 });
   } catch {}
 }

@@ -28,8 +28,8 @@ export type ContainerStatus = (typeof CONTAINER_STATUS)[number];
 export type ContainerRecord = {
   readonly id: string;
   readonly bundle: string;
-  /** Absolute path of its root file system on the host. */
-  readonly rootfs: string;
+  /** Absolute path of its root file system on the host; older builds have not recorded it. */
+  readonly rootfs?: string;
   readonly status: ContainerStatus;
   /** A pid of the host: kata-shim's, or 0 before one has attached. */
   readonly pid: number;
@@ -189,7 +189,8 @@ function areHooks(value: unknown): boolean {
 function isContainer(value: unknown): value is ContainerRecord {
   return (
     isObject(value) &&
-    ["id", "bundle", "rootfs", "ociVersion"].every((key) => typeof value[key] === "string") &&
+    ["id", "bundle", "ociVersion"].every((key) => typeof value[key] === "string") &&
+    (value.rootfs === undefined || typeof value.rootfs === "string") &&
     CONTAINER_STATUS.some((status) => status === value.status) &&
     ["pid", "createdMs", "exitStatus", "exitedAtMs"].every((key) => typeof value[key] === "number") &&
     isObject(value.annotations) &&

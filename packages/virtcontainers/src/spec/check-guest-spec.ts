@@ -28,9 +28,8 @@ export function checkGuestSpec({ process, mounts = [], linux = {} }: Spec): read
 
 /** The same for a process that is executed in a container. */
 export function checkGuestProcess(process: Process | undefined): readonly string[] {
-  return process?.execCPUAffinity === undefined
-    ? []
-    : [`process.execCPUAffinity is not applied: ${HOST_CPUS}`];
+  const { initial, final } = process?.execCPUAffinity ?? {};
+  return initial || final ? [`process.execCPUAffinity is not applied: ${HOST_CPUS}`] : [];
 }
 
 function refuse(path: string, why: string): never {

@@ -48,19 +48,15 @@ export const update = defineCommand({
 });
 
 /**
- * What is in a file of limits, and cannot be changed. Unchanged it is no obstacle: containerd's CRI sends all that the container was
+ * Device rules, which cannot be changed. Unchanged they are no obstacle: containerd's CRI sends all that the container was
  * created with.
  * @throws KataError Unimplemented
  */
-function refuseOthers({ devices = [], unified = {} }: Resources, { linux = {} }: Spec): void {
-  const created = linux.resources ?? {};
-  const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
-  const refuse = (what: string) => {
-    throw new KataError(
-      "Unimplemented",
-      `update: ${what}: cannot be changed: leave it out, or as it is in config.json`,
-    );
-  };
-  if (devices.length > 0 && !same(devices, created.devices)) refuse("devices");
-  if (Object.keys(unified).length > 0 && !same(unified, created.unified)) refuse("unified");
+function refuseOthers({ devices = [] }: Resources, { linux = {} }: Spec): void {
+  const created = linux.resources?.devices;
+  if (devices.length === 0 || JSON.stringify(devices) === JSON.stringify(created)) return;
+  throw new KataError(
+    "Unimplemented",
+    "update: devices: cannot be changed: leave it out, or as it is in config.json",
+  );
 }
