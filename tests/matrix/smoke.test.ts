@@ -78,8 +78,12 @@ describe.each(cells.slice(1))("$name", (cell: Cell) => {
 
   it("delivers signals", async () => {
     const victim = await runtime.start({
-      args: ["sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.1; done"],
+      args: ["sh", "-c", "trap 'exit 5' TERM; touch /tmp/ready; while :; do sleep 0.1; done"],
     });
+    // Before its trap it is a first process that does not catch the signal: the kernel drops it.
+    await expect
+      .poll(async () => (await runtime.kata(["exec", victim, "test", "-e", "/tmp/ready"])).status)
+      .toBe(0);
     await runtime.ok(["kill", victim, "TERM"]);
     await expect.poll(async () => (await runtime.state(victim)).status).toBe("stopped");
     await runtime.ok(["delete", victim]);
