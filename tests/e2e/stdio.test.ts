@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
@@ -111,36 +112,101 @@ describe("one GiB", () => {
   });
 });
 
+/** What a process may grow by beside the blocks that are under way: KiB. */
+const NOISE = 2048;
+/** Blocks of output under way: two in the daemon, one in the agent, of 1 MiB. */
+const OUTPUT_BLOCKS = 3 << 10;
+/** Blocks of input under way: one read ahead in the daemon, one in the agent, of 256 KiB. */
+const INPUT_BLOCKS = 2 << 8;
+
 describe("a reader that stops", () => {
-  it("stops the writer, and the daemon does not grow", async () => {
+  it("stops the writer, and neither daemon nor agent, kata-shim nor kata-runtime grows", async () => {
     const bundle = runtime.bundle({ args: ["cat", "/dev/zero"] });
     const id = runtime.newId();
     const child = runtime.spawn(["run", "--bundle", bundle, id], { stdio: ["ignore", "pipe", "inherit"] });
     const { stdout } = child;
     if (stdout === null) throw new Error("no pipe");
     await new Promise((resolve) => stdout.once("readable", resolve));
-    const rss = () => rssKb(daemonPid());
     // Nobody reads from here on. What is in flight settles, then memory must be flat while the writer is blocked.
-    const before = await settled(rss);
-    const written = await settled(() =>
-      Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${daemonPid()}/io`, "utf8"))?.[1]),
-    );
-    await runtime.ok(["exec", id, "true"]);
-    expect(rss() - before).toBeLessThan(2048);
-    expect(written).toBeGreaterThan(0);
+    await blocked(id);
+    const before = await memory(id, child);
+    for (let n = 0; n < 3; n++) await runtime.ok(["exec", id, "true"]);
+    await blocked(id);
+    expectNoGrowth(before, await memory(id, child), NOISE);
     let bytes = 0;
     stdout.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
     });
     await expect.poll(() => bytes, { timeout: 30_000 }).toBeGreaterThan(64 << 20);
-    expect(rss() - before).toBeLessThan(4096);
+    expectNoGrowth(before, await memory(id, child), NOISE + OUTPUT_BLOCKS);
   });
-
-  function daemonPid(): number {
-    const line = findTraces(runtime.traces()).find((each) => each.includes("containerd-shim-kata-v2"));
-    return Number(/^process (\d+)/.exec(line ?? "")?.[1]);
-  }
 });
+
+describe("a container that does not read its stdin", () => {
+  it("stops whoever feeds it, and neither daemon nor agent, kata-shim nor kata-runtime grows", async () => {
+    const bundle = runtime.bundle({ args: ["sh", "-c", "read line; echo ready; exec sleep 1000"] });
+    const id = runtime.newId();
+    const child = runtime.spawn(["run", "--bundle", bundle, id], { stdio: ["pipe", "pipe", "inherit"] });
+    const { stdin, stdout } = child;
+    if (stdin === null || stdout === null) throw new Error("no pipes");
+    stdin.on("error", () => {});
+    stdin.write("one line\n");
+    await new Promise((resolve) => stdout.once("readable", resolve));
+    const before = await memory(id, child);
+    const zeros = Buffer.alloc(1 << 20);
+    let fed = 0;
+    const feed = () => {
+      stdin.write(zeros, (error) => {
+        if (error) return;
+        fed += zeros.length;
+        feed();
+      });
+    };
+    feed();
+    await settled(() => fed);
+    await blocked(id);
+    // In pipes and blocks; the rest is still the caller's.
+    expect(fed).toBeLessThan(8 << 20);
+    expectNoGrowth(before, await memory(id, child), NOISE + INPUT_BLOCKS);
+    // It holds nobody else up.
+    await runtime.ok(["exec", id, "true"]);
+    stdin.destroy();
+  });
+});
+
+type Memory = Readonly<Record<"daemon" | "kata-shim" | "kata-runtime" | "agent", number>>;
+
+/** Resident memory of everybody a stream passes, KiB. */
+async function memory(id: string, child: ChildProcess): Promise<Memory> {
+  const agent = /^kata_agent_process_resident_memory_bytes (\d+)$/m.exec(
+    await runtime.ok(["metrics", id]),
+  )?.[1];
+  const { pid } = await runtime.state(id);
+  return {
+    daemon: rssKb(daemonPid()),
+    "kata-shim": rssKb(pid),
+    "kata-runtime": rssKb(child.pid ?? 0),
+    agent: Number(agent) / 1024,
+  };
+}
+
+function expectNoGrowth(before: Memory, after: Memory, limit: number): void {
+  for (const who of ["daemon", "kata-shim", "kata-runtime", "agent"] as const) {
+    expect(after[who], who).toBeGreaterThan(0);
+    expect(after[who] - before[who], who).toBeLessThan(limit);
+  }
+}
+
+/** Resolves when the daemon has moved nothing for a while: whoever writes is blocked. */
+async function blocked(id: string): Promise<void> {
+  expect((await runtime.state(id)).status).toBe("running");
+  await settled(() => Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${daemonPid()}/io`, "utf8"))?.[1]));
+}
+
+function daemonPid(): number {
+  const line = findTraces(runtime.traces()).find((each) => each.includes("containerd-shim-kata-v2"));
+  return Number(/^process (\d+)/.exec(line ?? "")?.[1]);
+}
 
 function rssKb(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);

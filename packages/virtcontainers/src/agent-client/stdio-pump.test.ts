@@ -90,8 +90,9 @@ test("a sink that is gone does not hold the process up", async () => {
 test("input is closed in the guest after its last block, in order", async () => {
   const source = [3, 2, 0];
   setOps(
-    new Proxy(Object.create(null), {
-      get: () => async () => ({ block: source.length, len: source.shift() }),
+    Object.assign(Object.create(null), {
+      readable: async () => {},
+      readBlock: async () => ({ block: source.length, len: source.shift() }),
     }),
   );
   const said: string[] = [];
@@ -108,4 +109,46 @@ test("input is closed in the guest after its last block, in order", async () => 
   };
   await pumpInput(agent, process, 7);
   expect(said).toEqual(["write 3", "write 2", "CloseStdin"]);
+});
+
+/** An agent whose processes take no input, and sources that always have as much as they are asked for. */
+function blockedInput(): {
+  readonly agent: Agent;
+  readonly asked: number[];
+  readonly fail: (() => void)[];
+} {
+  const asked: number[] = [];
+  const fail: (() => void)[] = [];
+  let block = 0;
+  const readBlock = async (_source: number, max: number) => {
+    asked.push(max);
+    return { block: ++block, len: max };
+  };
+  setOps(Object.assign(Object.create(null), { readable: async () => {}, readBlock, freeBlock: () => {} }));
+  const agent: Agent = {
+    request: async (method) => method.response.empty(),
+    readInto: () => Promise.reject(new Error("not asked")),
+    writeStdin: () => new Promise<void>((_, reject) => fail.push(() => reject(new Error("ended")))),
+    close() {},
+  };
+  return { agent, asked, fail };
+}
+
+test("input that nobody takes waits in a few large blocks, however many processes do not read", async () => {
+  const { agent, asked, fail } = blockedInput();
+  const pumps: Promise<void>[] = [];
+  for (let n = 0; n < 200; n++) {
+    pumps.push(pumpInput(agent, process, n).catch(() => {}));
+    await settle();
+  }
+  const large = asked.filter((bytes) => bytes > 4096);
+  expect(large.length).toBe(8);
+  expect(asked.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual((8 * 256 + 200 * 2 * 4) << 10);
+  // They are given back when their processes end: the next one has large blocks again.
+  for (const end of fail) end();
+  await Promise.all(pumps);
+  asked.length = 0;
+  void pumpInput(agent, process, 1).catch(() => {});
+  await settle();
+  expect(asked).toContain(256 << 10);
 });

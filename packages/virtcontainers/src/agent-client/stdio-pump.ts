@@ -1,12 +1,22 @@
 import { AgentService } from "@kata-containers/protocols";
-import { isSysError, O, ops } from "@kata-containers/sys";
+import { type Block, isSysError, O, ops } from "@kata-containers/sys";
 import type { Agent, ProcessRef } from "./agent.ts";
 
 /** Bytes a read of output asks for: a whole pipe of the agent's, so that the round trip does not count. */
 export const OUTPUT_BYTES = 1 << 20;
 
-/** Bytes of input a request carries. Blocked input waits in the agent, within its connection's 32 MiB: keep it small. */
-const INPUT_BYTES = 256 << 10;
+/** Bytes of input a request carries at most. */
+const LARGE_INPUT = 256 << 10;
+/** The same when there is no room for a large one. */
+const SMALL_INPUT = 4 << 10;
+/**
+ * Large blocks of input that one agent's processes may have together, from the read on until their process has taken them: one that does not
+ * read keeps two, one of them in the agent, the other here. Without a bound 30 such processes would fill the agent's 8 MB,
+ * and 128 its connection's 32 MiB, past which it answers nobody.
+ */
+const LARGE_BLOCKS = 8;
+
+const largeBlocks = new WeakMap<Agent, number>();
 
 /**
  * Moves a process's output into a descriptor until its end. Two blocks are under way at most: one is being written to
@@ -47,12 +57,39 @@ export async function pumpOutput(
 export async function pumpInput(agent: Agent, process: ProcessRef, source: number): Promise<void> {
   let sent: Promise<void> = Promise.resolve();
   for (;;) {
-    const block = await ops.readBlock(source, INPUT_BYTES);
-    await sent;
-    if (block.len === 0) break;
-    sent = agent.writeStdin(process, block);
+    // A process whose input is silent keeps no room from the others.
+    await ops.readable(source);
+    const large = takeLarge(agent);
+    const next = readInput(source, large ? LARGE_INPUT : SMALL_INPUT, sent);
+    const passed = next.then((block) => (block.len > 0 ? agent.writeStdin(process, block) : undefined));
+    sent = large ? passed.finally(() => giveLarge(agent)) : passed;
     // Awaited one block later; until then nobody else looks at its failure.
     sent.catch(() => {});
+    if ((await next).len === 0) break;
   }
   await agent.request(AgentService.CloseStdin, process);
+}
+
+/** The next block, once the one before was taken. */
+async function readInput(source: number, max: number, sent: Promise<void>): Promise<Block> {
+  const block = await ops.readBlock(source, max);
+  try {
+    await sent;
+  } catch (error) {
+    if (block.len > 0) ops.freeBlock(block.block);
+    throw error;
+  }
+  return block;
+}
+
+/** Takes room for a large block, if there is. */
+function takeLarge(agent: Agent): boolean {
+  const taken = largeBlocks.get(agent) ?? 0;
+  if (taken === LARGE_BLOCKS) return false;
+  largeBlocks.set(agent, taken + 1);
+  return true;
+}
+
+function giveLarge(agent: Agent): void {
+  largeBlocks.set(agent, (largeBlocks.get(agent) ?? 0) - 1);
 }
