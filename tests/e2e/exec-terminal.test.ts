@@ -1,9 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { sayingSizes, talkOnConsole } from "../harness/console.ts";
+import { onOwnTerminal, sayingSizes, talkOnConsole } from "../harness/console.ts";
 import { read } from "../harness/leaks.ts";
-import { run } from "../harness/process.ts";
-import { kataRuntime } from "../harness/programs.ts";
 import { useSharedRuntime } from "../harness/runtime.ts";
 
 const runtime = useSharedRuntime();
@@ -54,11 +52,7 @@ describe("exec with a terminal", () => {
       "tty >/dev/null && echo is a tty; stty size; read line; echo got:$line; echo err >&2; exit 6";
     const name = await container();
     const args = words(inGuest).map((word) => (word === "CONTAINER" ? name : word));
-    const command = [kataRuntime, ...runtime.globals(), "exec", ...args].join(" ");
-    const script = `stty rows 41 cols 97; ${command}; echo status:$?; stty -a | grep -o -e '-\\?icanon'`;
-    // script(1) gives its command a terminal of its own, and copies stdin to it.
-    const ended = await run("script", ["-qec", script, "/dev/null"], { input: "hello\n" });
-    const text = ended.stdout.replaceAll("\r", "");
+    const text = await onOwnTerminal(runtime, ["exec", ...args]);
     // What script(1) types before the terminal is raw is echoed, in the middle of any line.
     expect(text).toContain("is a tty\n");
     expect(text).toContain("41 97\n");

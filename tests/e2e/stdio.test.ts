@@ -2,10 +2,9 @@ import type { ChildProcess } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { sayingSizes, talkOnConsole } from "../harness/console.ts";
+import { onOwnTerminal, sayingSizes, talkOnConsole } from "../harness/console.ts";
 import { findTraces } from "../harness/leaks.ts";
-import { run, sha256Of, statusOf } from "../harness/process.ts";
-import { kataRuntime } from "../harness/programs.ts";
+import { sha256Of, statusOf } from "../harness/process.ts";
 import { useRuntime } from "../harness/runtime.ts";
 
 const runtime = useRuntime();
@@ -50,11 +49,7 @@ describe("a terminal", () => {
       terminal: true,
       args: ["sh", "-c", "tty >/dev/null && echo is a tty; stty size; read line; echo got:$line; exit 6"],
     });
-    const command = [kataRuntime, ...runtime.globals(), "run", "--bundle", bundle, runtime.newId()].join(" ");
-    const script = `stty rows 41 cols 97; ${command}; echo status:$?; stty -a | grep -o -e '-\\?icanon'`;
-    // script(1) gives its command a terminal of its own, and copies stdin to it.
-    const ended = await run("script", ["-qec", script, "/dev/null"], { input: "hello\n" });
-    const text = ended.stdout.replaceAll("\r", "");
+    const text = await onOwnTerminal(runtime, ["run", "--bundle", bundle, runtime.newId()]);
     // What script(1) types before the terminal is raw is echoed, in the middle of any line.
     expect(text).toContain("is a tty\n");
     expect(text).toContain("41 97\n");

@@ -1,12 +1,23 @@
 import { writeFileSync } from "node:fs";
 import { type Ended, run } from "./process.ts";
-import { kataRuntime } from "./programs.ts";
 import type { Runtime } from "./runtime.ts";
 
 let count = 0;
 
 /** What a process does that talks on a console: it says its terminal's size, and once more for each line. */
 export const sayingSizes = ["sh", "-c", "stty size; while read x; do stty size; done"];
+
+/**
+ * A command of kata-runtime's, words for a shell, on a terminal of 41 rows of 97 columns, which gets "hello" for input.
+ * @returns what is seen on it without carriage returns, and then the command's status and whether the terminal is canonical again
+ */
+export async function onOwnTerminal(runtime: Runtime, args: readonly string[]): Promise<string> {
+  const command = runtime.command(args).join(" ");
+  const script = `stty rows 41 cols 97; ${command}; echo status:$?; stty -a | grep -o -e '-\\?icanon'`;
+  // script(1) gives its command a terminal of its own, and copies stdin to it.
+  const ended = await run("script", ["-qec", script, "/dev/null"], { input: "hello\n" });
+  return ended.stdout.replaceAll("\r", "");
+}
 
 /**
  * Plays conmon's part: a command of kata-runtime's that sends a terminal's master to a console socket, other commands, and then, when
@@ -21,7 +32,7 @@ export function talkOnConsole(
   const socket = runtime.scratch.join(`console-${count++}.sock`);
   const program = runtime.scratch.join("console.py");
   writeFileSync(program, consoleReceiver);
-  const commands = [command(socket), ...others].map((args) => [kataRuntime, ...runtime.globals(), ...args]);
+  const commands = [command(socket), ...others].map((args) => runtime.command(args));
   return run("python3", [program, socket, JSON.stringify(commands)]);
 }
 

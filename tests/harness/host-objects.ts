@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { thingsOnHost } from "./host-things.ts";
-import { list, pids, read } from "./leaks.ts";
+import { commandOf, isZombie, list, pids, read } from "./leaks.ts";
 
 /**
  * Everything there is on the host of what a sandbox needs, whoever's it is and whatever it is called, a line each: processes
@@ -19,10 +19,9 @@ function describeProcess(pid: number): string[] {
   const stat = read(`/proc/${pid}/stat`);
   // What follows the name, which may have spaces and brackets: proc(5), its third field and on.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [state, flags, startTime] = [fields[0], Number(fields[6]), fields[19]];
-  if (stat === "" || state === "Z" || state === "X" || (flags & KERNEL_THREAD) !== 0) return [];
-  const command = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").slice(0, 200);
-  return [`process ${pid}, started at ${startTime}: ${command}`];
+  const [flags, startTime] = [Number(fields[6]), fields[19]];
+  if (isZombie(pid) || (flags & KERNEL_THREAD) !== 0) return [];
+  return [`process ${pid}, started at ${startTime}: ${commandOf(pid).slice(0, 200)}`];
 }
 
 /** Whether a directory below /sys/fs/cgroup is one of these, in whichever hierarchy: its first parts are where that is mounted. */

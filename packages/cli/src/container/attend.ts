@@ -2,6 +2,7 @@ import { Daemon } from "@kata-containers/protocols";
 import type { DaemonClient, SignalInbox } from "@kata-containers/shim";
 import { ops, SIG } from "@kata-containers/sys";
 import type { ShimProcess } from "./shim-process.ts";
+import { terminalSize } from "./stdio.ts";
 
 export interface Attended {
   readonly daemon: DaemonClient;
@@ -43,9 +44,10 @@ export async function tellSize({
   execId,
 }: Pick<Attended, "daemon" | "id" | "execId">): Promise<void> {
   try {
-    const { row, col } = ops.getWinsize(0);
-    // Nobody has given ours a size: the process's keeps the one that it has.
-    if (row === 0 || col === 0) return;
-    await daemon.call(Daemon.ResizePty, { id, execId, row, column: col }, { timeoutMs: 10_000 });
+    const size = terminalSize();
+    // The process's keeps the one that it has.
+    if (size === undefined) return;
+    const request = { id, execId, row: size.height, column: size.width };
+    await daemon.call(Daemon.ResizePty, request, { timeoutMs: 10_000 });
   } catch {}
 }

@@ -1,4 +1,4 @@
-import type { Process } from "@kata-containers/oci";
+import type { Box, Process } from "@kata-containers/oci";
 import { Fd, KataError, O, ops, type SpawnFd } from "@kata-containers/sys";
 import { absolutePath } from "../paths.ts";
 
@@ -36,14 +36,16 @@ export async function openStdio({ process, detach, consoleSocket }: StdioWish): 
   return terminal ? ownTerminal() : ownDescriptors();
 }
 
-/**
- * A process that will have our terminal, with the size that this has now: the process may ask for it at its first instruction. A size of
- * 0 (nobody has given it one) says nothing.
- */
+/** A process that will have our terminal, with the size that this has now: the process may ask for it at its first instruction. */
 export function sizedAsOurs(process: Process): Process {
-  if (!ops.isatty(0)) return process;
+  const consoleSize = ops.isatty(0) ? terminalSize() : undefined;
+  return consoleSize === undefined ? process : { ...process, consoleSize };
+}
+
+/** The size of our terminal; undefined when nobody has given it one, and it is 0. @throws SysError when we have none */
+export function terminalSize(): Box | undefined {
   const { row, col } = ops.getWinsize(0);
-  return row === 0 || col === 0 ? process : { ...process, consoleSize: { height: row, width: col } };
+  return row === 0 || col === 0 ? undefined : { height: row, width: col };
 }
 
 function ownDescriptors(): ProcessStdio {
