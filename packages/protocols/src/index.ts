@@ -1,12 +1,21 @@
-// The protocols' messages and services: kata-containers 3.2.0's agent, our daemon's own, ttRPC's frame bodies.
+// The protocols' messages and services: kata-containers 3.2.0's agent, our daemon's own, containerd's shim, ttRPC's frame bodies.
 
 export { Codec, type Init, type Method } from "./codec.ts";
 export * from "./gen/agent.gen.ts";
+export * from "./gen/cgroups-v1.gen.ts";
+export * from "./gen/cgroups-v2.gen.ts";
+export * from "./gen/containerd-events.gen.ts";
+export * from "./gen/containerd-task.gen.ts";
+export * from "./gen/containerd-task-types.gen.ts";
+export { Task as TaskV3 } from "./gen/containerd-task-v3.gen.ts";
+export * from "./gen/containerd-ttrpc-events.gen.ts";
+export * from "./gen/containerd-types.gen.ts";
 export * from "./gen/csi.gen.ts";
 export * from "./gen/daemon.gen.ts";
-export { Any, Empty } from "./gen/google.gen.ts";
+export { Any, Empty, Timestamp } from "./gen/google.gen.ts";
 export * from "./gen/health.gen.ts";
 export * from "./gen/oci.gen.ts";
+export * from "./gen/runtimeoptions.gen.ts";
 export { Status } from "./gen/status.gen.ts";
 export {
   KeyValue as TtrpcKeyValue,

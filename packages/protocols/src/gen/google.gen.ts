@@ -36,3 +36,25 @@ export const Any: Codec<Any> = /* @__PURE__ */ new Codec<Any>(
     }
   },
 );
+
+/** A point in time, since the epoch. */
+export interface Timestamp {
+  seconds: number;
+  /** 0 to 999,999,999, counted forwards also before the epoch */
+  nanos: number;
+}
+export const Timestamp: Codec<Timestamp> = /* @__PURE__ */ new Codec<Timestamp>(
+  "google.protobuf.Timestamp",
+  () => ({ seconds: 0, nanos: 0 }),
+  (m, w) => {
+    if (m.seconds) w.int64(8, m.seconds);
+    if (m.nanos) w.int32(16, m.nanos);
+  },
+  (m, r) => {
+    switch (r.field) {
+      case 1: m.seconds = r.int64(); return true;
+      case 2: m.nanos = r.int32(); return true;
+      default: return false;
+    }
+  },
+);

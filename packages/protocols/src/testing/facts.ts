@@ -6,23 +6,33 @@ import protobuf from "protobufjs";
 
 const name = (object: protobuf.ReflectionObject) => object.fullName.slice(1);
 
-/** The facts of the top-level objects that are in one of the files, by the files' names. */
-export function factsOf(root: protobuf.Root, files: readonly string[]): string[] {
-  const isIn = (object: protobuf.ReflectionObject) =>
-    files.some((file) => object.filename?.endsWith(`/${file}`));
-  const lines = (object: protobuf.ReflectionObject): string[] => {
-    if (object instanceof protobuf.Enum) {
-      return Object.entries(object.values).map(([value, number]) => `${name(object)}.${value}=${number}`);
-    }
-    if (object instanceof protobuf.Service) return object.methodsArray.map(methodFact);
-    if (object instanceof protobuf.Type) {
-      // A message without a field is a fact too.
-      return [name(object), ...object.fieldsArray.map(fieldFact), ...object.nestedArray.flatMap(lines)];
-    }
-    return object instanceof protobuf.Namespace ? object.nestedArray.flatMap(lines) : [];
-  };
-  const packages = root.nestedArray.filter((object) => object instanceof protobuf.Namespace);
-  return packages.flatMap((one) => one.nestedArray.filter(isIn).flatMap(lines)).sort();
+/** The facts of everything in the packages, by their full names. */
+export function factsOf(root: protobuf.Root, packages: readonly string[]): string[] {
+  return packages.flatMap((one) => objectsOf(root, one).flatMap(lines)).sort();
+}
+
+/** What stands in a package itself, not in one whose name goes on. */
+function objectsOf(root: protobuf.Root, packageName: string): protobuf.ReflectionObject[] {
+  const found = root.lookup(packageName);
+  if (!(found instanceof protobuf.Namespace)) throw new Error(`no package ${packageName}`);
+  return found.nestedArray.filter(
+    (object) =>
+      object instanceof protobuf.Enum ||
+      object instanceof protobuf.Type ||
+      object instanceof protobuf.Service,
+  );
+}
+
+function lines(object: protobuf.ReflectionObject): string[] {
+  if (object instanceof protobuf.Enum) {
+    return Object.entries(object.values).map(([value, number]) => `${name(object)}.${value}=${number}`);
+  }
+  if (object instanceof protobuf.Service) return object.methodsArray.map(methodFact);
+  if (object instanceof protobuf.Type) {
+    // A message without a field is a fact too.
+    return [name(object), ...object.fieldsArray.map(fieldFact), ...object.nestedArray.flatMap(lines)];
+  }
+  return [];
 }
 
 function fieldFact(field: protobuf.Field): string {

@@ -26,10 +26,17 @@ const SCALAR_TYPES: Readonly<Record<string, Type>> = {
   int64: Type.INT64,
 };
 
+/** Each after those that it uses. */
+const PACKAGES = [
+  ...["google.protobuf", "google.rpc", "ttrpc", "types", "grpc", "kata.daemon.v1"],
+  ...["containerd.types", "containerd.v1.types", "containerd.task.v2", "containerd.task.v3"],
+  ...["containerd.events", "containerd.services.events.ttrpc.v1", "runtimeoptions.v1"],
+  ...["io.containerd.cgroups.v1", "io.containerd.cgroups.v2"],
+];
+
 export function loadOracle(): FileRegistry {
   const root = loadProtos();
-  const packages = ["google.protobuf", "google.rpc", "ttrpc", "types", "grpc", "kata.daemon.v1"];
-  const file = packages.map((name, index) => describePackage(root, name, packages.slice(0, index)));
+  const file = PACKAGES.map((name, index) => describePackage(root, name, PACKAGES.slice(0, index)));
   return createFileRegistry(create(FileDescriptorSetSchema, { file }));
 }
 
