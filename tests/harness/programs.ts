@@ -32,8 +32,9 @@ export function writeConfiguration(path: string, changes: Overrides): string {
 export class Scratch implements Disposable {
   #path: string | undefined;
 
+  /** Its name has none of a container id in it ("e2e-PID-7"), which the leak check looks for everywhere. */
   get path(): string {
-    this.#path ??= mkdtempSync(join(tmpdir(), `kata-e2e-${process.pid}-`));
+    this.#path ??= mkdtempSync(join(tmpdir(), `kata-scratch-${process.pid}-`));
     return this.#path;
   }
 
