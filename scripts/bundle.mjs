@@ -35,9 +35,10 @@ const PROGRAMS = {
   "kata-agent": "packages/agent/src/kata-agent.main.ts",
   "kata-create": "packages/cli/src/kata-create.main.ts",
   "kata-host": "packages/cli/src/kata-host.main.ts",
+  "kata-task": "packages/shim/src/task/kata-task.main.ts",
 };
 /** Programs that only ours run, by argv[0]: they have no name on disk. */
-const NAMELESS = new Set(["kata-create", "kata-host"]);
+const NAMELESS = new Set(["kata-create", "kata-host", "kata-task"]);
 /** Other names a program is run by: the kernel starts the guest's first process as /init. */
 const ALIASES = { "kata-agent": ["init"] };
 const TESTS = {
@@ -65,7 +66,7 @@ function commit() {
   }
 }
 
-/** What packages/cli/src/version.ts declares. */
+/** What packages/sys/src/version.ts declares. */
 const VERSION_CONSTANTS = {
   KATA_VERSION: JSON.stringify(
     JSON.parse(readFileSync(join(root, "packages/cli/package.json"), "utf8")).version,

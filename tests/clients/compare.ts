@@ -5,8 +5,12 @@ import type { Row } from "./rows/row.ts";
 
 const SECONDS = 90;
 
-/** Every row with runc and with runk, in one private host; at the end nothing may be there that was not there before. */
-export function compareRuntimes(start: () => Promise<Engine>, rows: readonly Row[]): void {
+/** Every row with runc and with another runtime, in one private host; at the end nothing may be there that was not there before. */
+export function compareRuntimes(
+  start: () => Promise<Engine>,
+  rows: readonly Row[],
+  runtime: Exclude<Runtime, "runc"> = "runk",
+): void {
   let engine: Engine;
   let before: string[];
 
@@ -20,20 +24,20 @@ export function compareRuntimes(start: () => Promise<Engine>, rows: readonly Row
   test("the runtime is the one that was asked for", async () => {
     const { stdout, stderr } = await runRow(
       engine,
-      "runk",
+      runtime,
       `$create --name one box true > /dev/null; ${engine.runtimeOf} one`,
     );
-    expect(stdout, stderr).toBe("runk\n");
+    expect(stdout, stderr).toBe(`${runtime}\n`);
   });
 
   test.each(rows)("$name", { timeout: 2 * (SECONDS + 40) * 1000 }, async ({ script, shows }) => {
     const runc = await runRow(engine, "runc", script);
-    const runk = await runRow(engine, "runk", script);
+    const ours = await runRow(engine, runtime, script);
 
-    expect(runk.stdout, runk.stderr).toBe(runc.stdout);
-    expect(runk.status, runk.stderr).toBe(runc.status);
-    if (typeof shows === "string") expect(runk.stdout, runk.stderr).toBe(shows);
-    else expect(runk.stdout, runk.stderr).toMatch(shows);
+    expect(ours.stdout, ours.stderr).toBe(runc.stdout);
+    expect(ours.status, ours.stderr).toBe(runc.status);
+    if (typeof shows === "string") expect(ours.stdout, ours.stderr).toBe(shows);
+    else expect(ours.stdout, ours.stderr).toMatch(shows);
   });
 
   test("nothing is left: processes, mounts, interfaces, firewall rules, state, control groups", async () => {

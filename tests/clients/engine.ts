@@ -1,14 +1,21 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeImage } from "../harness/image.ts";
+import { PrivateHost } from "../harness/private-host.ts";
 import { eventually } from "../harness/process.ts";
-import { repository } from "../harness/programs.ts";
-import { writeImage } from "./image.ts";
-import { PrivateHost } from "./private-host.ts";
+import { configurationFile, repository } from "../harness/programs.ts";
 
-export const RUNTIMES = { runc: "/usr/sbin/runc", runk: join(repository, "build/bin/runk") } as const;
+export const RUNTIMES = {
+  runc: "/usr/sbin/runc",
+  runk: join(repository, "build/bin/runk"),
+  kata: join(repository, "build/bin/kata-runtime"),
+} as const;
 export type Runtime = keyof typeof RUNTIMES;
 
-/** A container engine in a private host, with runc and runk as its runtimes and the image `box`. */
+/** Where kata-runtime finds its configuration: engines pass their environment on. */
+const KATA = { KATA_CONF_FILE: configurationFile };
+
+/** A container engine in a private host, with runc, runk and kata-runtime as its runtimes and the image `box`. */
 export interface Engine {
   readonly name: "docker" | "podman";
   readonly host: PrivateHost;
@@ -36,11 +43,11 @@ export async function startDocker(): Promise<Engine> {
       "exec-opts": ["native.cgroupdriver=cgroupfs"],
       "cgroup-parent": `/${host.cgroup}`,
       ip6tables: false,
-      runtimes: { runk: { path: RUNTIMES.runk } },
+      runtimes: { runk: { path: RUNTIMES.runk }, kata: { path: RUNTIMES.kata } },
     }),
   );
   const env = { DOCKER_HOST: socket, DOCKER_CONFIG: join(host.path, "client") };
-  await host.launch(`dockerd --config-file ${configuration}`, "dockerd.log");
+  await host.launch(`dockerd --config-file ${configuration}`, "dockerd.log", KATA);
   await eventually(
     `dockerd answers (see ${host.path}/dockerd.log)`,
     async () => ((await host.run("docker info", env, 5)).status === 0 ? true : undefined),
@@ -74,6 +81,7 @@ tmp_dir = "/run/libpod"
 [engine.runtimes]
 runc = ["${RUNTIMES.runc}"]
 runk = ["${RUNTIMES.runk}"]
+kata = ["${RUNTIMES.kata}"]
 [network]
 network_backend = "cni"
 network_config_dir = "${file("net")}"
@@ -93,7 +101,11 @@ graphroot = "${file("data")}"
 runroot = "/run/containers"
 `,
   );
-  const env = { CONTAINERS_CONF: file("containers.conf"), CONTAINERS_STORAGE_CONF: file("storage.conf") };
+  const env = {
+    ...KATA,
+    CONTAINERS_CONF: file("containers.conf"),
+    CONTAINERS_STORAGE_CONF: file("storage.conf"),
+  };
   const engine: Engine = {
     name: "podman",
     host,

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Writes a tar of a root file system of busybox, with a user and groups, for `docker import` and `podman import`. */
@@ -20,4 +21,30 @@ export function writeImage(directory: string): string {
   const tar = join(directory, "image.tar");
   execFileSync("tar", ["--numeric-owner", "--owner=0", "--group=0", "-C", root, "-cf", tar, "."]);
   return tar;
+}
+
+/** The same as an archive that `docker load`, `podman load` and `ctr image import` take, of a name. */
+export function writeImageArchive(directory: string, name: string): string {
+  const layer = readFileSync(writeImage(directory));
+  const contents = join(directory, "archive");
+  mkdirSync(contents);
+  const config = JSON.stringify({
+    architecture: "amd64",
+    os: "linux",
+    config: { Env: ["PATH=/bin:/sbin:/usr/bin"], Cmd: ["sh"], WorkingDir: "/" },
+    rootfs: { type: "layers", diff_ids: [`sha256:${sha256(layer)}`] },
+  });
+  writeFileSync(join(contents, "layer.tar"), layer);
+  writeFileSync(join(contents, "config.json"), config);
+  writeFileSync(
+    join(contents, "manifest.json"),
+    JSON.stringify([{ Config: "config.json", RepoTags: [name], Layers: ["layer.tar"] }]),
+  );
+  const archive = join(directory, "archive.tar");
+  execFileSync("tar", ["-C", contents, "-cf", archive, "."]);
+  return archive;
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }

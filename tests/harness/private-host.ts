@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { linkTarget, pids } from "../harness/leaks.ts";
-import { type Ended, eventually, run } from "../harness/process.ts";
+import { linkTarget, pids } from "./leaks.ts";
+import { type Ended, eventually, run } from "./process.ts";
 
 /** The first process: keeps the namespaces until its standard input ends, which it also does when this process dies. */
 const INIT = `

@@ -1,8 +1,8 @@
+import { VERSION } from "@kata-containers/sys";
 import { commands } from "./commands.ts";
 import { renderCompletion as completionOf } from "./completion.ts";
 import { kataRuntime } from "./kata-runtime.ts";
 import { renderManPage as manPageOf } from "./man-page.ts";
-import { VERSION } from "./version.ts";
 
 /** The bash completion script of kata-runtime. */
 export function renderCompletion(): string {
@@ -28,7 +28,6 @@ export { EXAMPLE_SPEC } from "./container/example-spec.ts";
 export { wantedProcess } from "./container/exec-process.ts";
 export { writePidFile } from "./container/pid-file.ts";
 export { printEvent } from "./container/print-event.ts";
-export { refuseScopeName } from "./container/sandbox-scope.ts";
 export { oomEvent, statsEvent } from "./container/stats-event.ts";
 export { wantedResources } from "./container/update-resources.ts";
 export { dispatch } from "./dispatch.ts";
@@ -40,4 +39,3 @@ export { renderManPage as renderProgramManPage } from "./man-page.ts";
 export { absolutePath } from "./paths.ts";
 export { printText } from "./print.ts";
 export type { Program } from "./program.ts";
-export { COMMIT, VERSION } from "./version.ts";

@@ -25,6 +25,7 @@ const LAST_READS = 32;
  * Runs one hook to its end: the state is its standard input, and what it writes is kept for the error.
  * @param name for errors: "hook prestart[0]"
  * @param stop aborts it: the hook is killed
+ * @param join descriptors of the namespaces that it runs in; none: ours
  * @throws KataError naming the hook, how it ended, and its last words, when that was not with status 0 in its time
  */
 export async function runHook(
@@ -32,10 +33,11 @@ export async function runHook(
   name: string,
   state: string,
   stop?: AbortSignalLike,
+  join: readonly number[] = [],
 ): Promise<void> {
   const seconds = hook.timeout ?? HOOK_SECONDS;
   const what = `${name} ${hook.path}`;
-  using process = new HookProcess(hook, what, state);
+  using process = new HookProcess(hook, what, state, join);
   const kill = () => process.kill();
   stop?.addEventListener("abort", kill);
   if (stop?.aborted) kill();
@@ -68,7 +70,7 @@ class HookProcess implements Disposable {
   #tail = new Uint8Array();
   #ended = false;
 
-  constructor(hook: Hook, what: string, state: string) {
+  constructor(hook: Hook, what: string, state: string, join: readonly number[]) {
     const { read: input, write: inputWrite } = makePipe();
     const { read: outputRead, write: output } = makePipe();
     this.#input = inputWrite;
@@ -84,6 +86,7 @@ class HookProcess implements Disposable {
           { from: output.number, to: 1 },
           { from: output.number, to: 2 },
         ],
+        join: [...join],
         setsid: true,
       });
       this.#pid = pid;

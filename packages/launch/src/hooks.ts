@@ -11,6 +11,8 @@ export interface HookedContainer {
   readonly bundle: string;
   readonly ociVersion: string;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Descriptors of the namespaces that its hooks run in: the runtime's. Absent: this process is in them. */
+  readonly hostNamespaces?: readonly number[];
 }
 
 /**
@@ -73,7 +75,7 @@ export async function runCreateHooks(
 ): Promise<void> {
   for (const { kind, hook, name } of createHooks(hooks)) {
     if (stop.aborted) throw new KataError("Canceled", `${name} ${hook.path}: not run`);
-    await runHook(hook, name, hookState(kind, container, pid), stop);
+    await runHook(hook, name, hookState(kind, container, pid), stop, container.hostNamespaces);
   }
 }
 
@@ -87,7 +89,8 @@ export async function runLaterHooks(
 ): Promise<void> {
   for (const [index, hook] of (hooks ?? []).entries()) {
     try {
-      await runHook(hook, `hook ${kind}[${index}]`, hookState(kind, container, pid));
+      const state = hookState(kind, container, pid);
+      await runHook(hook, `hook ${kind}[${index}]`, state, undefined, container.hostNamespaces);
     } catch (error) {
       warn(KataError.from(error).message);
     }

@@ -39,7 +39,7 @@ export {
   ProcessError,
   readReport,
 } from "./launch.ts";
-export { mountOptionNames } from "./mount-options.ts";
+export { type MountOptions, mountOptionNames, parseMountOptions } from "./mount-options.ts";
 export type { CreateTarget, FdRef, LaunchPlan, SeccompStep, Step, StepList } from "./plan.ts";
 export { readHostFacts } from "./read-host-facts.ts";
 export { sealedProgram } from "./sealed-program.ts";

@@ -27,3 +27,4 @@ export { type AbortSignalLike, sleep } from "./sleep.ts";
 export { describeError, mappedStack } from "./stack.ts";
 export { isSysError, SysError } from "./sys-error.ts";
 export { Undo } from "./undo.ts";
+export { COMMIT, VERSION } from "./version.ts";

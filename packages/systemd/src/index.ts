@@ -1,5 +1,5 @@
 /** systemd's part in control groups: transient scopes, by D-Bus. */
 
 export { changeScope, checkSystemd, startScope, stopScope } from "./scope.ts";
-export { isScopeName, parseScopeName, type ScopeName } from "./scope-name.ts";
+export { isScopeName, parseScopeName, refuseScopeName, type ScopeName } from "./scope-name.ts";
 export { limitProperties, type Property } from "./scope-properties.ts";

@@ -21,6 +21,19 @@ export function isScopeName(cgroupsPath: string): boolean {
 }
 
 /**
+ * Without --systemd-cgroup, linux.cgroupsPath is a path.
+ * @param bundle its directory, for the error
+ * @throws KataError InvalidArgument
+ */
+export function refuseScopeName(cgroupsPath: string | undefined, bundle: string): void {
+  if (!isScopeName(cgroupsPath ?? "")) return;
+  throw new KataError(
+    "InvalidArgument",
+    `${bundle}/config.json: linux.cgroupsPath: ${cgroupsPath} is a systemd name, which --systemd-cgroup is for`,
+  );
+}
+
+/**
  * Reads linux.cgroupsPath as runc's systemd driver does. Absent: the id's scope, with the given prefix, in system.slice.
  *
  * @throws KataError InvalidArgument

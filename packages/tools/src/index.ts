@@ -1,4 +1,5 @@
-import { renderProgramCompletion, renderProgramManPage, VERSION } from "@kata-containers/cli";
+import { renderProgramCompletion, renderProgramManPage } from "@kata-containers/cli";
+import { VERSION } from "@kata-containers/sys";
 import { runk } from "./runk/program.ts";
 
 /** The bash completion script of runk. */

@@ -30,10 +30,15 @@ export class GuestProcess {
   hostPid = 0;
   /** Resolves, never rejects, when the process has ended and its output was written. */
   readonly ended: Promise<ProcessExit>;
+  /** Resolves, never rejects, when it has ended; its output may still be on its way, for as long as nobody reads it. */
+  readonly exited: Promise<ProcessExit>;
   readonly #agent: Agent;
   readonly #log: Logger;
   readonly #stdio: ProcessStdio;
   #finish: (exit: ProcessExit) => void = () => {};
+  #tellExit: (exit: ProcessExit) => void = () => {};
+  /** What the agent said of its end. */
+  #status: ProcessExit | undefined;
   #exit: ProcessExit | undefined;
 
   constructor(ref: ProcessRef, stdio: ProcessStdio, agent: Agent, log: Logger) {
@@ -44,6 +49,9 @@ export class GuestProcess {
     this.#stdio = stdio;
     this.ended = new Promise((resolve) => {
       this.#finish = resolve;
+    });
+    this.exited = new Promise((resolve) => {
+      this.#tellExit = resolve;
     });
   }
 
@@ -58,9 +66,11 @@ export class GuestProcess {
     if (!terminal) outputs.push(this.#output("stderr", stderr));
     if (stdin === undefined) this.#agent.request(AgentService.CloseStdin, this.ref).catch(() => {});
     else pumpInput(this.#agent, this.ref, stdin.number).catch((error) => this.#note("stdin", error));
-    const status = this.#agent.request(AgentService.WaitProcess, this.ref, Infinity);
+    const status = this.#agent
+      .request(AgentService.WaitProcess, this.ref, Infinity)
+      .then((answer) => this.#noteStatus(answer.status));
     Promise.all([status, ...outputs]).then(
-      ([answer]) => this.end(answer.status),
+      ([exit]) => this.end(exit.status),
       (error: unknown) => {
         this.#note("wait", error);
         this.end(STATUS_VM_DIED);
@@ -71,9 +81,16 @@ export class GuestProcess {
   /** Declares the process ended: releases its streams, tells whoever waits. Without effect the second time. */
   end(status: number): void {
     if (this.#exit !== undefined) return;
-    this.#exit = { status, atMs: Math.round(ops.realtimeMs()) };
+    this.#exit = this.#noteStatus(status);
     this.release();
     this.#finish(this.#exit);
+  }
+
+  /** The first that is said counts. */
+  #noteStatus(status: number): ProcessExit {
+    this.#status ??= { status, atMs: Math.round(ops.realtimeMs()) };
+    this.#tellExit(this.#status);
+    return this.#status;
   }
 
   /** Closes the streams; a caller waits for their end of file. */

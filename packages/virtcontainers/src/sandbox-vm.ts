@@ -99,7 +99,8 @@ export class SandboxVm {
       Promise.all([
         agent.request(AgentService.ReseedRandomDev, { data: ops.random(SEED_BYTES) }),
         agent.request(AgentService.CreateSandbox, {
-          hostname: (spec.hostname ?? "").slice(0, 64),
+          // Of one that names none, as with runc: a new UTS namespace begins with the host's name.
+          hostname: (spec.hostname || ops.uname().nodename).slice(0, 64),
           sandboxId: this.#id,
           storages: [{ ...machine.guestMount, mountPoint: `${GUEST_SHARED_DIR}/` }, shmStorage(shmBytes)],
         }),

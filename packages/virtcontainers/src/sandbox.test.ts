@@ -16,12 +16,12 @@ const spec: Spec = {
   mounts: [{ destination: "/data", type: "bind", source: "/srv", options: ["ro"] }],
 };
 
-function create({ sandbox }: World): Promise<unknown> {
+function create({ sandbox }: World, more: Partial<Spec> = {}): Promise<unknown> {
   const volumes = [{ index: 0, tree: new Fd(11), directory: true }];
   return sandbox.createContainer({
     id: "c",
     bundle: "/b",
-    spec,
+    spec: { ...spec, ...more },
     rootfs: new Fd(10),
     volumes,
     stdio: noStdio,
@@ -42,6 +42,12 @@ test("the generic VM becomes the sandbox with its first container", async () => 
   ]);
   expect(all.agent.requests.get("CreateSandbox")).toMatchObject({ hostname: "box", sandboxId: "c" });
   expect(all.store.load("c").containers[0]).toMatchObject({ status: "created", pid: 99 });
+});
+
+test("a container that names no host has the host's name, as one that shares its UTS namespace", async () => {
+  const all = world();
+  await create(all, { hostname: "" });
+  expect(all.agent.requests.get("CreateSandbox")).toMatchObject({ hostname: "host" });
 });
 
 test("the VM's processes are in the record as soon as they run", async () => {

@@ -11,6 +11,7 @@ import {
   readBundle,
   type SignalInbox,
   type Trees,
+  wantedScope,
 } from "@kata-containers/shim";
 import { KataError, signalName, Undo } from "@kata-containers/sys";
 import type { ScopeName } from "@kata-containers/systemd";
@@ -22,7 +23,6 @@ import { CreateHooks } from "./create-hooks.ts";
 import { joinSandbox } from "./join-sandbox.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 import { writePidFile } from "./pid-file.ts";
-import { wantedScope } from "./sandbox-scope.ts";
 import { type ShimProcess, spawnContainerShim } from "./shim-process.ts";
 import { startSandbox } from "./start-sandbox.ts";
 import { openStdio, type ProcessStdio } from "./stdio.ts";

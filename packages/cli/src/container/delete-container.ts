@@ -1,5 +1,6 @@
 import { runLaterHooks } from "@kata-containers/launch";
 import { Daemon } from "@kata-containers/protocols";
+import { releaseScope } from "@kata-containers/shim";
 import { deadline, Fd, isSysError, KataError, ops } from "@kata-containers/sys";
 import {
   type ContainerRecord,
@@ -18,7 +19,6 @@ import type { Globals } from "../globals.ts";
 import { reportWarning } from "../report-error.ts";
 import { type FoundContainer, findContainer } from "./find-container.ts";
 import { LostDaemon } from "./lost-daemon.ts";
-import { releaseScope } from "./sandbox-scope.ts";
 
 /** The daemon stops the virtual machine meanwhile, within its own time-outs; this one is for a daemon that hangs. */
 const DELETE_MS = 120_000;

@@ -1,11 +1,16 @@
 import { checkFiles, loadConfig, refuseAnnotations } from "@kata-containers/config";
-import { type Bundle, claimRecord, openNetworkNamespace, spawnDaemon } from "@kata-containers/shim";
+import {
+  type Bundle,
+  claimRecord,
+  insideScope,
+  openNetworkNamespace,
+  spawnDaemon,
+} from "@kata-containers/shim";
 import { KataError, type Undo } from "@kata-containers/sys";
 import { type ScopeName, stopScope } from "@kata-containers/systemd";
 import type { Globals } from "../globals.ts";
 import { connectDaemonOf } from "./lost-daemon.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
-import { insideScope } from "./sandbox-scope.ts";
 
 /** How long after its hooks the daemon waits for the call that creates the container. */
 const CALL_SECONDS = 30;

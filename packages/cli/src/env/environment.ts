@@ -1,10 +1,9 @@
 import type { KataConfig } from "@kata-containers/config";
 import { OCI_VERSION } from "@kata-containers/oci";
-import { exists, KataError, ops } from "@kata-containers/sys";
+import { COMMIT, exists, KataError, ops, VERSION } from "@kata-containers/sys";
 import { chooseAccelerator } from "@kata-containers/virtcontainers";
 import { qemuVersion } from "../check/qemu.ts";
 import { virtiofsdVersion } from "../check/virtiofsd.ts";
-import { COMMIT, VERSION } from "../version.ts";
 import { readHostFacts } from "./host-facts.ts";
 
 /** What upstream prints for what it could not find out. */

@@ -1,6 +1,6 @@
 import { CAPABILITIES } from "@kata-containers/launch";
 import { OCI_VERSION } from "@kata-containers/oci";
-import { VERSION } from "../version.ts";
+import { VERSION } from "@kata-containers/sys";
 
 /** What a seccomp profile may use (packages/seccomp). */
 const SECCOMP = {

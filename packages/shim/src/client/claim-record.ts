@@ -25,6 +25,8 @@ export interface RecordClaim {
   readonly scope?: SandboxScope | undefined;
   readonly config: KataConfig;
   readonly undo: Undo;
+  /** The daemon is this process: it is left alone when everything is undone. */
+  readonly ours?: boolean;
 }
 
 /** What a sandbox has from the first moment. */
@@ -39,13 +41,13 @@ export interface ClaimedRecord {
  * what is made for it is removed when something fails.
  * @throws KataError AlreadyExists, FailedPrecondition when the cgroup has processes
  */
-export function claimRecord({ id, root, bundle, scope, config, undo }: RecordClaim): ClaimedRecord {
+export function claimRecord({ id, root, bundle, scope, config, undo, ours }: RecordClaim): ClaimedRecord {
   const store = createFileStore(root);
   const { cgroupsPath } = bundle.spec.linux ?? {};
   const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, scope });
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
-  undo.defer(() => removeRecord(store, record));
+  undo.defer(() => removeRecord(store, record, ours ? ops.getpid() : 0));
   // A `delete --force` meanwhile comes before this, and then it fails; or after it, and undoes it.
   return store.hold(id, (current) => {
     checkKept(current);
@@ -74,7 +76,7 @@ export function containerBeingMade(id: string, { path, spec, rootfs }: Bundle): 
 }
 
 /** By what the record says now: the daemon writes into it what it makes. */
-async function removeRecord(store: Store, first: SandboxRecord): Promise<void> {
+async function removeRecord(store: Store, first: SandboxRecord, self: number): Promise<void> {
   let record = first;
   try {
     record = store.load(first.id);
@@ -82,7 +84,7 @@ async function removeRecord(store: Store, first: SandboxRecord): Promise<void> {
     // Gone or unreadable: what was in it at first is what can be undone.
   }
   try {
-    await undoFromRecord(record);
+    await undoFromRecord(record, self);
   } finally {
     store.remove(first.id);
   }

@@ -1,24 +1,14 @@
-import type { Bundle } from "@kata-containers/shim";
 import { exists, KataError, O, ops, readText } from "@kata-containers/sys";
 import {
   checkSystemd,
-  isScopeName,
   parseScopeName,
+  refuseScopeName,
   type ScopeName,
   startScope,
   stopScope,
 } from "@kata-containers/systemd";
 import { hostHierarchies, type SandboxRecord } from "@kata-containers/virtcontainers";
-
-/** @throws KataError InvalidArgument: without --systemd-cgroup, linux.cgroupsPath is a path */
-export function refuseScopeName({ spec, path }: Pick<Bundle, "spec" | "path">): void {
-  const { cgroupsPath = "" } = spec.linux ?? {};
-  if (!isScopeName(cgroupsPath)) return;
-  throw new KataError(
-    "InvalidArgument",
-    `${path}/config.json: linux.cgroupsPath: ${cgroupsPath} is a systemd name, which --systemd-cgroup is for`,
-  );
-}
+import type { Bundle } from "./bundle.ts";
 
 /**
  * The scope that --systemd-cgroup asks for; undefined: cgroups are made through cgroupfs. Nothing is made yet.
@@ -30,7 +20,7 @@ export function wantedScope(
   id: string,
 ): ScopeName | undefined {
   if (!systemdCgroup) {
-    refuseScopeName(bundle);
+    refuseScopeName(bundle.spec.linux?.cgroupsPath, bundle.path);
     return undefined;
   }
   checkSystemd(hostHierarchies().every(({ version }) => version === 2));

@@ -22,7 +22,3 @@ test("a missing, empty or unknown option is named", () => {
   expect(() => parseDaemonArguments([...all, "--id"])).toThrow("--id");
   expect(() => parseDaemonArguments([...all.slice(0, -1), "x"])).toThrow("--netns-fd x");
 });
-
-test("containerd's verbs say that they are not there yet", () => {
-  expect(() => parseDaemonArguments(["-namespace", "n", "start"])).toThrow(/not there yet/);
-});

@@ -21,17 +21,10 @@ const ORPHAN_SECONDS = 30;
 const VALUES = ["--id", "--root", "--config", "--netns-fd", "--owner-fd", "--orphan-seconds"] as const;
 
 /**
- * Reads `--daemon --id ID --root ROOT (--config FILE | --owner-fd N) [--netns-fd N] [--orphan-seconds N] [--debug]`. containerd's own verbs are not there yet.
- * @throws KataError InvalidArgument, Unimplemented
+ * Reads `--daemon --id ID --root ROOT (--config FILE | --owner-fd N) [--netns-fd N] [--orphan-seconds N] [--debug]`.
+ * @throws KataError InvalidArgument
  */
 export function parseDaemonArguments(args: readonly string[]): DaemonArguments {
-  if (!args.includes("--daemon")) {
-    const verb = args.find((each) => !each.startsWith("-")) ?? "its command line";
-    throw new KataError(
-      "Unimplemented",
-      `${verb} of containerd's shim API is not there yet (use kata-runtime)`,
-    );
-  }
   const values = new Map<string, string>();
   let debug = false;
   for (let at = 0; at < args.length; at++) {

@@ -1,15 +1,14 @@
 import { Daemon, type Init, type Method } from "@kata-containers/protocols";
 import { Fd, KataError, type Logger } from "@kata-containers/sys";
 import { type Context, Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
-import type { ControlService } from "./control-service.ts";
 import type { Lifetime } from "./lifetime.ts";
-import type { CallContext, DaemonService } from "./service.ts";
+import type { HostedSandbox } from "./sandbox-host.ts";
+import type { CallContext } from "./service.ts";
 
 /** Serves the Daemon service on a listening socket, which it owns. Every call counts for the daemon's lifetime. */
 export function serveDaemon(
   listener: number,
-  service: DaemonService,
-  control: ControlService,
+  { service, control }: Pick<HostedSandbox, "service" | "control">,
   lifetime: Lifetime,
   log: Logger,
 ): Server {

@@ -1,4 +1,4 @@
-import { absolutePath, refuseScopeName, type Values, writePidFile } from "@kata-containers/cli";
+import { absolutePath, type Values, writePidFile } from "@kata-containers/cli";
 import {
   checkCgroupsEmpty,
   compileContainer,
@@ -19,6 +19,7 @@ import {
   replaceFile,
   Undo,
 } from "@kata-containers/sys";
+import { refuseScopeName } from "@kata-containers/systemd";
 import { removeCgroups } from "./cgroup-removal.ts";
 import { sendConsole } from "./console.ts";
 import type { containerOptions } from "./container-options.ts";
@@ -57,7 +58,7 @@ export async function createContainer(
   const bundle = absolutePath(options.bundle ?? ".");
   const { spec, text } = readBundle(bundle);
   checkTerminal(spec, options["console-socket"], keepsTerminal);
-  if (!globals.systemdCgroup) refuseScopeName({ spec, path: bundle });
+  if (!globals.systemdCgroup) refuseScopeName(spec.linux?.cgroupsPath, bundle);
   const facts = readHostFacts(options["no-pivot"] ? { rootIsInitramfs: true } : {});
   const scope = globals.systemdCgroup ? wantedScope(spec, facts.cgroup, id) : undefined;
   const passed = passedDescriptors(options["preserve-fds"]);

@@ -1,7 +1,7 @@
-import { COMMIT, dispatch, VERSION } from "@kata-containers/cli";
+import { dispatch } from "@kata-containers/cli";
 import { ProcessError } from "@kata-containers/launch";
 import { OCI_VERSION } from "@kata-containers/oci";
-import { isSuppressedError, isSysError, KataError } from "@kata-containers/sys";
+import { COMMIT, isSuppressedError, isSysError, KataError, VERSION } from "@kata-containers/sys";
 import { readGlobals } from "./globals.ts";
 import { runk } from "./program.ts";
 import { fail, openLog } from "./report.ts";

@@ -88,6 +88,7 @@ export function installOps(): void {
     new Proxy(Object.create(null), {
       get: (_, op: string) => (argument: number) => {
         if (op === "random") return new Uint8Array(argument);
+        if (op === "uname") return { nodename: "host" };
         if (op === "open") return ++opened + 1000;
         return answers[op];
       },

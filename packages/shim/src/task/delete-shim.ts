@@ -1,0 +1,98 @@
+import { runLaterHooks } from "@kata-containers/launch";
+import { Daemon } from "@kata-containers/protocols";
+import { isSysError, KataError, ops } from "@kata-containers/sys";
+import {
+  type ContainerRecord,
+  createFileStore,
+  daemonAlive,
+  guessRecord,
+  type SandboxRecord,
+  type Store,
+  undoFromRecord,
+  withoutContainer,
+} from "@kata-containers/virtcontainers";
+import { connectDaemon } from "../client/daemon-client.ts";
+import type { ShimArguments } from "./arguments.ts";
+import { taskRoot, taskSocket } from "./places.ts";
+
+/** How long a daemon that lives may take to remove a container of its pod: it asks the guest. */
+const DELETE_MS = 30_000;
+
+/**
+ * containerd's `delete`: removes what is left of a container whose shim is gone or does not answer, by the record alone, whatever happened.
+ * @param warn hears of hooks that failed
+ * @throws KataError with the first failure, after everything else was tried
+ */
+export async function deleteShim(args: ShimArguments, warn: (message: string) => void): Promise<void> {
+  const { address, namespace, id } = args;
+  const root = taskRoot(namespace);
+  const store = createFileStore(root);
+  const record = find(store, root, id);
+  if (record !== undefined && record.id !== id) return await removeJoined(store, record, id, warn);
+  if (record !== undefined) {
+    try {
+      await undoFromRecord(record);
+    } finally {
+      store.remove(id);
+    }
+    for (const container of record.containers.toReversed()) await runPoststop(container, warn);
+  }
+  unlinkSocket(taskSocket(address, namespace, id));
+}
+
+/** undefined: there is nothing. Of a record that nobody can read, what its id alone tells. */
+function find(store: Store, root: string, id: string): SandboxRecord | undefined {
+  if (!store.list().includes(id)) return undefined;
+  try {
+    return store.load(id);
+  } catch (error) {
+    if (error instanceof KataError && error.code === "NotFound") return guessRecord(root, id);
+    if (error instanceof KataError && error.code === "Internal") return guessRecord(root, id);
+    throw error;
+  }
+}
+
+/** A container of a pod: the pod goes on. */
+async function removeJoined(
+  store: Store,
+  record: SandboxRecord,
+  id: string,
+  warn: (message: string) => void,
+): Promise<void> {
+  const container = record.containers.find((each) => each.id === id);
+  if (!(await removedByDaemon(record, id))) {
+    store.update(record.id, (current) => withoutContainer(current, id));
+    store.remove(id);
+  }
+  if (container !== undefined) await runPoststop(container, warn);
+}
+
+async function removedByDaemon(record: SandboxRecord, id: string): Promise<boolean> {
+  if (!daemonAlive(record)) return false;
+  try {
+    using daemon = await connectDaemon(record.socket);
+    await daemon?.call(Daemon.Delete, { id, force: true }, { timeoutMs: DELETE_MS });
+    return daemon !== undefined;
+  } catch (error) {
+    if (error instanceof KataError) return false;
+    throw error;
+  }
+}
+
+async function runPoststop(
+  { hooks, ...container }: ContainerRecord,
+  warn: (message: string) => void,
+): Promise<void> {
+  await runLaterHooks("poststop", hooks?.poststop, container, 0, (message) =>
+    warn(`${container.id}: ${message}`),
+  );
+}
+
+/** What nobody serves any more. */
+export function unlinkSocket(path: string): void {
+  try {
+    ops.unlink(path);
+  } catch (error) {
+    if (!isSysError(error, "ENOENT")) throw error;
+  }
+}

@@ -1,0 +1,48 @@
+import { type Init, type Method, Task, TaskV3 } from "@kata-containers/protocols";
+import { KataError, type Logger } from "@kata-containers/sys";
+import { Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
+import type { Lifetime } from "../daemon/lifetime.ts";
+import type { TaskService } from "./task-service.ts";
+
+/** Serves containerd's Task API, versions 2 and 3, on a listening socket, which it owns. */
+export function serveTasks(listener: number, service: TaskService, lifetime: Lifetime, log: Logger): Server {
+  const handlers = new Handlers();
+  const answer = <Req extends object, Res extends object>(
+    methods: readonly Method<Req, Res>[],
+    handle: (request: Req) => Promise<Init<Res>> | Init<Res>,
+  ): void => {
+    for (const method of methods) {
+      handlers.unary(method, (request) =>
+        lifetime.during(async () => {
+          log.debug("task call", { method: method.method });
+          try {
+            return await handle(request);
+          } catch (error) {
+            log.debug("task call refused", { method: method.method, reason: KataError.from(error).message });
+            throw error;
+          }
+        }),
+      );
+    }
+  };
+  answer([Task.State, TaskV3.State], (request) => service.state(request));
+  answer([Task.Create, TaskV3.Create], (request) => service.create(request));
+  answer([Task.Start, TaskV3.Start], (request) => service.start(request));
+  answer([Task.Delete, TaskV3.Delete], (request) => service.delete(request));
+  answer([Task.Pids, TaskV3.Pids], (request) => service.pids(request));
+  answer([Task.Pause, TaskV3.Pause], (request) => service.pause(request));
+  answer([Task.Resume, TaskV3.Resume], (request) => service.resume(request));
+  answer([Task.Checkpoint, TaskV3.Checkpoint], () => service.checkpoint());
+  answer([Task.Kill, TaskV3.Kill], (request) => service.kill(request));
+  answer([Task.Exec, TaskV3.Exec], (request) => service.exec(request));
+  answer([Task.ResizePty, TaskV3.ResizePty], (request) => service.resizePty(request));
+  answer([Task.CloseIO, TaskV3.CloseIO], (request) => service.closeIO(request));
+  answer([Task.Update, TaskV3.Update], (request) => service.update(request));
+  answer([Task.Wait, TaskV3.Wait], (request) => service.wait(request));
+  answer([Task.Stats, TaskV3.Stats], (request) => service.stats(request));
+  answer([Task.Connect, TaskV3.Connect], (request) => service.connect(request));
+  answer([Task.Shutdown, TaskV3.Shutdown], (request) => service.shutdown(request));
+  return serve(unixListener(listener), handlers, {
+    onConnectionError: (error) => log.debug("connection of containerd ended", { reason: error.message }),
+  });
+}

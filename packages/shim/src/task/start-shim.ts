@@ -1,0 +1,94 @@
+import { parseSpec, podRole } from "@kata-containers/oci";
+import { Fd, isSysError, KataError, MAX_TEXT_BYTES, mkdirp, ops, writeText } from "@kata-containers/sys";
+import type { ShimArguments } from "./arguments.ts";
+import { taskSocket } from "./places.ts";
+
+/** The descriptor that the serving shim finds its socket at. */
+export const TASK_LISTENER = 3;
+
+/**
+ * containerd's `start`: the address of the socket where the bundle's tasks are served. For a container of a pod that is the sandbox's, and
+ * nothing is started.
+ * @returns `unix://` and a path
+ * @throws KataError AlreadyExists when the sandbox is served already
+ */
+export async function startShim(args: ShimArguments): Promise<string> {
+  const bundle = args.bundle ?? ops.readlink("/proc/self/cwd");
+  const role = podRole(annotationsOf(bundle));
+  const sandboxId = role.kind === "container" ? role.sandboxId : args.id;
+  const path = taskSocket(args.address, args.namespace, sandboxId);
+  const address = `unix://${path}`;
+  if (role.kind !== "container") {
+    using listener = await listen(path);
+    try {
+      writeText(`${bundle}/shim.pid`, String(spawnShim(args, bundle, listener)), 0o600);
+    } catch (error) {
+      ops.unlink(path);
+      throw KataError.from(error, "cannot start the shim");
+    }
+  }
+  writeText(`${bundle}/address`, address, 0o600);
+  return address;
+}
+
+function annotationsOf(bundle: string): Readonly<Record<string, string>> | undefined {
+  const path = `${bundle}/config.json`;
+  try {
+    return parseSpec(ops.readFile(path, MAX_TEXT_BYTES), path).annotations;
+  } catch (error) {
+    throw KataError.from(error);
+  }
+}
+
+/** A socket that nobody serves any more is removed. */
+async function listen(path: string): Promise<Fd> {
+  mkdirp(path.slice(0, path.lastIndexOf("/")), 0o711);
+  try {
+    return bind(path);
+  } catch (error) {
+    if (!isSysError(error, "EADDRINUSE")) throw KataError.from(error, "cannot make the shim's socket");
+  }
+  if (await isServed(path)) throw new KataError("AlreadyExists", `${path}: the sandbox has a shim already`);
+  try {
+    ops.unlink(path);
+    return bind(path);
+  } catch (error) {
+    throw KataError.from(error, "cannot make the shim's socket");
+  }
+}
+
+function bind(path: string): Fd {
+  return new Fd(ops.unixListen(path, 64, 0o600));
+}
+
+async function isServed(path: string): Promise<boolean> {
+  try {
+    ops.close(await ops.unixConnect(path));
+    return true;
+  } catch (error) {
+    if (isSysError(error, "ECONNREFUSED", "ENOENT")) return false;
+    throw KataError.from(error, "cannot tell whether the sandbox has a shim");
+  }
+}
+
+/** The shim that serves: a session of its own, nobody's child; containerd waits for the end of our output, which it must not have. */
+function spawnShim(
+  { namespace, address, publishBinary, id, debug }: ShimArguments,
+  bundle: string,
+  listener: Fd,
+): number {
+  const argv = ["kata-task", "-namespace", namespace, "-address", address];
+  argv.push("-publish-binary", publishBinary, "-id", id, "-bundle", bundle);
+  if (debug) argv.push("-debug");
+  const { pid, pidfd } = ops.spawn({
+    path: ops.readlink("/proc/self/exe"),
+    argv,
+    env: ops.env(),
+    cwd: "/",
+    fds: [{ from: listener.number, to: TASK_LISTENER }],
+    setsid: true,
+    doubleFork: true,
+  });
+  ops.close(pidfd);
+  return pid;
+}

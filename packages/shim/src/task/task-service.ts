@@ -1,0 +1,404 @@
+import { type Process, parseProcess, parseResources } from "@kata-containers/oci";
+import {
+  type Any,
+  type CreateTaskRequest,
+  type CreateTaskResponse,
+  RuntimeOptions,
+  type TaskCloseIORequest,
+  type TaskConnectRequest,
+  type TaskConnectResponse,
+  type TaskDeleteRequest,
+  type TaskDeleteResponse,
+  type TaskExecProcessRequest,
+  type TaskKillRequest,
+  type TaskPauseRequest,
+  type TaskPidsRequest,
+  type TaskPidsResponse,
+  type TaskResizePtyRequest,
+  type TaskResumeRequest,
+  type TaskShutdownRequest,
+  type TaskStartRequest,
+  type TaskStartResponse,
+  type TaskStateRequest,
+  type TaskStateResponse,
+  type TaskStatsRequest,
+  type TaskStatsResponse,
+  TaskStatus,
+  type TaskWaitRequest,
+  type TaskWaitResponse,
+  type UpdateTaskRequest,
+} from "@kata-containers/protocols";
+import { deadline, KataError, type Logger, ops, SIG } from "@kata-containers/sys";
+import {
+  containerStats,
+  hostHierarchies,
+  pauseContainer,
+  resumeContainer,
+  updateContainer,
+} from "@kata-containers/virtcontainers";
+import type { HostNamespaces } from "./host-namespaces.ts";
+import { metricsOf } from "./metrics.ts";
+import { Task, TaskProcess } from "./task-process.ts";
+import type { TaskReporter } from "./task-reporter.ts";
+import type { TaskSandbox } from "./task-sandbox.ts";
+import { openTaskStdio, type StdioPlaces, type TaskStdio } from "./task-stdio.ts";
+import { timestampOf } from "./timestamp.ts";
+
+/** Status of a container that was deleted before it had begun to run. */
+const STATUS_NEVER_RUN = 137;
+/** How long a deletion waits for a process's output to be read, ms; the rest is lost. */
+const OUTPUT_MS = 10_000;
+
+export interface TaskServiceOrder {
+  /** containerd's namespace. */
+  readonly namespace: string;
+  readonly version: string;
+  readonly host: HostNamespaces;
+  readonly sandbox: TaskSandbox;
+  readonly reporter: TaskReporter;
+  readonly log: Logger;
+  /** Nobody needs this shim any more. */
+  readonly leave: () => void;
+}
+
+type Nothing = Record<string, never>;
+
+/** containerd's Task service over one sandbox: each method as containerd's own shim for runc answers it, where a VM allows. */
+export class TaskService {
+  readonly #order: TaskServiceOrder;
+  readonly #tasks = new Map<string, Task>();
+  /** Deleted by containerd before the others of its pod were: it goes with the last of them. */
+  #deletedFirst = false;
+
+  constructor(order: TaskServiceOrder) {
+    this.#order = order;
+  }
+
+  async create(request: CreateTaskRequest): Promise<CreateTaskResponse> {
+    const { id, bundle, rootfs } = request;
+    if (this.#tasks.has(id)) throw new KataError("AlreadyExists", `task "${id}" already exists`);
+    if (request.checkpoint !== "") throw noCheckpoint();
+    const places = placesOf(request);
+    const task = new Task(id, bundle, places);
+    this.#tasks.set(id, task);
+    try {
+      await this.#make(task, request);
+    } catch (error) {
+      this.#tasks.delete(id);
+      throw error;
+    }
+    this.#order.reporter.created(id, bundle, rootfs, places);
+    this.#watchOom(id);
+    return { pid: ops.getpid() };
+  }
+
+  async #make(task: Task, { rootfs, options }: CreateTaskRequest): Promise<void> {
+    const { id, bundle, init } = task;
+    const { host, namespace, sandbox } = this.#order;
+    let streams: TaskStdio | undefined;
+    const container = await sandbox.createContainer({
+      id,
+      bundle,
+      rootfs,
+      configPath: configPathOf(options),
+      terminal: init.places.terminal,
+      openStdio: async () => {
+        streams = await openTaskStdio(init.places, { id, namespace }, host);
+        return streams.stdio;
+      },
+    });
+    const guest = container.init;
+    if (guest === undefined || streams === undefined)
+      throw new KataError("Internal", `container "${id}" has no process`);
+    init.attach(guest, streams);
+    this.#watchExit(task, init);
+  }
+
+  async start({ id, execId }: TaskStartRequest): Promise<TaskStartResponse> {
+    const task = this.#task(id);
+    const process = task.process(execId);
+    const starting = execId === "" ? this.#startContainer(task) : this.#startExec(task, process);
+    process.starting = starting;
+    await starting;
+    return { pid: ops.getpid() };
+  }
+
+  async #startContainer({ id, init }: Task): Promise<void> {
+    const { sandbox, reporter } = this.#order;
+    if (init.size !== undefined) await this.#resize(id, init, init.size);
+    await sandbox.sandbox.startContainer(id);
+    init.started = true;
+    reporter.started(id, "");
+    await sandbox.started(id);
+  }
+
+  async #startExec({ id }: Task, process: TaskProcess): Promise<void> {
+    const { execId, places, spec } = process;
+    const { host, namespace, sandbox, reporter } = this.#order;
+    if (process.started || spec === undefined)
+      throw new KataError(
+        "FailedPrecondition",
+        `process "${execId}" of container "${id}" was started already`,
+      );
+    process.started = true;
+    try {
+      const streams = await openTaskStdio(places, { id: execId, namespace }, host);
+      const sized = process.size === undefined ? spec : withSize(spec, process.size);
+      const guest = await sandbox.sandbox.exec(id, execId, sized, streams.stdio).catch((error) => {
+        const { stdin, stdout, stderr } = streams.stdio;
+        for (const fd of [stdin, stdout, stderr]) fd?.close();
+        void streams.ended();
+        throw error;
+      });
+      guest.hostPid = ops.getpid();
+      process.attach(guest, streams);
+    } catch (error) {
+      process.end({ status: STATUS_NEVER_RUN, atMs: ops.realtimeMs() });
+      throw error;
+    }
+    reporter.started(id, execId);
+  }
+
+  async delete({ id, execId }: TaskDeleteRequest): Promise<TaskDeleteResponse> {
+    const task = this.#task(id);
+    const process = task.process(execId);
+    const exit = execId === "" ? await this.#deleteContainer(task) : await this.#deleteExec(task, process);
+    return { pid: ops.getpid(), exitStatus: exit.status, exitedAt: timestampOf(exit.atMs) };
+  }
+
+  async #deleteContainer(task: Task) {
+    const { id, init } = task;
+    const { sandbox, reporter } = this.#order;
+    const status = this.#status(task, init);
+    if (status !== TaskStatus.STOPPED && status !== TaskStatus.CREATED)
+      throw new KataError("FailedPrecondition", `cannot delete a running task: ${id}`);
+    const arrived = status === TaskStatus.CREATED || (await outputArrives(init));
+    const running = sandbox.running;
+    // Without a VM's sandbox it has been undone before.
+    if (running !== undefined) {
+      const others = running.containers().some((each) => each.id !== running.id);
+      if (id === running.id && others) this.#deletedFirst = true;
+      else await sandbox.removeContainer(id, !arrived);
+      const [last, ...more] = running.containers();
+      if (this.#deletedFirst && last !== undefined && more.length === 0)
+        await sandbox.removeContainer(last.id, true);
+    }
+    init.end({ status: STATUS_NEVER_RUN, atMs: ops.realtimeMs() });
+    const exit = await init.exited;
+    this.#tasks.delete(id);
+    reporter.deleted(id, exit);
+    return exit;
+  }
+
+  async #deleteExec(task: Task, process: TaskProcess) {
+    const { execId } = process;
+    if (process.started && process.exit === undefined)
+      throw new KataError("FailedPrecondition", `cannot delete a running process: ${execId}`);
+    await outputArrives(process);
+    // Else its streams stay open for whoever may read them.
+    process.guest?.release();
+    this.#order.sandbox.running?.forgetProcess(task.id, execId);
+    task.execs.delete(execId);
+    process.end({ status: 0, atMs: ops.realtimeMs() });
+    return await process.exited;
+  }
+
+  async exec(request: TaskExecProcessRequest): Promise<Nothing> {
+    const { id, execId } = request;
+    const task = this.#task(id);
+    if (execId === "" || execId === id)
+      throw new KataError("InvalidArgument", `exec id "${execId}" of container "${id}": is none`);
+    if (task.execs.has(execId))
+      throw new KataError("AlreadyExists", `process "${execId}" of container "${id}" already exists`);
+    const spec = { ...parseProcess(jsonOf(request.spec, "Process"), "process"), terminal: request.terminal };
+    const process = new TaskProcess(execId, placesOf(request), spec);
+    task.execs.set(execId, process);
+    this.#watchExit(task, process);
+    this.#order.reporter.execAdded(id, execId);
+    return {};
+  }
+
+  async state({ id, execId }: TaskStateRequest): Promise<TaskStateResponse> {
+    const task = this.#task(id);
+    const process = task.process(execId);
+    const { exit, places } = process;
+    return {
+      id,
+      execId,
+      bundle: task.bundle,
+      pid: ops.getpid(),
+      status: this.#status(task, process),
+      ...places,
+      exitStatus: exit?.status ?? 0,
+      exitedAt: exit === undefined ? undefined : timestampOf(exit.atMs),
+    };
+  }
+
+  async kill({ id, execId, signal, all }: TaskKillRequest): Promise<Nothing> {
+    const task = this.#task(id);
+    const process = task.process(execId);
+    if (process.exit !== undefined) {
+      // Whoever ends it need not know that it has ended.
+      if (signal === SIG.SIGKILL || signal === SIG.SIGTERM) return {};
+      throw new KataError("NotFound", "process already finished");
+    }
+    if (execId !== "" && process.guest === undefined)
+      throw new KataError("FailedPrecondition", `process "${execId}" of container "${id}" was not started`);
+    await this.#order.sandbox.sandbox.signal(id, execId || id, signal, all);
+    return {};
+  }
+
+  async pids({ id }: TaskPidsRequest): Promise<TaskPidsResponse> {
+    this.#task(id);
+    return { processes: [{ pid: ops.getpid(), info: undefined }] };
+  }
+
+  async pause({ id }: TaskPauseRequest): Promise<Nothing> {
+    const task = this.#task(id);
+    task.pausing = true;
+    try {
+      await pauseContainer(this.#order.sandbox.sandbox, id);
+    } finally {
+      task.pausing = false;
+    }
+    this.#order.reporter.paused(id);
+    return {};
+  }
+
+  async resume({ id }: TaskResumeRequest): Promise<Nothing> {
+    this.#task(id);
+    await resumeContainer(this.#order.sandbox.sandbox, id);
+    this.#order.reporter.resumed(id);
+    return {};
+  }
+
+  checkpoint(): never {
+    throw noCheckpoint();
+  }
+
+  async resizePty({ id, execId, width, height }: TaskResizePtyRequest): Promise<Nothing> {
+    const process = this.#task(id).process(execId);
+    if (!process.places.terminal)
+      throw new KataError(
+        "FailedPrecondition",
+        `process "${execId || id}" of container "${id}" has no terminal`,
+      );
+    process.size = { row: height, column: width };
+    if (process.guest !== undefined && process.exit === undefined)
+      await this.#resize(id, process, process.size);
+    return {};
+  }
+
+  async closeIO({ id, execId, stdin }: TaskCloseIORequest): Promise<Nothing> {
+    const process = this.#task(id).process(execId);
+    if (stdin) process.closeStdin();
+    return {};
+  }
+
+  async update({ id, resources }: UpdateTaskRequest): Promise<Nothing> {
+    this.#task(id);
+    const limits = parseResources(jsonOf(resources, "LinuxResources"), "resources");
+    await updateContainer(this.#order.sandbox.sandbox, id, limits);
+    return {};
+  }
+
+  async wait({ id, execId }: TaskWaitRequest): Promise<TaskWaitResponse> {
+    const exit = await this.#task(id).process(execId).exited;
+    return { exitStatus: exit.status, exitedAt: timestampOf(exit.atMs) };
+  }
+
+  async stats({ id }: TaskStatsRequest): Promise<TaskStatsResponse> {
+    this.#task(id);
+    const stats = await containerStats(this.#order.sandbox.sandbox, id);
+    const version = hostHierarchies().every((each) => each.version === 2) ? 2 : 1;
+    return { stats: metricsOf(stats, version) };
+  }
+
+  async connect({ id }: TaskConnectRequest): Promise<TaskConnectResponse> {
+    const taskPid = this.#tasks.has(id) ? ops.getpid() : 0;
+    return { shimPid: ops.getpid(), taskPid, version: this.#order.version };
+  }
+
+  async shutdown(_: TaskShutdownRequest): Promise<Nothing> {
+    if (this.#tasks.size === 0) this.#order.leave();
+    return {};
+  }
+
+  #task(id: string): Task {
+    const task = this.#tasks.get(id);
+    if (task === undefined) throw new KataError("NotFound", `task "${id}" does not exist`);
+    return task;
+  }
+
+  #status(task: Task, process: TaskProcess): number {
+    if (process.exit !== undefined) return TaskStatus.STOPPED;
+    if (!process.started) return TaskStatus.CREATED;
+    if (process !== task.init) return TaskStatus.RUNNING;
+    if (task.pausing) return TaskStatus.PAUSING;
+    const container = this.#order.sandbox.running?.containers().find((each) => each.id === task.id);
+    return container?.status === "paused" ? TaskStatus.PAUSED : TaskStatus.RUNNING;
+  }
+
+  async #resize(id: string, { execId }: TaskProcess, { row, column }: { row: number; column: number }) {
+    await this.#order.sandbox.sandbox.resize(id, execId || id, row, column);
+  }
+
+  /** Tells containerd of its end: after its start, should that still be under way. */
+  async #watchExit({ id }: Task, process: TaskProcess): Promise<void> {
+    const exit = await process.exited;
+    await process.starting?.catch(() => {});
+    // One that has never begun has no end either.
+    if (process.guest !== undefined) this.#order.reporter.exited(id, process.execId, exit);
+  }
+
+  /** Tells containerd each time that the container runs out of memory, until it ends. */
+  async #watchOom(id: string): Promise<void> {
+    const { sandbox, reporter } = this.#order;
+    const init = this.#task(id).init;
+    const ended = init.exited.then(() => {});
+    const { ooms } = sandbox.sandbox;
+    for (let seen = 0; init.exit === undefined; ) {
+      const count = await ooms.next(id, seen, () => init.exit !== undefined, ended);
+      if (count > seen) reporter.outOfMemory(id);
+      seen = count;
+    }
+  }
+}
+
+/** Whether all that a process has written has been read, or was given time to be. */
+async function outputArrives({ guest }: TaskProcess): Promise<boolean> {
+  if (guest === undefined) return true;
+  try {
+    await deadline(guest.ended, OUTPUT_MS, () => new Error("late"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function placesOf({ stdin, stdout, stderr, terminal }: StdioPlaces): StdioPlaces {
+  return { stdin, stdout, stderr, terminal };
+}
+
+function withSize(spec: Process, { row, column }: { row: number; column: number }): Process {
+  return { ...spec, consoleSize: { height: row, width: column } };
+}
+
+/** The runtime's options: of Kata's, as CRI and ctr give them, the configuration's path; those of other runtimes are not for us. */
+function configPathOf(options: Any | undefined): string {
+  if (options === undefined || !options.typeUrl.endsWith("runtimeoptions.v1.Options")) return "";
+  return RuntimeOptions.decode(options.value).configPath;
+}
+
+/** A part of the OCI specification, as containerd's typeurl sends it: JSON. */
+function jsonOf(any: Any | undefined, type: string): Uint8Array {
+  if (any?.typeUrl.endsWith(`/${type}`)) return any.value;
+  throw new KataError(
+    "InvalidArgument",
+    `type ${JSON.stringify(any?.typeUrl ?? "")}: an OCI ${type} is expected`,
+  );
+}
+
+function noCheckpoint(): KataError {
+  return new KataError("Unimplemented", "checkpoints are not supported: a VM's container cannot be one");
+}

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Containerd, type Runtime } from "../harness/containerd.ts";
+import { eventually } from "../harness/process.ts";
+
+/** What a user of ctr does: with runc and with kata, and the same comes of it. */
+let containerd: Containerd;
+let before: string[];
+
+beforeAll(async () => {
+  containerd = await Containerd.start();
+  await containerd.sh("$run --rm $image first true", 60, "runc");
+  before = await containerd.host.inventory();
+}, 180_000);
+
+afterAll(async () => {
+  await containerd?.[Symbol.asyncDispose]();
+});
+
+async function outcome(runtime: Runtime, script: string) {
+  const { status, stdout, stderr } = await containerd.sh(script, 90, runtime);
+  return { status, stdout, stderr };
+}
+
+const ROWS: readonly { readonly name: string; readonly script: string; readonly shows: string | RegExp }[] = [
+  { name: "run prints what the container prints", script: "$run --rm $image t echo hello", shows: "hello\n" },
+  {
+    name: "the exit status is passed on",
+    script: "$run --rm $image t sh -c 'exit 7'; echo $?",
+    shows: "7\n",
+  },
+  {
+    name: "stdout and stderr are two streams",
+    script: "$run --rm $image t sh -c 'echo out; echo err >&2' 2> /dev/null",
+    shows: "out\n",
+  },
+  {
+    name: "stdin reaches the container",
+    script: "echo typed | $run --rm $image t head -n 1",
+    shows: "typed\n",
+  },
+  {
+    name: "environment, working directory and mounts",
+    script: `echo x > /run/f; $run --rm --env A=b --cwd /tmp --mount type=bind,src=/run/f,dst=/f,options=rbind:ro $image t sh -c 'echo $A $(pwd) $(cat /f); echo y > /f' ; echo $?; rm /run/f`,
+    shows: "b /tmp x\n1\n",
+  },
+  {
+    name: "a detached container is listed, executed in, killed and removed",
+    script: `
+      $run -d $image t sleep 100
+      ctr task ls | awk 'NR > 1 { print $1, $3 }'
+      ctr task exec --exec-id e1 t sh -c 'echo in $HOSTNAME; exit 3'; echo $?
+      ctr task kill -s KILL t
+      for i in $(seq 100); do ctr task ls | grep -q STOPPED && break; sleep .1; done
+      ctr task ls | awk 'NR > 1 { print $1, $3 }'
+      ctr task rm t > /dev/null 2>&1; echo $?
+      ctr container rm t; ctr task ls -q; ctr container ls -q`,
+    shows: /^t RUNNING\nin \S+\n3\nt STOPPED\n0\n$/,
+  },
+  {
+    name: "a container is paused and goes on",
+    script: `
+      $run -d $image t sleep 100
+      ctr task pause t; ctr task ls | awk 'NR > 1 { print $3 }'
+      ctr task resume t; ctr task ls | awk 'NR > 1 { print $3 }'
+      ctr task rm -f t > /dev/null 2>&1; ctr container rm t`,
+    shows: "PAUSED\nRUNNING\n",
+  },
+  {
+    name: "a command that is not there",
+    script: "$run --rm $image t nonesuch 2>&1 | grep -o 'executable file not found'; ctr container ls -q",
+    shows: "executable file not found\n",
+  },
+];
+
+describe("ctr, as with runc:", () => {
+  test.each(ROWS)("$name", { timeout: 240_000 }, async ({ script, shows }) => {
+    const runc = await outcome("runc", script);
+    const kata = await outcome("kata", script);
+    expect(kata.stdout, `${kata.stderr}\nrunc: ${JSON.stringify(runc)}`).toBe(runc.stdout);
+    if (typeof shows === "string") expect(kata.stdout).toBe(shows);
+    else expect(kata.stdout).toMatch(shows);
+    expect(kata.status).toBe(runc.status);
+  });
+
+  test("the container has a kernel of its own", async () => {
+    const { stdout } = await outcome("kata", "$run --rm $image t uname -r; uname -r");
+    const [guest, host] = stdout.trim().split("\n");
+    expect(guest).not.toBe(host);
+  });
+
+  test("nothing is left", async () => {
+    await eventually("what was there before", async () => {
+      const now = await containerd.host.inventory();
+      return now.join("\n") === before.join("\n") ? true : undefined;
+    }).catch(() => {});
+    expect(await containerd.host.inventory()).toEqual(before);
+  });
+});

@@ -1,0 +1,69 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeImageArchive } from "./image.ts";
+import { PrivateHost } from "./private-host.ts";
+import { type Ended, eventually } from "./process.ts";
+import { configurationFile, repository } from "./programs.ts";
+
+/** Runtimes by what containerd calls them. */
+export const RUNTIMES = { runc: "io.containerd.runc.v2", kata: "io.containerd.kata.v2" } as const;
+export type Runtime = keyof typeof RUNTIMES;
+
+/** containerd on a host of its own, with the image `box`. */
+export class Containerd implements AsyncDisposable {
+  readonly host: PrivateHost;
+  readonly #env: NodeJS.ProcessEnv;
+
+  private constructor(host: PrivateHost) {
+    this.host = host;
+    this.#env = {
+      PATH: `${join(repository, "build/bin")}:${process.env.PATH}`,
+      KATA_CONF_FILE: configurationFile,
+      CONTAINERD_ADDRESS: join(host.path, "containerd.sock"),
+    };
+  }
+
+  static async start(): Promise<Containerd> {
+    const containerd = new Containerd(await PrivateHost.start());
+    const { host } = containerd;
+    writeFileSync(
+      join(host.path, "config.toml"),
+      `
+version = 2
+root = "${host.path}/root"
+state = "${host.path}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "${host.path}/containerd.sock"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "${host.path}/opt"
+`,
+    );
+    await containerd.launch();
+    const archive = writeImageArchive(host.path, "docker.io/library/box:latest");
+    const { status, stderr } = await containerd.sh(`ctr image import ${archive} > /dev/null`);
+    if (status !== 0) throw new Error(`ctr image import: ${stderr}`);
+    return containerd;
+  }
+
+  /** Starts the daemon, again when it was stopped. */
+  async launch(): Promise<void> {
+    const { host } = this;
+    await host.launch(`containerd --config ${host.path}/config.toml`, "containerd.log", this.#env);
+    await eventually(
+      `containerd answers (see ${host.path}/containerd.log)`,
+      async () => ((await this.sh("ctr version", 5)).status === 0 ? true : undefined),
+      60_000,
+    );
+  }
+
+  /** A shell script with `$run ARGS…` for `ctr run` with a runtime and the cgroups of the host. */
+  sh(script: string, seconds = 60, runtime: Runtime = "kata"): Promise<Ended> {
+    const run = `ctr run --runtime ${RUNTIMES[runtime]}`;
+    return this.host.run(`run="${run}"\nimage=docker.io/library/box:latest\n${script}`, this.#env, seconds);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.host[Symbol.asyncDispose]();
+  }
+}
