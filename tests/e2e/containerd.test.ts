@@ -89,10 +89,65 @@ describe("ctr, as with runc:", () => {
   });
 
   test("nothing is left", async () => {
-    await eventually("what was there before", async () => {
-      const now = await containerd.host.inventory();
-      return now.join("\n") === before.join("\n") ? true : undefined;
-    }).catch(() => {});
-    expect(await containerd.host.inventory()).toEqual(before);
+    await expect.poll(() => containerd.host.inventory()).toEqual(before);
+  });
+});
+
+describe("when something dies or starts anew:", () => {
+  const list = "ctr task ls | awk 'NR > 1 { print $1, $3 }' | sort";
+
+  test("containerd is killed while five containers run: they go on, and what ended meanwhile is told", async () => {
+    const names = ["c1", "c2", "c3", "c4", "c5"];
+    for (const name of names) {
+      const { status, stderr } = await outcome(
+        "kata",
+        `mkdir /run/${name}; $run -d --mount type=bind,src=/run/${name},dst=/end,options=rbind:rw $image ${name} sh -c 'until [ -e /end/now ]; do sleep 0.1; done; exit 9'`,
+      );
+      expect(status, stderr).toBe(0);
+    }
+    await containerd.kill();
+    // One ends while nobody listens.
+    await containerd.sh("touch /run/c1/now");
+    await containerd.launch();
+    const rest = names.slice(1).map((name) => `${name} RUNNING\n`);
+    await eventually("the end was seen", async () => {
+      const { stdout } = await outcome("kata", list);
+      return stdout === `c1 STOPPED\n${rest.join("")}` ? true : undefined;
+    });
+    const ended = await outcome(
+      "kata",
+      "ctr task exec --exec-id e c2 echo still here; ctr task rm c1 2>&1 | grep -o code.*[0-9]",
+    );
+    expect(ended.stdout, ended.stderr).toBe("still here\ncode 9\n");
+    const { stdout, stderr } = await outcome(
+      "kata",
+      `for c in c2 c3 c4 c5; do touch /run/$c/now; done
+       for i in $(seq 200); do ctr task ls | grep -q RUNNING || break; sleep .1; done
+       for c in c2 c3 c4 c5; do ctr task rm $c 2>&1 | grep -o code.*[0-9]; done
+       for c in c1 c2 c3 c4 c5; do ctr container rm $c; rm -r /run/$c; done`,
+    );
+    expect(stdout, stderr).toBe("code 9\n".repeat(4));
+  });
+
+  test.each([
+    ["the VM", "qemu-system-x86"],
+    ["the shim", "containerd-shim"],
+  ])(
+    "%s is killed: the client sees the end within 2 s, and the container can be removed",
+    async (_, program) => {
+      const { stdout, stderr } = await outcome(
+        "kata",
+        `$run $image t sh -c 'echo runs; sleep 100' > /run/out & client=$!
+       until grep -q runs /run/out; do sleep .05; done
+       pkill -KILL -x ${program}; began=$(date +%s%N)
+       wait $client; [ $? -ne 0 ] && echo ended; [ $(( ($(date +%s%N) - began) / 1000000 )) -lt 2000 ] && echo soon
+       ctr task rm -f t > /dev/null 2>&1; ctr container rm t && echo removed; rm /run/out`,
+      );
+      expect(stdout, stderr).toBe("ended\nsoon\nremoved\n");
+    },
+  );
+
+  test("nothing is left", async () => {
+    await expect.poll(() => containerd.host.inventory()).toEqual(before);
   });
 });

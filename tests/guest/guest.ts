@@ -9,7 +9,7 @@ import { loadNodeAddon, ops } from "@kata-containers/sys";
 import { type Client, createClient, openSession } from "@kata-containers/ttrpc";
 import { cpio } from "../../guest/cpio.mjs";
 import { statusOf } from "../harness/process.ts";
-import { SocketTransport } from "./socket-transport.ts";
+import { SocketTransport } from "../harness/socket-transport.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
 const QBOOT = "/usr/share/qemu/qboot.rom";

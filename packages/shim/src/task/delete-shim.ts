@@ -1,5 +1,5 @@
 import { runLaterHooks } from "@kata-containers/launch";
-import { Daemon } from "@kata-containers/protocols";
+import { Daemon, Task } from "@kata-containers/protocols";
 import { isSysError, KataError, ops } from "@kata-containers/sys";
 import {
   type ContainerRecord,
@@ -17,6 +17,8 @@ import { taskRoot, taskSocket } from "./places.ts";
 
 /** How long a daemon that lives may take to remove a container of its pod: it asks the guest. */
 const DELETE_MS = 30_000;
+/** How long a shim without a sandbox may take to answer. */
+const SHUTDOWN_MS = 2_000;
 
 /**
  * containerd's `delete`: removes what is left of a container whose shim is gone or does not answer, by the record alone, whatever happened.
@@ -37,7 +39,9 @@ export async function deleteShim(args: ShimArguments, warn: (message: string) =>
     }
     for (const container of record.containers.toReversed()) await runPoststop(container, warn);
   }
-  unlinkSocket(taskSocket(address, namespace, id));
+  const socket = taskSocket(address, namespace, id);
+  await sendAway(socket, id);
+  unlinkSocket(socket);
 }
 
 /** undefined: there is nothing. Of a record that nobody can read, what its id alone tells. */
@@ -86,6 +90,16 @@ async function runPoststop(
   await runLaterHooks("poststop", hooks?.poststop, container, 0, (message) =>
     warn(`${container.id}: ${message}`),
   );
+}
+
+/** A shim that has no sandbox is in no record: one whose create has failed, or that nobody has called. */
+async function sendAway(socket: string, id: string): Promise<void> {
+  try {
+    using shim = await connectDaemon(socket);
+    await shim?.call(Task.Shutdown, { id, now: true }, { timeoutMs: SHUTDOWN_MS });
+  } catch (error) {
+    if (!(error instanceof KataError)) throw error;
+  }
 }
 
 /** What nobody serves any more. */
