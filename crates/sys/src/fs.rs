@@ -36,6 +36,8 @@ ops! {
     sync file_flags(fd: i32) -> i32;
     sync set_nonblock(fd: i32, on: bool) -> ();
     sync pread(fd: i32, len: u32, offset: u64) -> Bytes;
+    /// SHA-512 of the whole file, wherever its offset is.
+    sync sha512_file(fd: i32) -> Bytes;
     /// All bytes unless the disk is full in between; returns how many.
     sync pwrite(fd: i32, bytes: Bytes, offset: u64) -> u32;
     /// Whole file; EFBIG past maxBytes. Reads until its end (works on /proc).
@@ -201,6 +203,22 @@ fn pread(number: i32, len: u32, offset: u64) -> Res<Bytes> {
         }
     }
     Ok(Bytes(buffer))
+}
+
+fn sha512_file(number: i32) -> Res<Bytes> {
+    use sha2::Digest;
+    const CHUNK: usize = 256 << 10;
+    let mut hash = sha2::Sha512::new();
+    let mut buffer = crate::spare::zeros(CHUNK).call("pread")?;
+    let mut at = 0;
+    loop {
+        let count = rustix::io::pread(fd(&number)?, &mut buffer[..], at).call("pread")?;
+        if count == 0 {
+            return Ok(Bytes(hash.finalize().to_vec()));
+        }
+        hash.update(&buffer[..count]);
+        at += count as u64;
+    }
 }
 
 fn pwrite(number: i32, bytes: Bytes, offset: u64) -> Res<u32> {

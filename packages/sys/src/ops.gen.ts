@@ -251,6 +251,8 @@ export interface Ops {
   fileFlags(fd: number): number;
   setNonblock(fd: number, on: boolean): void;
   pread(fd: number, len: number, offset: number): Uint8Array;
+  /** SHA-512 of the whole file, wherever its offset is. */
+  sha512File(fd: number): Uint8Array;
   /** All bytes unless the disk is full in between; returns how many. */
   pwrite(fd: number, bytes: Uint8Array, offset: number): number;
   /** Whole file; EFBIG past maxBytes. Reads until its end (works on /proc). */

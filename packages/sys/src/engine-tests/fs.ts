@@ -17,6 +17,8 @@ import {
 } from "../index.ts";
 import { bytes, child, equal, fails, ok, openFile, outcomeOf, startChild, test, text } from "./harness.ts";
 
+const hex = (digest: Uint8Array) => [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 test("open, pwrite, pread, lseek, ftruncate, fstat work on a file", (dir) => {
   using file = openFile(`${dir}/f`, O.RDWR | O.CREAT);
   equal(ops.pwrite(file.number, bytes("hello world"), 0), 11);
@@ -27,6 +29,22 @@ test("open, pwrite, pread, lseek, ftruncate, fstat work on a file", (dir) => {
   ops.fsync(file.number);
   equal(ops.fstat(file.number).size, 4);
   equal(ops.fileFlags(file.number) & 3, O.RDWR);
+});
+
+test("sha512File is that of FIPS 180-4, of the whole file wherever one reads in it", (dir) => {
+  using file = openFile(`${dir}/f`, O.RDWR | O.CREAT);
+  ops.pwrite(file.number, bytes("abc"), 0);
+  ops.lseek(file.number, 2, SEEK.SET);
+  equal(
+    hex(ops.sha512File(file.number)),
+    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+  );
+  ops.ftruncate(file.number, 1_000_000);
+  equal(
+    hex(ops.sha512File(file.number)),
+    "22334954d4202752daee1ba8dc739f55bc2682e42af933ef974923ab046d1a847cfdcd74cc7dfa80282a4010cd977806bce5b42abd8a77f9f8fa2495ac69f9e0",
+  );
+  equal(ops.lseek(file.number, 0, SEEK.CUR), 2);
 });
 
 test("a missing file is ENOENT with syscall and path", async (dir) => {
@@ -54,6 +72,7 @@ test("a closed descriptor is EBADF everywhere", async () => {
   await fails(() => ops.dup2(fd, 998), "EBADF");
   await fails(() => ops.fstat(fd), "EBADF", "fstat");
   await fails(() => ops.pread(fd, 1, 0), "EBADF");
+  await fails(() => ops.sha512File(fd), "EBADF", "pread");
   await fails(() => ops.pwrite(fd, bytes("x"), 0), "EBADF");
   await fails(() => ops.readSync(fd, 1), "EBADF");
   await fails(() => ops.writeSync(fd, bytes("x")), "EBADF");
