@@ -1,5 +1,5 @@
 // What is written from the tables of commands and keys, so that it cannot differ from them:
-//   write-docs.mjs docs          docs/configuration.md (committed; make generate)
+//   write-docs.mjs docs          docs/configuration.md, docs/annotations.md (committed; make generate)
 //   write-docs.mjs install DIR   DIR/man/man8/{kata-runtime,runk}.8, DIR/bash-completion/completions/{kata-runtime,runk}
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,8 +7,9 @@ import { importPackage } from "./import-typescript.mjs";
 
 const [what, directory] = process.argv.slice(2);
 if (what === "docs") {
-  const { renderDocs } = await importPackage("config");
+  const { renderAnnotationDocs, renderDocs } = await importPackage("config");
   writeFileSync("docs/configuration.md", renderDocs());
+  writeFileSync("docs/annotations.md", renderAnnotationDocs());
 } else if (what === "install" && directory) {
   const { renderCompletion, renderManPage } = await importPackage("cli");
   /** @param {string} path @param {string} text */

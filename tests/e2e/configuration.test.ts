@@ -57,17 +57,6 @@ describe("create refuses, with the line,", () => {
     expect(await refusal()).toContain(`${path}:2: key "image" of [hypervisor.qemu] is not supported: `);
   });
 
-  it("an annotation that asks for another configuration", async () => {
-    const name = "io.katacontainers.config.hypervisor.default_memory";
-    const bundle = runtime.bundle({
-      edit: (config) => Object.assign(config, { annotations: { [name]: "512" } }),
-    });
-    const { status, stderr } = await runtime.kata(["create", "--bundle", bundle, runtime.newId()]);
-    expect(status).toBe(1);
-    expect(stderr).toContain(`annotation ${name} is not enabled: `);
-    expect(findTraces(runtime.traces())).toEqual([]);
-  });
-
   it("a file that others can write", async () => {
     chmodSync(file, 0o666);
     expect(await refusal()).toBe(

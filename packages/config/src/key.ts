@@ -1,3 +1,5 @@
+import { pathPatternObstacle } from "./path-pattern.ts";
+
 /**
  * What is known about one key of configuration.toml.
  * @typeParam T the type of its value once it is checked
@@ -14,9 +16,30 @@ export interface Key<T> {
   readonly file: boolean;
   /** Gives the checked value, or says in words that follow "must be" what is allowed. */
   readonly check: (value: unknown) => Checked<T>;
+  /** What an annotation's text stands for, not yet checked; text that stands for nothing stays as it is. */
+  readonly fromText: (text: string) => unknown;
+  /** How an annotation of a sandbox may set it, or why none may; undefined: it is none of those that may differ from pod to pod. */
+  readonly annotation?: AnnotationRule | string;
 }
 
 export type Checked<T> = { readonly value: T } | { readonly mustBe: string };
+
+/** The keys of [hypervisor.qemu] that say which paths annotations may name. */
+export type AllowList =
+  | "valid_hypervisor_paths"
+  | "valid_kernel_paths"
+  | "valid_initrd_paths"
+  | "valid_firmware_paths"
+  | "valid_virtio_fs_daemon_paths"
+  | "valid_entropy_sources";
+
+/** How an annotation of a sandbox sets a key, when `enable_annotations` allows its name. */
+export interface AnnotationRule {
+  /** Lists what a path may be; the configuration's own value is always allowed. */
+  readonly allowList?: AllowList;
+  /** What stands between the configuration's words and the annotation's, which are added to them; else it replaces the value. */
+  readonly addedAfter?: string;
+}
 
 /** The type of a key's value. */
 export type ValueOf<K> = K extends Key<infer T> ? T : never;
@@ -24,12 +47,27 @@ export type ValueOf<K> = K extends Key<infer T> ? T : never;
 interface Told<T> {
   readonly help: string;
   readonly example?: T;
+  readonly annotation?: AnnotationRule | string;
 }
+
+const asIs = (text: string): string => text;
+
+/** Digits that a number keeps exactly. */
+const asNumber = (text: string): unknown => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
+
+/** The words of Go's strconv.ParseBool, by which upstream reads annotations. */
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...["1", "t", "T", "true", "True", "TRUE"].map((text) => [text, true] as const),
+  ...["0", "f", "F", "false", "False", "FALSE"].map((text) => [text, false] as const),
+]);
+
+export const asBoolean = (text: string): unknown => BOOLEANS.get(text) ?? text;
 
 /** A path of a file that must exist; absolute, so that it means the same for everyone who reads it. */
 export function file(path: string, told: Told<string>): Key<string> {
   const mustBe = "an absolute path";
   return {
+    fromText: asIs,
     ...told,
     default: path,
     type: mustBe,
@@ -42,6 +80,7 @@ export function file(path: string, told: Told<string>): Key<string> {
 export function optionalFile(told: Told<string>): Key<string> {
   const mustBe = 'an absolute path, or ""';
   return {
+    fromText: asIs,
     ...told,
     default: "",
     type: mustBe,
@@ -54,6 +93,7 @@ export function optionalFile(told: Told<string>): Key<string> {
 export function text(value: string, told: Told<string>): Key<string> {
   const mustBe = "a string";
   return {
+    fromText: asIs,
     ...told,
     default: value,
     type: mustBe,
@@ -65,6 +105,7 @@ export function text(value: string, told: Told<string>): Key<string> {
 export function flag(value: boolean, told: Told<boolean>): Key<boolean> {
   const mustBe = "true or false";
   return {
+    fromText: asBoolean,
     ...told,
     default: value,
     type: mustBe,
@@ -84,6 +125,7 @@ export function count(
   const allowed = (given: unknown): given is number =>
     typeof given === "number" && Number.isSafeInteger(given) && given >= min && given <= max;
   return {
+    fromText: asNumber,
     ...told,
     default: value,
     type: mustBe,
@@ -121,6 +163,7 @@ function choice<T extends string | number>(
 ): Key<T> {
   const mustBe = all.map((one) => JSON.stringify(one)).join(" or ");
   return {
+    fromText: typeof value === "number" ? asNumber : asIs,
     ...told,
     default: value,
     type: mustBe,
@@ -155,6 +198,7 @@ export function words(
     return undefined;
   };
   return {
+    fromText: asIs,
     ...told,
     default: value,
     type,
@@ -182,6 +226,7 @@ export function texts(
   const mustBe = "an array of strings";
   const { wrong = () => undefined } = told;
   return {
+    fromText: asIs,
     ...told,
     default: value,
     type: mustBe,
@@ -195,6 +240,36 @@ export function texts(
       return obstacle === undefined ? { value: given } : { mustBe: obstacle };
     },
   };
+}
+
+/** Regular expressions that are looked for in names. */
+export function patterns(told: Told<readonly string[]>): Key<readonly string[]> {
+  return texts([], {
+    ...told,
+    wrong: (item) =>
+      isRegularExpression(item)
+        ? undefined
+        : `without ${JSON.stringify(item)}: it is no regular expression of JavaScript's with the flag u`,
+  });
+}
+
+function isRegularExpression(source: string): boolean {
+  try {
+    return new RegExp(source, "u") instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
+/** Patterns of paths that annotations may name, see path-pattern.ts. Upstream's lists may have "", which no path matches. */
+export function pathPatterns(told: Told<readonly string[]>): Key<readonly string[]> {
+  return texts([], {
+    ...told,
+    wrong: (item) => {
+      const obstacle = item === "" ? undefined : pathPatternObstacle(item);
+      return obstacle === undefined ? undefined : `without ${JSON.stringify(item)}: it ${obstacle}`;
+    },
+  });
 }
 
 /** A key of upstream's that we know and do not have. */

@@ -1,75 +1,8 @@
-import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { setOps } from "@kata-containers/sys";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkFiles, loadConfig } from "./load.ts";
 import { parseConfig } from "./parse.ts";
-
-interface FakeFile {
-  readonly text: string;
-  readonly uid?: number;
-  readonly mode?: number;
-}
-
-/** A file system of the given texts ("dir" is a directory); every other path is absent. */
-function fakeFiles(
-  files: Readonly<Record<string, string | FakeFile | undefined>>,
-  env: readonly string[] = [],
-): Partial<Ops> {
-  const opened: string[] = [];
-  const find = (path: string, syscall: string): FakeFile => {
-    const file = files[path];
-    if (file === undefined) throw new SysError("ENOENT", syscall, path);
-    return typeof file === "string" ? { text: file } : file;
-  };
-  const stat = (path: string, syscall: string) => {
-    const { text, uid = 0, mode = text === "dir" ? 0o040755 : 0o100644 } = find(path, syscall);
-    return { ...emptyStat, uid, mode, size: text.length };
-  };
-  const pathOf = (fd: number) => opened[fd] ?? "";
-  return {
-    env: () => [...env],
-    geteuid: () => 0,
-    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
-    open(path) {
-      find(path, "open");
-      return opened.push(path) - 1;
-    },
-    close: () => {},
-    fstat: (fd) => stat(pathOf(fd), "fstat"),
-    stat: (path) => stat(path, "stat"),
-    statIfThere: (path) => (files[path] === undefined ? undefined : stat(path, "stat")),
-    pread: (fd) => new TextEncoder().encode(find(pathOf(fd), "pread").text),
-    readdir(path) {
-      find(path, "open");
-      const below = Object.keys(files).filter((each) => each.startsWith(`${path}/`));
-      return below.map((each) => ({ name: each.slice(path.length + 1), type: "file" }));
-    },
-  };
-}
-
-const emptyStat = {
-  dev: 0,
-  ino: 0,
-  mode: 0,
-  nlink: 1,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  size: 0,
-  mtimeMs: 0,
-  blocks: 0,
-};
-
-function use(fake: Partial<Ops>): void {
-  setOps(
-    new Proxy(Object.create(null), {
-      get: (_, op) => {
-        const found = Reflect.get(fake, op);
-        if (found === undefined) throw new Error(`the fake has no op ${String(op)}`);
-        return found;
-      },
-    }),
-  );
-}
+import { type FakeFile, fakeFiles, use } from "./testing/fake-files.ts";
 
 afterEach(() => setOps(undefined));
 
@@ -167,6 +100,14 @@ describe("checkFiles", () => {
     );
     const plan9 = { ...config, hypervisor: { ...config.hypervisor, shared_fs: "virtio-9p" as const } };
     checkFiles(plan9);
+  });
+
+  it("names the annotation that names the path", () => {
+    use(fakeFiles({ ...files, "/k": undefined }));
+    const annotations = ["io.katacontainers.config.hypervisor.kernel"];
+    expect(() => checkFiles({ ...config, annotations })).toThrow(
+      "/k: no such file (annotation io.katacontainers.config.hypervisor.kernel)",
+    );
   });
 
   it("refuses a directory", () => {

@@ -1,4 +1,5 @@
 import { exists, isSysError, KataError, ops, SysError } from "@kata-containers/sys";
+import { annotationName } from "./annotation-names.ts";
 import type { Key } from "./key.ts";
 import { readLayer } from "./layer.ts";
 import { configOf, mergeLayers, type Reading } from "./merge.ts";
@@ -24,10 +25,14 @@ export function loadConfig(path?: string): KataConfig {
   return configOf(readConfig(findConfig(path)));
 }
 
-/** The file that {@link loadConfig} reads. @throws KataError NotFound */
-export function findConfig(path?: string): string {
+/**
+ * The file that {@link loadConfig} reads.
+ * @param env "NAME=value", as ops.env() gives it
+ * @throws KataError NotFound
+ */
+export function findConfig(path?: string, env: readonly string[] = ops.env()): string {
   if (path !== undefined && path !== "") return path;
-  const fromEnvironment = environment("KATA_CONF_FILE");
+  const fromEnvironment = variable("KATA_CONF_FILE", env);
   if (fromEnvironment !== undefined && fromEnvironment !== "") return absolute(fromEnvironment);
   const found = defaultPaths.find((candidate) => exists(candidate));
   if (found !== undefined) return found;
@@ -51,7 +56,7 @@ const WITHOUT_VIRTIOFSD = '; install virtiofsd, or set shared_fs = "virtio-9p", 
 
 /**
  * Checks that each file that the configuration names is there, so that nothing is started in vain.
- * @throws KataError NotFound, naming configuration file, key and path
+ * @throws KataError NotFound, naming path, key and configuration file, or the annotation
  */
 export function checkFiles(config: KataConfig): void {
   for (const section of sectionNames) {
@@ -62,9 +67,13 @@ export function checkFiles(config: KataConfig): void {
       if (shareServer && config.hypervisor.shared_fs !== "virtio-fs") continue;
       const reason = unusable(value);
       if (reason === undefined) continue;
+      const annotation = annotationName(section, name);
+      const source = config.annotations.includes(annotation)
+        ? `annotation ${annotation}`
+        : `key ${name} of [${table[section].name}] in ${config.path}`;
       throw new KataError(
         "NotFound",
-        `${value}: ${reason} (key ${name} of [${table[section].name}] in ${config.path}${shareServer ? WITHOUT_VIRTIOFSD : ""})`,
+        `${value}: ${reason} (${source}${shareServer ? WITHOUT_VIRTIOFSD : ""})`,
       );
     }
   }
@@ -101,10 +110,7 @@ function absolute(path: string): string {
   return path.startsWith("/") ? path : `${ops.readlink("/proc/self/cwd")}/${path}`;
 }
 
-function environment(name: string): string | undefined {
+function variable(name: string, env: readonly string[]): string | undefined {
   const prefix = `${name}=`;
-  return ops
-    .env()
-    .find((entry) => entry.startsWith(prefix))
-    ?.slice(prefix.length);
+  return env.find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
 }

@@ -22,6 +22,7 @@ export function mergeLayers(layers: readonly [Layer, ...Layer[]]): Reading {
   const config = {
     path: first.path,
     dropIns: dropIns.map((layer) => layer.path),
+    annotations: [],
     hypervisor: mergeSection("hypervisor", layers),
     agent: mergeSection("agent", layers),
     runtime: mergeSection("runtime", layers),

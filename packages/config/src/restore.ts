@@ -11,8 +11,9 @@ export function restoreConfig(json: string, file: string): KataConfig {
   const corrupt = (why: string) =>
     new KataError("DataLoss", `${file}: ${why} (it was changed, or is another version's)`);
   const saved = parseJson(json);
-  if (saved === undefined || typeof saved.path !== "string" || !isTexts(saved.dropIns))
-    throw corrupt("is no configuration");
+  if (saved === undefined || typeof saved.path !== "string") throw corrupt("is no configuration");
+  const { dropIns, annotations } = saved;
+  if (!isTexts(dropIns) || !isTexts(annotations)) throw corrupt("is no configuration");
   const values = { hypervisor: {}, agent: {}, runtime: {} };
   for (const section of sectionNames) {
     const given = saved[section];
@@ -24,7 +25,7 @@ export function restoreConfig(json: string, file: string): KataConfig {
     }
   }
   const layer = { path: saved.path, values, problems: [], place: () => file };
-  return Object.freeze({ ...configOf(mergeLayers([layer])), dropIns: saved.dropIns });
+  return Object.freeze({ ...configOf(mergeLayers([layer])), dropIns, annotations });
 }
 
 function parseJson(json: string): Readonly<Record<string, unknown>> | undefined {

@@ -24,4 +24,6 @@ export type KataConfig = {
   readonly path: string;
   /** The drop-ins that changed it, in the order in which they were read. */
   readonly dropIns: readonly string[];
+  /** The annotations of the sandbox that changed it. */
+  readonly annotations: readonly string[];
 };

@@ -1,4 +1,4 @@
-import { checkFiles, type KataConfig, loadConfig } from "@kata-containers/config";
+import { type KataConfig, loadSandboxConfig } from "@kata-containers/config";
 import { validateContainerId } from "@kata-containers/oci";
 import {
   type Bundle,
@@ -32,8 +32,10 @@ import { Streams } from "./streams.ts";
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const id = validateContainerId(options.id ?? newId());
   const bundle = containerBundle(options);
-  const config = loadConfig(options.config);
-  checkFiles(config);
+  const config = loadSandboxConfig({
+    annotations: bundle.spec.annotations,
+    optionsPath: options.config === undefined ? undefined : absolute(options.config),
+  });
   await using undo = new Undo();
   const order = { id, bundle, config, debug: options.debug ?? false, undo };
   const store = options.store ?? "memory";

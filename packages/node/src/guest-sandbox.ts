@@ -1,3 +1,4 @@
+import { refuseContainerAnnotations } from "@kata-containers/config";
 import { type Process, validateContainerId } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
 import { KataError, ops } from "@kata-containers/sys";
@@ -25,6 +26,7 @@ export class GuestSandbox extends GuestContainer implements Sandbox {
   async createContainer(options: ContainerOptions): Promise<Container> {
     const id = validateContainerId(options.id ?? newId());
     const bundle = containerBundle(options);
+    refuseContainerAnnotations(bundle.spec.annotations);
     const streams = new Streams(options);
     try {
       this.link.store.join(id, this.id);

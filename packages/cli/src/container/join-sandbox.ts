@@ -1,4 +1,4 @@
-import type { KataConfig } from "@kata-containers/config";
+import { type KataConfig, refuseContainerAnnotations } from "@kata-containers/config";
 import type { Namespace, Spec } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
 import { type Bundle, connectDaemon, containerBeingMade, type DaemonClient } from "@kata-containers/shim";
@@ -35,10 +35,12 @@ export interface JoinOrder {
  * Takes a container into the sandbox of its pod: its id is taken, and names the sandbox's record from now on.
  * `order.undo` gets what removes it again.
  * @throws KataError NotFound for a sandbox that is not there, FailedPrecondition for one that has stopped,
- *   InvalidArgument when the specification asks for namespaces other than the sandbox's; nothing was changed then
+ *   InvalidArgument when the specification asks for namespaces other than the sandbox's, or has an annotation that is not
+ *   supported; nothing was changed then
  */
 export async function joinSandbox(order: JoinOrder): Promise<OpenSandbox> {
   const { id, sandboxId, globals, bundle, undo } = order;
+  refuseContainerAnnotations(bundle.spec.annotations);
   const store = createFileStore(globals.root);
   const record = findSandbox(store, sandboxId, globals.root);
   const config: KataConfig = loadSavedConfig(savedConfigPath(record.root, record.id));

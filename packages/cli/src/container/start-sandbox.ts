@@ -1,4 +1,4 @@
-import { checkFiles, loadConfig, refuseAnnotations } from "@kata-containers/config";
+import { loadSandboxConfig } from "@kata-containers/config";
 import {
   type Bundle,
   claimRecord,
@@ -30,13 +30,11 @@ export interface SandboxOrder {
 /**
  * Starts a sandbox for its first container, whose id it gets: writes the record and starts the daemon, which boots the
  * virtual machine meanwhile.
- * @throws KataError; nothing was changed when it is the configuration's or the bundle's fault
+ * @throws KataError; nothing was changed when it is the configuration's, an annotation's or the bundle's fault
  */
 export async function startSandbox(order: SandboxOrder): Promise<OpenSandbox> {
   const { id, globals, bundle, scope, hookSeconds, undo } = order;
-  const config = loadConfig(globals.config);
-  checkFiles(config);
-  refuseAnnotations(bundle.spec.annotations);
+  const config = loadSandboxConfig({ annotations: bundle.spec.annotations, optionsPath: globals.config });
   const networkNamespace = undo.use(openNetworkNamespace(bundle.spec));
   let scoped = false;
   undo.defer(async () => {

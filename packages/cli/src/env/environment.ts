@@ -46,7 +46,7 @@ export async function describeEnvironment(config: KataConfig) {
       SecurityInfo: {
         Rootless: false,
         DisableSeccomp: false,
-        EnableAnnotations: [],
+        EnableAnnotations: hypervisor.enable_annotations,
         ConfidentialGuest: false,
       },
     },

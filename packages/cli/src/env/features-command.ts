@@ -12,6 +12,7 @@ export const featuresCommand = defineCommand({
       // Id-mapped mounts do not reach the guest.
       mountOptions: mountOptionNames().filter((name) => !name.endsWith("idmap")),
       native: false,
+      unsafeAnnotations: ["io.katacontainers.config.", "io.katacontainers.config_path"],
       // The network namespace is the host's, and the VM's within it; a cgroup namespace has no meaning across kernels.
       namespaces: ["ipc", "mount", "network", "pid", "uts"],
     });

@@ -32,6 +32,8 @@ export function describeFeatures(own: {
   readonly hooks: readonly string[];
   readonly namespaces: readonly string[];
   readonly mountOptions: readonly string[];
+  /** Names of annotations, and beginnings of such names, that change what the runtime does. */
+  readonly unsafeAnnotations: readonly string[];
   /** Without a VM, on whose kernel seccomp listeners, labels and id-mapped mounts would be. */
   readonly native: boolean;
 }) {
@@ -51,6 +53,6 @@ export function describeFeatures(own: {
       mountExtensions: { idmap: { enabled: own.native } },
     },
     annotations: { "io.katacontainers.version": VERSION },
-    potentiallyUnsafeConfigAnnotations: [],
+    potentiallyUnsafeConfigAnnotations: own.unsafeAnnotations,
   };
 }

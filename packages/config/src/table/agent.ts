@@ -16,7 +16,11 @@ export const agent = {
     container_pipe_size: count(
       0,
       { min: 0, max: 1_048_576, unit: "bytes" },
-      { help: "Size of the pipes of a container's streams in the guest. 0: 1 MiB.", example: 65_536 },
+      {
+        annotation: {},
+        help: "Size of the pipes of a container's streams in the guest. 0: 1 MiB.",
+        example: 65_536,
+      },
     ),
     dial_timeout: count(60, seconds(1), {
       help: "How long the agent may take to answer after the virtual machine has started, in seconds.",

@@ -2,7 +2,7 @@ import { type Refusal, refused } from "../key.ts";
 
 const noImage = "the guest's root file system is its initrd (set initrd)";
 const noBlock = "no block device is given to the virtual machine, files are shared by virtio-fs";
-const noAnnotation = "a sandbox's annotations do not change the configuration";
+const noAnnotation = "there is no such key, so that no annotation sets it";
 const noHotplug = "CPUs and memory are not plugged in later, a sandbox has default_vcpus and default_memory";
 const noBus = "devices are on the machine's root bus";
 const noVfio = "host devices are not passed through";
@@ -108,14 +108,10 @@ export const hypervisorRefused: Readonly<Record<string, Refusal>> = {
   guest_memory_dump_paging: refused(noDump, false),
   prefetch_list_path: refused("nothing is prefetched", ""),
 
-  enable_annotations: refused(noAnnotation, []),
-  valid_hypervisor_paths: refused(noAnnotation, []),
   valid_jailer_paths: refused(noAnnotation, []),
   valid_ctlpaths: refused(noAnnotation, []),
-  valid_virtio_fs_daemon_paths: refused(noAnnotation, []),
-  valid_file_mem_backends: refused(noAnnotation, []),
+  valid_file_mem_backends: refused(noAnnotation, [], [""]),
   valid_vhost_user_store_paths: refused(noAnnotation, []),
-  valid_entropy_sources: refused(noAnnotation, []),
 
   confidential_guest: refused(noConfidential, false),
   sev_snp_guest: refused(noConfidential, false),

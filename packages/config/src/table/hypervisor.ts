@@ -1,4 +1,17 @@
-import { count, file, flag, oneOf, oneOfNumbers, optionalFile, texts, words } from "../key.ts";
+import {
+  type AllowList,
+  type AnnotationRule,
+  count,
+  file,
+  flag,
+  oneOf,
+  oneOfNumbers,
+  optionalFile,
+  pathPatterns,
+  patterns,
+  texts,
+  words,
+} from "../key.ts";
 import { hypervisorRefused } from "./hypervisor-refused.ts";
 
 /** The kernel's command line is at most 2,047 bytes on x86-64 (COMMAND_LINE_SIZE); ours take up to 500 of them. */
@@ -8,23 +21,42 @@ const MAX_PARAMS = 1500;
 const VIRTIOFSD_OURS =
   /^--?(fd|socket-path|socket-group|vhost-user-socket|shared-dir|sandbox|source)\b|(^|,)(source|sandbox)=/;
 
+/** The annotation's value replaces the configuration's. */
+const replaced: AnnotationRule = {};
+
+/** What QEMU opens or runs on the host is not for who writes annotations to choose freely. */
+const listedIn = (allowList: AllowList): AnnotationRule => ({ allowList });
+
+const allowListOf = (key: string, example: string) =>
+  pathPatterns({
+    help: `What the annotation ${key} may name besides the value of the key ${key}: paths, or patterns of them as in glob(7).`,
+    example: [example],
+  });
+
 /** The virtual machine. */
 export const hypervisor = {
   name: "hypervisor.qemu",
   help: "The virtual machine and the programs that make it.",
   keys: {
-    path: file("/usr/bin/qemu-system-x86_64", { help: "The QEMU to run." }),
+    path: file("/usr/bin/qemu-system-x86_64", {
+      annotation: listedIn("valid_hypervisor_paths"),
+      help: "The QEMU to run.",
+    }),
     kernel: file("/usr/share/kata-containers/vmlinux", {
+      annotation: listedIn("valid_kernel_paths"),
       help: "The guest's kernel: an uncompressed ELF with a PVH note, or a bzImage.",
     }),
     initrd: file("/usr/share/kata-containers/kata-containers-initrd.img", {
+      annotation: listedIn("valid_initrd_paths"),
       help: "The guest's initial RAM file system; kata-agent is its /init.",
     }),
     firmware: optionalFile({
+      annotation: listedIn("valid_firmware_paths"),
       help: "The virtual machine's firmware. Empty: qboot where QEMU brings it, else QEMU's default.",
       example: "/usr/share/seabios/bios-256k.bin",
     }),
     machine_type: oneOf("pc", ["q35"], {
+      annotation: replaced,
       help: "QEMU's machine. pc boots faster; q35 has PCI Express.",
     }),
     agent_channel: oneOf("auto", ["vsock", "virtio-serial"], {
@@ -40,7 +72,11 @@ export const hypervisor = {
             ? undefined
             : "words like pmu=off, +avx2 or -sse4a",
       },
-      { help: "CPU features to add or take away, as QEMU's -cpu names them.", example: "pmu=off" },
+      {
+        annotation: replaced,
+        help: "CPU features to add or take away, as QEMU's -cpu names them.",
+        example: "pmu=off",
+      },
     ),
     kernel_params: words(
       "",
@@ -53,6 +89,7 @@ export const hypervisor = {
             : undefined,
       },
       {
+        annotation: { addedAfter: " " },
         help: "Added to the guest kernel's command line, separated by spaces. The last of two of one name wins.",
         example: "agent.hotplug_timeout=10",
       },
@@ -61,6 +98,7 @@ export const hypervisor = {
       1,
       { min: -1, max: 240, unit: "vCPUs" },
       {
+        annotation: replaced,
         help: "vCPUs of a sandbox: at most as many as the host has CPUs. -1: as many as those; 0: one.",
         example: 2,
       },
@@ -68,40 +106,56 @@ export const hypervisor = {
     default_maxvcpus: count(
       0,
       { min: 0, max: 240, unit: "vCPUs" },
-      { help: "The most vCPUs that a sandbox may get. 0: as many as the host has CPUs.", example: 4 },
+      {
+        annotation: replaced,
+        help: "The most vCPUs that a sandbox may get. 0: as many as the host has CPUs.",
+        example: 4,
+      },
     ),
     default_memory: count(
       256,
       { min: 64, max: 16_777_216, unit: "MiB" },
-      { help: "Memory of a sandbox, in MiB.", example: 2048 },
+      { annotation: replaced, help: "Memory of a sandbox, in MiB.", example: 2048 },
     ),
     default_maxmemory: count(
       0,
       { min: 0, max: 16_777_216, unit: "MiB" },
-      { help: "The most memory that a sandbox may get, in MiB. 0: no limit but the host's.", example: 8192 },
+      {
+        annotation: "it limits default_memory, which an annotation may set",
+        help: "The most memory that a sandbox may get, in MiB. 0: no limit but the host's.",
+        example: 8192,
+      },
     ),
     enable_mem_prealloc: flag(false, {
+      annotation: replaced,
       help: "Take all of the virtual machine's memory from the host when it starts, not when it is first used.",
     }),
     enable_hugepages: flag(false, {
+      annotation: replaced,
       help: "Take the virtual machine's memory from the host's reserved huge pages (vm.nr_hugepages), all of it at its start.",
     }),
     accelerator: oneOf("auto", ["kvm", "tcg"], {
       help: "auto: KVM where it really runs a guest, else QEMU's software emulation (tcg), with a warning. kvm: fail where KVM does not run a guest.",
     }),
     entropy_source: file("/dev/urandom", {
+      annotation: listedIn("valid_entropy_sources"),
       help: "The device that feeds the guest's virtio-rng.",
       example: "/dev/hwrng",
     }),
     shared_fs: oneOf("virtio-fs", ["virtio-9p"], {
+      annotation: replaced,
       help: "How the guest sees the host's files. virtio-9p is for hosts without virtiofsd: slower, and without FIFOs, sockets and device nodes.",
       refused: {
         "virtio-fs-nydus": "no nydusd is driven",
         none: "root file systems reach the guest by the share alone",
       },
     }),
-    virtio_fs_daemon: file("/usr/lib/qemu/virtiofsd", { help: "The virtiofsd to run." }),
+    virtio_fs_daemon: file("/usr/lib/qemu/virtiofsd", {
+      annotation: listedIn("valid_virtio_fs_daemon_paths"),
+      help: "The virtiofsd to run.",
+    }),
     virtio_fs_cache: oneOf("auto", ["none", "never", "always"], {
+      annotation: replaced,
       help: "What the guest may cache of shared files; never is another word for none. always: only when nobody else changes them.",
       refused: { metadata: "QEMU's own virtiofsd does not have it" },
     }),
@@ -109,6 +163,7 @@ export const hypervisor = {
       help: "Requests that the guest may have under way at the share.",
     }),
     virtio_fs_extra_args: texts([], {
+      annotation: "they are arguments of a program of the host's",
       help: "Added to virtiofsd's arguments.",
       example: ["--thread-pool-size=1"],
       wrong: (item) =>
@@ -116,6 +171,16 @@ export const hypervisor = {
           ? `without ${JSON.stringify(item)}: what virtiofsd serves, where, and how it is confined is the runtime's`
           : undefined,
     }),
+    enable_annotations: patterns({
+      help: "Which annotations io.katacontainers.config.* of a sandbox may change its configuration (docs/annotations.md): regular expressions that are looked for in the annotation's last word (^vcpus$ is the whole word, vcpus is in default_vcpus). An annotation that none is found in is an error.",
+      example: ["^default_vcpus$", "^default_memory$", "^kernel_params$"],
+    }),
+    valid_hypervisor_paths: allowListOf("path", "/opt/qemu-*/bin/qemu-system-x86_64"),
+    valid_kernel_paths: allowListOf("kernel", "/usr/share/kata-containers/vmlinux*"),
+    valid_initrd_paths: allowListOf("initrd", "/usr/share/kata-containers/*.img"),
+    valid_firmware_paths: allowListOf("firmware", "/usr/share/seabios/*.bin"),
+    valid_virtio_fs_daemon_paths: allowListOf("virtio_fs_daemon", "/opt/*/virtiofsd"),
+    valid_entropy_sources: allowListOf("entropy_source", "/dev/*random"),
     enable_debug: flag(false, {
       help: "Keep the guest's console, with the kernel's messages, in daemon.log of the sandbox's state directory.",
     }),

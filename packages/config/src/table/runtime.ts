@@ -1,4 +1,4 @@
-import { count, file, flag, refused, seconds } from "../key.ts";
+import { count, file, flag, pathPatterns, refused, seconds } from "../key.ts";
 
 const notTraced = "the runtime is not traced";
 const noBindMounts = "only the mounts of config.json are shared";
@@ -17,6 +17,7 @@ export const runtime = {
       help: "The process that stands for a container's process on the host.",
     }),
     disable_guest_seccomp: flag(false, {
+      annotation: {},
       help: "Run containers without their seccomp profile, with a warning. false: the guest's kernel enforces it.",
     }),
     vm_start_timeout: count(30, seconds(1), {
@@ -24,6 +25,10 @@ export const runtime = {
     }),
     stop_timeout: count(10, seconds(0), {
       help: "How long the guest may take to shut down, in seconds, before the virtual machine is killed.",
+    }),
+    valid_config_paths: pathPatterns({
+      help: "Other configuration files that the annotation io.katacontainers.config_path of a sandbox may name: paths, or patterns of them as in glob(7). Name only what nobody but root can write, and no directory that containers see.",
+      example: ["/etc/kata-containers/configuration-*.toml"],
     }),
   },
   refused: {

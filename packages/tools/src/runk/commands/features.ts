@@ -13,6 +13,7 @@ export const features = defineCommand({
     const text = describeFeatures({
       hooks: ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
       native: true,
+      unsafeAnnotations: [],
       mountOptions: mountOptionNames(),
       namespaces: [...NAMESPACE_TYPES].sort(),
     });
