@@ -313,7 +313,7 @@ describe("a name", () => {
     ["hypervisor.hot_plug_vfio", "no-port"],
     ["hypervisor.image", ""],
     ["hypervisor.asset_hash_type", "sha512"],
-    ["runtime.internetworking_model", "none"],
+    ["runtime.enable_pprof", "false"],
     ["runtime.experimental", ""],
   ])("of what is not supported is right when it asks for what is done anyway: %s = %j", (name, value) => {
     const config = parseConfig("", "/c.toml");
