@@ -193,18 +193,8 @@ describe("a value is refused, with its annotation and the rule:", () => {
     ],
     ["kernel_params", "a".repeat(5000), "", "must be at most 4096 characters"],
     ["kernel", "vmlinux", "", "must be an absolute path"],
-    [
-      "kernel",
-      "/a/../b",
-      "valid_kernel_paths = ['/*/*/*']",
-      'must be a path without empty parts, "." and ".."',
-    ],
-    [
-      "kernel",
-      "/a//b",
-      "valid_kernel_paths = ['/*/*/*']",
-      'must be a path without empty parts, "." and ".."',
-    ],
+    ["kernel", "/a/../b", "valid_kernel_paths = ['/*/*/*']", "must be a plain absolute path"],
+    ["kernel", "/a//b", "valid_kernel_paths = ['/*/*/*']", "must be a plain absolute path"],
     ["kernel_hash", "abc", "", "must be a SHA-512, of 128 hexadecimal digits"],
   ])("%s = %j", (name, value, more, rule) => {
     const told = refusal(() => changed(name, value, more));

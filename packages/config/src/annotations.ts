@@ -11,7 +11,7 @@ import {
 import { type HostSize, readHostSize } from "./host-size.ts";
 import { type AllowList, asBoolean, type Refusal } from "./key.ts";
 import { nearest } from "./nearest.ts";
-import { isPlainPath, matchesPathPattern } from "./path-pattern.ts";
+import { isPlainPath, matchesPathPattern, PLAIN_PATH } from "./path-pattern.ts";
 import type { KataConfig, SectionName } from "./table.ts";
 
 export type Annotations = Readonly<Record<string, string>>;
@@ -165,7 +165,7 @@ function refuseUnlisted(
   allowList: AllowList,
 ): void {
   const { value } = annotation;
-  if (!isPlainPath(value)) throw wrong(annotation, 'must be a path without empty parts, "." and ".."');
+  if (!isPlainPath(value)) throw wrong(annotation, `must be ${PLAIN_PATH}`);
   if (hypervisor[allowList].some((pattern) => matchesPathPattern(value, pattern))) return;
   throw denied(
     annotation,

@@ -64,6 +64,7 @@ it.each([
   ["/a/./b", false],
   ["/a/../b", false],
   ["/..", false],
+  ["/a\nb", false],
 ])("%j is a plain path: %s", (path, plain) => {
   expect(isPlainPath(path)).toBe(plain);
 });

@@ -22,10 +22,14 @@ export function pathPatternObstacle(pattern: string): string | undefined {
   return "has a bracket or a backslash without its end";
 }
 
-/** An absolute path that is what it looks like, with no part that is empty, "." or "..": a pattern would match these as names. */
+/** What {@link isPlainPath} is true of, in words that follow "must be". */
+export const PLAIN_PATH = 'a plain absolute path (no empty part, no "." or "..", no control character)';
+
+/** An absolute path that is what it looks like: patterns would match "." and ".." as names. */
 export function isPlainPath(path: string): boolean {
   const [first, ...parts] = path.split("/");
-  return first === "" && parts.length > 0 && parts.every((part) => !["", ".", ".."].includes(part));
+  const plain = (part: string) => !["", ".", ".."].includes(part) && !/\p{Cc}/u.test(part);
+  return first === "" && parts.length > 0 && parts.every(plain);
 }
 
 /** Follows the pattern; where it fails, the last `*` takes one character more. */

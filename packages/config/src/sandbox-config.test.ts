@@ -43,7 +43,7 @@ describe("chooseConfigPath", () => {
 
   it.each(["", "x.toml", "/a/../b.toml", "/a//b.toml", "/a/"])("refuses the annotation %j", (value) => {
     expect(() => chooseConfigPath({ annotations: { [CONFIG_PATH]: value }, env })).toThrow(
-      `annotation ${CONFIG_PATH} = ${JSON.stringify(value)} must be an absolute path without empty parts, "." and ".."`,
+      `annotation ${CONFIG_PATH} = ${JSON.stringify(value)} must be a plain absolute path (no empty part, no "." or "..", no control character)`,
     );
   });
 

@@ -4,7 +4,7 @@ import { CONFIG_PATH } from "./annotation-names.ts";
 import { type Annotations, applyAnnotations } from "./annotations.ts";
 import { checkHashes } from "./check-hashes.ts";
 import { checkFiles, findConfig, loadConfig } from "./load.ts";
-import { isPlainPath, matchesPathPattern } from "./path-pattern.ts";
+import { isPlainPath, matchesPathPattern, PLAIN_PATH } from "./path-pattern.ts";
 import type { KataConfig } from "./table.ts";
 
 /** Who may say which configuration file a new sandbox has. */
@@ -39,10 +39,7 @@ export function chooseConfigPath({
     throw new KataError("InvalidArgument", `the configuration ${optionsPath}: must be an absolute path`);
   const annotated = Object.hasOwn(annotations, CONFIG_PATH) ? annotations[CONFIG_PATH] : undefined;
   if (annotated !== undefined && !isPlainPath(annotated))
-    throw wrong(
-      { name: CONFIG_PATH, value: annotated },
-      'must be an absolute path without empty parts, "." and ".."',
-    );
+    throw wrong({ name: CONFIG_PATH, value: annotated }, `must be ${PLAIN_PATH}`);
   return { path: findConfig(optionsPath, env), annotated };
 }
 
