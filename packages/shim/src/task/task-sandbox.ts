@@ -1,4 +1,4 @@
-import { checkFiles, loadConfig, refuseAnnotations } from "@kata-containers/config";
+import { loadSandboxConfig } from "@kata-containers/config";
 import {
   createHookSeconds,
   type HookedContainer,
@@ -169,12 +169,8 @@ export class TaskSandbox {
   async #begin(bundle: Bundle, configPath: string, undo: Undo): Promise<void> {
     const { id, namespace, socket, debug, host, lifetime, log } = this.#order;
     const root = taskRoot(namespace);
-    const config = host.during(() => {
-      const loaded = loadConfig(configPath);
-      checkFiles(loaded);
-      return loaded;
-    });
-    refuseAnnotations(bundle.spec.annotations);
+    const sources = { annotations: bundle.spec.annotations, optionsPath: configPath };
+    const config = host.during(() => loadSandboxConfig(sources));
     const scope = wantedScope(isScopeName(bundle.spec.linux?.cgroupsPath ?? ""), bundle, id);
     const network = undo.use(host.during(() => openNetworkNamespace(bundle.spec)));
     const { listener } = host.during(() =>
