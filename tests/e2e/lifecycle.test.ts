@@ -53,6 +53,15 @@ describe("a container's life", () => {
     expect(started.stderr).toContain("cannot start a container that has stopped");
   });
 
+  it("is not deleted without force when it has only been created, and stays as it is", async () => {
+    const id = await runtime.create();
+    const deleted = await runtime.kata(["delete", id]);
+    expect(deleted.status).toBe(1);
+    expect(deleted.stderr).toContain(`cannot delete container ${id} that is not stopped: created`);
+    await runtime.ok(["start", id]);
+    expect((await runtime.state(id)).status).toBe("running");
+  });
+
   it("is ended by delete --force in any state, and a second one is no error", async () => {
     const created = await runtime.create();
     await runtime.ok(["delete", "--force", created]);

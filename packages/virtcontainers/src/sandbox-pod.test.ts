@@ -143,6 +143,8 @@ test("one that is removed while it is made is not made, and gives up its id", as
   });
   const failed = expect(making).rejects.toThrow('"d" was removed while it was made');
   await settle();
+  // Without force it is left alone: it has not stopped.
+  await expect(all.sandbox.removeContainer("d", false)).rejects.toThrow("that is not stopped: created");
   await all.sandbox.removeContainer("d", true);
   await failed;
   expect(all.agent.asked.at(-1)).toBe("RemoveContainer");

@@ -109,6 +109,16 @@ test("what does not fit the state is refused in runc's words", async () => {
   await expect(create(all)).rejects.toThrow("already exists: c");
 });
 
+test("a container that is only created is not removed without force, and stays as it is", async () => {
+  const all = world();
+  await create(all);
+  await expect(all.sandbox.removeContainer("c", false)).rejects.toThrow(
+    "cannot delete container c that is not stopped: created",
+  );
+  expect(status(all)).toBe("created");
+  expect(all.machine.stops).toBe(0);
+});
+
 test("a paused container takes an exec only when the pause is ignored, and resumes to what it was", async () => {
   const all = world();
   await create(all);

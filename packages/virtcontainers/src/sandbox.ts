@@ -259,9 +259,9 @@ export class Sandbox {
   }
 
   /**
-   * Removes a container; a running one only with `force`. With the sandbox's own container the VM goes, and with
-   * `force` every other container as well.
-   * @throws KataError FailedPrecondition while it runs, or while a sandbox has others
+   * Removes a container; one that has not stopped only with `force`. With the sandbox's own container the VM goes, and
+   * with `force` every other container as well.
+   * @throws KataError FailedPrecondition while it has not stopped, or while a sandbox has others
    */
   async removeContainer(id: string, force: boolean): Promise<void> {
     const container = this.container(id);
@@ -282,10 +282,10 @@ export class Sandbox {
 
   async #removeJoined(container: Container, force: boolean): Promise<void> {
     const { id } = container;
+    if (!force) checkAllowed("delete", id, container.status);
     container.abandon();
     await container.made?.catch(() => {});
     if (!this.#containers.has(id)) return this.giveUpId(id);
-    if (!force) checkAllowed("delete", id, container.status);
     await this.#vm.agent?.request(AgentService.RemoveContainer, { containerId: id, timeout: 0 });
     this.#forget(container);
     this.giveUpId(id);

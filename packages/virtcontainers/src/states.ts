@@ -20,7 +20,8 @@ export const ALLOWED = {
   stats: ["created", "running", "paused"],
   kill: ["created", "running", "paused"],
   resize: ["created", "running", "paused"],
-  delete: ["creating", "created", "stopped"],
+  // Not one that is only created: OCI runtime-spec, runtime.md, "Delete".
+  delete: ["stopped"],
 } as const satisfies Readonly<Record<string, readonly ContainerStatus[]>>;
 
 /** Clients of OCI runtimes look for these texts, which are runc's. */

@@ -26,11 +26,10 @@ const DELETE_MS = 120_000;
 const LEAVE_MS = 5_000;
 
 /**
- * Removes a stopped container and, with the sandbox's own, the sandbox, which therefore goes last; with force one that runs, a half-made one, and
- * what a daemon that died has left.
- * Its poststop hooks run when nothing of it is left: one that
- * fails is a warning.
- * @throws KataError NotFound, FailedPrecondition while it runs
+ * Removes a stopped container and, with the sandbox's own, the sandbox, which therefore goes last; with force one that runs
+ * or is only created, a half-made one, and what a daemon that died has left.
+ * Its poststop hooks run when nothing of it is left: one that fails is a warning.
+ * @throws KataError NotFound, FailedPrecondition while it has not stopped
  */
 export async function deleteContainer(globals: Globals, id: string, force: boolean): Promise<void> {
   using found = await findOrRemove(globals, id, force);
