@@ -9,7 +9,7 @@ DESTDIR ?=
 TARGET := x86_64-unknown-linux-gnu
 LAUNCH := target/$(TARGET)/release/kata-launch
 
-.PHONY: help run setup setup-full build build-native build-js build-guest build-node check format generate test test-full bench guest-kernel install clean
+.PHONY: help run setup setup-test setup-full build build-native build-js build-guest build-node check format generate test test-full bench guest-kernel install clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -21,6 +21,9 @@ setup: ## install what building and testing need (Debian packages, npm packages)
 	@scripts/setup
 
 # First of all: a missing toolchain is told before anything is built.
+setup-test:
+	@scripts/setup --test
+
 setup-full:
 	@scripts/setup --full
 
@@ -58,10 +61,10 @@ generate: ## generated sources: the ops' types, the protocol codecs
 	@cargo run --quiet --locked -p kata-sys --features types --example generate-ops -- packages/sys/src/ops.gen.ts
 	@node scripts/write-docs.mjs docs
 
-test: build guest-kernel ## everything once: unit tests, ops on the engine, runk, containers in VMs
+test: setup-test build guest-kernel ## everything once: unit tests, ops on the engine, runk, containers in VMs, OCI conformance
 	@node scripts/test.mjs
 
-test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, a systemd host, docker and podman, OCI conformance
+test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, a systemd host, docker and podman
 	@node scripts/test.mjs --full
 
 bench: build ## the promises of SPECIFICATION.md, measured

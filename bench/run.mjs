@@ -3,6 +3,7 @@
 import { cpus, release, totalmem } from "node:os";
 import { cliMemory } from "./promises/cli-memory.mjs";
 import { compile } from "./promises/compile.mjs";
+import { conformance } from "./promises/conformance.mjs";
 import { disk } from "./promises/disk.mjs";
 import { exec } from "./promises/exec.mjs";
 import { execGrowth } from "./promises/exec-growth.mjs";
@@ -47,7 +48,7 @@ const promises = [
   runkRun,
   runkMemory,
 ];
-const onRequest = [makeRun, makeRunFresh, soak];
+const onRequest = [makeRun, makeRunFresh, conformance, soak];
 
 const asked = process.argv.slice(2);
 const known = [...promises, ...onRequest];

@@ -9,6 +9,7 @@ export const importTypeScript = async (file) => {
     write: false,
     format: "esm",
     platform: "neutral",
+    external: ["node:*"],
     mainFields: ["module", "main"],
     target: "es2022",
   });

@@ -137,8 +137,10 @@ const results = [
   ),
   endToEnd("the leak check", "tests/harness", 5),
   endToEnd("runk on the host", "tests/runk", 10),
+  endToEnd("OCI conformance with runk", "tests/conformance/native", 15),
   endToEnd("the guest", "tests/guest", 10),
   endToEnd("containers in VMs", "tests/e2e", 40),
+  endToEnd("OCI conformance with kata-runtime", "tests/conformance/vm", 15),
   endToEnd("smoke in every other cell", "tests/matrix", 15),
   endToEnd("faults", "tests/faults", 10),
 ];
@@ -155,7 +157,6 @@ if (full) {
   results.push(endToEnd("soak", "tests/full", 120, ["tests/full/alone"]));
   results.push(endToEnd("a host with systemd and cgroup v2", "tests/host", 60));
   results.push(endToEnd("docker and podman with runk, beside runc", "tests/clients", 30));
-  results.push(endToEnd("OCI conformance with runk", "tests/conformance", 10));
 }
 
 const minutes = (Date.now() - began) / 60_000;

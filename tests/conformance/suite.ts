@@ -8,65 +8,40 @@ import {
   readdirSync,
   rmdirSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { run } from "../harness/process.ts";
+import { CONTROLLERS, type OciRuntime, WITHOUT_CONTROLLERS, wrapperOf } from "./runtimes.ts";
 import { type Points, readTap } from "./tap.ts";
 
 /** Pinned: a newer suite has other points. */
 const VERSION = "v0.9.1-0.20251205004911-5e639034dcdc";
 const MODULE = "github.com/opencontainers/runtime-tools";
-const DIRECTORY = resolve(import.meta.dirname, "../../build/conformance");
 
-/** Controllers that this machine's start has mounted nowhere. */
-const CONTROLLERS = ["hugetlb", "net_cls", "net_prio"];
+/** Of the repository, which is the current directory of tests and benches. */
+export const DIRECTORY = resolve("build/conformance");
 
-/**
- * Runs "$1" on a host with cgroup v1 as the suite presumes it, every controller in a hierarchy: those that the kernel has and that are
- * nowhere are mounted, for this mount namespace, and emptied afterwards, for a hierarchy with cgroups outlives its mounts.
- */
-const WITH_CONTROLLERS = `
-root=/sys/fs/cgroup
-mounted=
-for name in ${CONTROLLERS.join(" ")}; do
-  [ "$(stat -f -c %T $root)" = tmpfs ] || break
-  grep -q " - cgroup .*\\b$name\\b" /proc/self/mountinfo && continue
-  mkdir -p $root/$name
-  mount -t cgroup -o $name cgroup $root/$name 2>/dev/null && mounted="$mounted $name"
-done
-"$1"
+/** How long one program may take: most take 1 to 3 s, for they ask once a second; those with six virtual machines take 30 s. */
+const PROGRAM_SECONDS = 240;
+/** The same for what follows it, milliseconds. */
+const CLEANUP_MS = 120_000;
+
+/** Runs the program "$2" on a host made ready by "$1", and ends what it leaves of the runtime's, by id. */
+const RUN = `
+eval "$1"
+timeout --signal=KILL ${PROGRAM_SECONDS} "$2"
 status=$?
-for name in $mounted; do
-  find $root/$name -mindepth 1 -depth -type d -exec rmdir {} \\; 2>/dev/null
-  umount $root/$name
-done
+for id in $("$RUNTIME" list --quiet); do "$RUNTIME" delete --force "$id"; done >&2
 exit $status`;
-
-/**
- * Gives those controllers back to cgroup v2. A hierarchy ends with its last mount, unless a cgroup that has been removed is still on its
- * way out then: so it is mounted and unmounted again until it has.
- */
-const WITHOUT_CONTROLLERS = `
-root=/sys/fs/cgroup
-for name in ${CONTROLLERS.join(" ")}; do
-  grep -q " - cgroup .*\\b$name\\b" /proc/self/mountinfo && continue
-  for try in 1 2 3 4 5 6 7 8; do
-    grep -qw "$name" /proc/self/cgroup || break
-    mkdir -p $root/$name
-    mount -t cgroup -o $name cgroup $root/$name && umount $root/$name
-    sleep 0.3
-  done
-done`;
-
-/** How long one program may take, milliseconds: most take 1 to 3 s, for they ask once a second. */
-const PROGRAM_MS = 120_000;
 
 /** The OCI conformance suite (opencontainers/runtime-tools, validation/): its programs, and what they need beside them. */
 export class Suite implements Disposable {
   readonly programs: readonly string[];
   readonly #directory: string;
-  /** Its programs leave their bundles, which users of a user namespace have to reach. */
   readonly #scratch = mkdtempSync(join(tmpdir(), `conformance-${process.pid}-`));
+  #runs = 0;
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -87,19 +62,33 @@ export class Suite implements Disposable {
     return new Suite(directory);
   }
 
-  /** Runs one program with an OCI runtime, in a mount namespace of its own: some runtimes leave mounts behind. */
-  run(program: string, runtime: string): Outcome {
+  /**
+   * Runs one program with an OCI runtime, in a mount namespace of its own, for some runtimes leave mounts behind, and with a state
+   * root of its own.
+   */
+  async run(program: string, runtime: OciRuntime): Promise<Outcome> {
+    const scratch = this.#newDirectory();
+    const wrapper = join(scratch, "runtime");
+    writeFileSync(wrapper, wrapperOf(runtime, scratch), { mode: 0o755 });
+    const began = performance.now();
     const path = join(this.#directory, "programs", program);
-    const ended = spawnSync("unshare", ["--mount", "sh", "-c", WITH_CONTROLLERS, "sh", path], {
+    const ended = await run("unshare", ["--mount", "sh", "-c", RUN, "sh", runtime.host ?? "", path], {
       cwd: this.#directory,
-      env: { ...process.env, RUNTIME: runtime, TMPDIR: this.#scratch },
-      encoding: "utf8",
-      timeout: PROGRAM_MS,
-      killSignal: "SIGKILL",
-      maxBuffer: 16 << 20,
+      env: { ...process.env, RUNTIME: wrapper, TMPDIR: scratch },
+      timeoutMs: PROGRAM_SECONDS * 1000 + CLEANUP_MS,
     });
+    const seconds = (performance.now() - began) / 1000;
     const points = readTap(ended.stdout);
-    return { ...points, verdict: verdictOf(points, ended.status), output: `${ended.stdout}${ended.stderr}` };
+    const output = `${ended.stdout}${ended.stderr}`;
+    return { ...points, verdict: verdictOf(points, ended.status), seconds, output };
+  }
+
+  /** Programs leave their bundles there, which users of a user namespace have to reach. */
+  #newDirectory(): string {
+    const directory = join(this.#scratch, String(this.#runs++));
+    mkdirSync(directory);
+    chmodSync(directory, 0o711);
+    return directory;
   }
 
   /**
@@ -140,9 +129,13 @@ export class Suite implements Disposable {
  */
 export type Verdict = "pass" | "fail" | "skip" | "silent";
 
-export type Outcome = Points & { readonly verdict: Verdict; readonly output: string };
+export type Outcome = Points & {
+  readonly verdict: Verdict;
+  readonly seconds: number;
+  readonly output: string;
+};
 
-function verdictOf({ ok, skipped, notOk }: Points, status: number | null): Verdict {
+function verdictOf({ ok, skipped, notOk }: Points, status: number): Verdict {
   if (status !== 0 || notOk.length > 0) return "fail";
   if (ok > 0) return "pass";
   return skipped > 0 ? "skip" : "silent";
