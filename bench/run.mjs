@@ -4,6 +4,7 @@ import { cpus, release, totalmem } from "node:os";
 import { cliMemory } from "./promises/cli-memory.mjs";
 import { compile } from "./promises/compile.mjs";
 import { conformance } from "./promises/conformance.mjs";
+import { ctrExec, ctrMemory, ctrRun, ctrStdout } from "./promises/containerd.mjs";
 import { disk } from "./promises/disk.mjs";
 import { exec } from "./promises/exec.mjs";
 import { execGrowth } from "./promises/exec-growth.mjs";
@@ -47,6 +48,10 @@ const promises = [
   features,
   runkRun,
   runkMemory,
+  ctrRun,
+  ctrExec,
+  ctrMemory,
+  ctrStdout,
 ];
 const onRequest = [makeRun, makeRunFresh, conformance, soak];
 
