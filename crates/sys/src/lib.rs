@@ -21,6 +21,7 @@ mod spawn;
 mod stream;
 pub mod table;
 mod terminal;
+mod tun;
 #[cfg(feature = "types")]
 pub mod typescript;
 pub mod value;
@@ -43,7 +44,7 @@ macro_rules! domains {
     };
 }
 domains!(
-    engine, process, spawn, fs, mount, stream, socket, netlink, terminal, kvm, vhost
+    engine, process, spawn, fs, mount, stream, socket, netlink, tun, terminal, kvm, vhost
 );
 
 /// Every op.

@@ -371,6 +371,10 @@ export interface Ops {
   /** Sends one netlink request (header included) and returns the bodies of all its replies, until ACK or DONE; an error reply throws its errno. */
   netlinkRequest(fd: number, message: Uint8Array): Uint8Array[];
 
+  // tun
+  /** Makes a tap of an open /dev/net/tun, in this thread's network namespace: frames with a virtio-net header, no packet information. It goes with its last descriptor. EBUSY: the name is taken. */
+  tapCreate(fd: number, name: string): void;
+
   // terminal
   /** From /dev/ptmx. */
   openPty(): PtyPair;

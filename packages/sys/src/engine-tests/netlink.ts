@@ -1,4 +1,4 @@
-import { CLONE, Fd, NETLINK, ops } from "../index.ts";
+import { CLONE, Fd, NETLINK, O, ops } from "../index.ts";
 import { child, equal, fails, ok, outcomeOf, startChild, test } from "./harness.ts";
 
 const RTM_NEWLINK = 16;
@@ -60,4 +60,25 @@ child("events", async () => {
 
 test("a link set up in a network namespace is acknowledged, and heard of", async () => {
   equal(await outcomeOf(startChild("events", "", { unshare: CLONE.NEWNET })), { code: 0, text: "" });
+});
+
+child("tap", async () => {
+  using tun = new Fd(ops.open("/dev/net/tun", O.RDWR | O.CLOEXEC, 0));
+  ops.tapCreate(tun.number, "tap0_kata");
+  using socket = new Fd(ops.netlink(NETLINK.ROUTE, 0));
+  const names = () =>
+    ops.netlinkRequest(socket.number, linkMessage(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP)).map(nameOf);
+  ok(names().includes("tap0_kata"), "the tap is there");
+  using second = new Fd(ops.open("/dev/net/tun", O.RDWR | O.CLOEXEC, 0));
+  await fails(() => ops.tapCreate(second.number, "tap0_kata"), "EBUSY", "ioctl TUNSETIFF", "tap0_kata");
+  await fails(() => ops.tapCreate(second.number, "a name of 16 byt"), "EINVAL", "tap_create");
+  await fails(() => ops.tapCreate(second.number, "tap%d"), "EINVAL", "tap_create");
+  await fails(() => ops.tapCreate(socket.number, "tap1_kata"), "ENOTTY", "ioctl TUNSETIFF");
+  tun.close();
+  ok(!names().includes("tap0_kata"), "the tap went with its descriptor");
+  return 0;
+});
+
+test("a tap is made under a name that is free, and goes with its last descriptor", async () => {
+  equal(await outcomeOf(startChild("tap", "", { unshare: CLONE.NEWNET })), { code: 0, text: "" });
 });
