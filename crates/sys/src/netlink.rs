@@ -11,6 +11,8 @@ wire! {}
 ops! {
     /// Bound to the multicast groups given (a mask; 0: none). Non-blocking; wait with readable.
     sync netlink(protocol: i32, groups: u32) -> i32;
+    /// A socket in another network namespace, without multicast groups. A thread of its own makes it there: the caller's stay where they are.
+    sync netlink_in(namespace: i32, protocol: i32) -> i32;
     /// Sends one netlink request (header included) and returns the bodies of all its replies, until ACK or DONE; an error reply throws its errno.
     sync netlink_request(fd: i32, message: Bytes) -> Vec<Bytes>;
 }
@@ -48,6 +50,19 @@ fn netlink(protocol: i32, groups: u32) -> Res<i32> {
     })
     .call("bind")?;
     Ok(socket.into_raw_fd())
+}
+
+fn netlink_in(namespace: i32, protocol: i32) -> Res<i32> {
+    let there = std::thread::Builder::new()
+        .spawn(move || {
+            // SAFETY: no pointer; acts on this thread alone.
+            check(unsafe { libc::setns(namespace, libc::CLONE_NEWNET) }).call("setns")?;
+            netlink(protocol, 0)
+        })
+        .map_err(|error| OpError::new(error.raw_os_error().unwrap_or(libc::EAGAIN), "clone"))?;
+    there
+        .join()
+        .unwrap_or_else(|_| Err(OpError::new(libc::EAGAIN, "clone")))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

@@ -27,6 +27,7 @@ export function watchNetwork(): NetworkChanges {
     async next() {
       try {
         await ops.read(socket.number, MAX_EVENT);
+        drain(socket);
         return true;
       } catch (error) {
         if (isSysError(error, "ECANCELED", "EBADF")) return false;
@@ -37,4 +38,13 @@ export function watchNetwork(): NetworkChanges {
     },
     [Symbol.dispose]: () => socket.close(),
   };
+}
+
+/** Takes what has come meanwhile: one look is enough for all of it. */
+function drain(socket: Fd): void {
+  try {
+    for (;;) ops.readSync(socket.number, MAX_EVENT);
+  } catch (error) {
+    if (!isSysError(error, "EAGAIN", "ENOBUFS")) throw error;
+  }
 }

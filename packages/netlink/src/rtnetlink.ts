@@ -50,14 +50,23 @@ export interface Rtnetlink extends Disposable {
 
 type Change = { readonly fixed: Uint8Array; readonly attributes: readonly Uint8Array[] };
 
-/** A connection to the network namespace that the calling thread is in; it stays with that one. */
-export function openRtnetlink(): Rtnetlink {
-  return new KernelRtnetlink();
+/**
+ * A connection to a network namespace, and it stays with that one.
+ * @param namespace descriptor of one; undefined: that of the calling thread
+ */
+export function openRtnetlink(namespace?: Fd): Rtnetlink {
+  const socket =
+    namespace === undefined ? ops.netlink(NETLINK.ROUTE, 0) : ops.netlinkIn(namespace.number, NETLINK.ROUTE);
+  return new KernelRtnetlink(new Fd(socket));
 }
 
 class KernelRtnetlink implements Rtnetlink {
-  readonly #socket = new Fd(ops.netlink(NETLINK.ROUTE, 0));
+  readonly #socket: Fd;
   #sequence = 0;
+
+  constructor(socket: Fd) {
+    this.#socket = socket;
+  }
 
   links(): readonly Link[] {
     return this.#dump(RTM_LINK.GET, linkHeader(0)).map(parseLink);

@@ -368,6 +368,8 @@ export interface Ops {
   // netlink
   /** Bound to the multicast groups given (a mask; 0: none). Non-blocking; wait with readable. */
   netlink(protocol: number, groups: number): number;
+  /** A socket in another network namespace, without multicast groups. A thread of its own makes it there: the caller's stay where they are. */
+  netlinkIn(namespace: number, protocol: number): number;
   /** Sends one netlink request (header included) and returns the bodies of all its replies, until ACK or DONE; an error reply throws its errno. */
   netlinkRequest(fd: number, message: Uint8Array): Uint8Array[];
 

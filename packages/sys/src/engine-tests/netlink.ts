@@ -82,3 +82,32 @@ child("tap", async () => {
 test("a tap is made under a name that is free, and goes with its last descriptor", async () => {
   equal(await outcomeOf(startChild("tap", "", { unshare: CLONE.NEWNET })), { code: 0, text: "" });
 });
+
+child("elsewhere", async (place) => {
+  using other = new Fd(ops.open(place, O.RDONLY | O.CLOEXEC, 0));
+  const own = ops.readlink("/proc/thread-self/ns/net");
+  using socket = new Fd(ops.netlinkIn(other.number, NETLINK.ROUTE));
+  equal(ops.netlinkRequest(socket.number, linkMessage(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, 1, true)), []);
+  equal(ops.readlink("/proc/thread-self/ns/net"), own, "own namespace");
+  using here = new Fd(ops.netlink(NETLINK.ROUTE, 0));
+  const [lo] = ops.netlinkRequest(here.number, linkMessage(RTM_GETLINK, NLM_F_REQUEST, 1));
+  equal((lo?.[8] ?? 0) & 1, 0, "the own lo's IFF_UP");
+  await fails(() => ops.netlinkIn(socket.number, NETLINK.ROUTE), "EINVAL", "setns");
+  return 0;
+});
+
+child("place", async () => {
+  const namespace = `/proc/${ops.getpid()}/ns/net`;
+  equal(await outcomeOf(startChild("elsewhere", namespace, { unshare: CLONE.NEWNET })), {
+    code: 0,
+    text: "",
+  });
+  using here = new Fd(ops.netlink(NETLINK.ROUTE, 0));
+  const [lo] = ops.netlinkRequest(here.number, linkMessage(RTM_GETLINK, NLM_F_REQUEST, 1));
+  equal((lo?.[8] ?? 0) & 1, 1, "lo's IFF_UP");
+  return 0;
+});
+
+test("a socket of another namespace acts there, and the caller stays where it is", async () => {
+  equal(await outcomeOf(startChild("place", "", { unshare: CLONE.NEWNET })), { code: 0, text: "" });
+});
