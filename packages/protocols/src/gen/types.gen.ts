@@ -76,10 +76,16 @@ export interface Route {
   source: string;
   scope: number;
   family: number;
+  /** of rtnetlink(7); as later releases have it */
+  flags: number;
+  /** as later releases have it; 0: the link's */
+  mtu: number;
+  /** ours; 0: the kernel's default */
+  metric: number;
 }
 export const Route: Codec<Route> = /* @__PURE__ */ new Codec<Route>(
   "types.Route",
-  () => ({ dest: "", gateway: "", device: "", source: "", scope: 0, family: 0 }),
+  () => ({ dest: "", gateway: "", device: "", source: "", scope: 0, family: 0, flags: 0, mtu: 0, metric: 0 }),
   (m, w) => {
     if (m.dest) w.string(10, m.dest);
     if (m.gateway) w.string(18, m.gateway);
@@ -87,6 +93,9 @@ export const Route: Codec<Route> = /* @__PURE__ */ new Codec<Route>(
     if (m.source) w.string(34, m.source);
     if (m.scope) w.uint32(40, m.scope);
     if (m.family) w.int32(48, m.family);
+    if (m.flags) w.uint32(56, m.flags);
+    if (m.mtu) w.uint32(64, m.mtu);
+    if (m.metric) w.uint32(800, m.metric);
   },
   (m, r) => {
     switch (r.field) {
@@ -96,6 +105,9 @@ export const Route: Codec<Route> = /* @__PURE__ */ new Codec<Route>(
       case 4: m.source = r.string(); return true;
       case 5: m.scope = r.uint32(); return true;
       case 6: m.family = r.int32(); return true;
+      case 7: m.flags = r.uint32(); return true;
+      case 8: m.mtu = r.uint32(); return true;
+      case 100: m.metric = r.uint32(); return true;
       default: return false;
     }
   },
