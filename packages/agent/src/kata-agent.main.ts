@@ -4,6 +4,7 @@ import { type BootedGuest, boot, finishBoot } from "./boot/boot.ts";
 import { KernelModules } from "./boot/kernel-modules.ts";
 import { KataLauncher } from "./container/kata-launcher.ts";
 import { listenOnUnix, listenOnVirtioPort, listenOnVsock, parseServerAddr } from "./listen.ts";
+import { GuestNetwork } from "./network/guest-network.ts";
 import { type AgentOptions, DEFAULT_OPTIONS, DEFAULT_PIPE_SIZE } from "./options.ts";
 import { type ChildWaiter, pidfdWaiter, Reaper } from "./process/reaper.ts";
 import { agentHandlers } from "./rpc/handlers.ts";
@@ -69,7 +70,8 @@ function start(
   const pipeSize = options.containerPipeSize === 0 ? DEFAULT_PIPE_SIZE : options.containerPipeSize;
   const launcher = new KataLauncher({ pipeSize, log, ...(launchPath === undefined ? {} : { launchPath }) });
   const sandbox = new Sandbox({ modules, launcher, waiter });
-  return serve(listener, agentHandlers(sandbox), {
+  const network = new GuestNetwork({ modules, hotplugTimeoutMs: options.hotplugTimeoutMs });
+  return serve(listener, agentHandlers(sandbox, network), {
     onConnectionError: (error) => log.warn(`connection ended: ${error.message}`),
   });
 }

@@ -3,6 +3,7 @@ import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { type Client, createClient, memoryPair, serve } from "@kata-containers/ttrpc";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KernelModules } from "../boot/kernel-modules.ts";
+import { GuestNetwork } from "../network/guest-network.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { FakeLauncher, FakeWaiter } from "../testing/fake-launcher.ts";
 import { agentHandlers } from "./handlers.ts";
@@ -58,7 +59,8 @@ beforeEach(() => {
   waiter = new FakeWaiter();
   const [host, guest] = memoryPair();
   const modules = new KernelModules({ boot: [], needs: {} });
-  serve(guest, agentHandlers(new Sandbox({ modules, launcher, waiter })));
+  const network = new GuestNetwork({ modules, hotplugTimeoutMs: 1 });
+  serve(guest, agentHandlers(new Sandbox({ modules, launcher, waiter }), network));
   client = createClient(host);
 });
 afterEach(() => {

@@ -1,19 +1,22 @@
 import { AgentService, Health } from "@kata-containers/protocols";
 import { Handlers } from "@kata-containers/ttrpc";
+import type { GuestNetwork } from "../network/guest-network.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { containerMethods } from "./container-methods.ts";
 import { healthMethods } from "./health-methods.ts";
 import { metricsMethods } from "./metrics-methods.ts";
+import { networkMethods } from "./network-methods.ts";
 import { resourceMethods } from "./resource-methods.ts";
 import { sandboxMethods } from "./sandbox-methods.ts";
 import { streamMethods, WRITE_STDIN_DATA } from "./stream-methods.ts";
 
 /** What the agent answers; every other method of the service is Unimplemented. */
-export function agentHandlers(sandbox: Sandbox): Handlers {
+export function agentHandlers(sandbox: Sandbox, network: GuestNetwork): Handlers {
   const ofSandbox = sandboxMethods(sandbox);
   const ofContainer = containerMethods(sandbox);
   const ofResource = resourceMethods(sandbox);
   const ofStream = streamMethods(sandbox);
+  const ofNetwork = networkMethods(network);
   const ofHealth = healthMethods();
   return new Handlers()
     .unary(Health.Check, ofHealth.Check)
@@ -37,6 +40,11 @@ export function agentHandlers(sandbox: Sandbox): Handlers {
     .unary(AgentService.StatsContainer, ofResource.StatsContainer)
     .unary(AgentService.ListProcesses, ofResource.ListProcesses)
     .unary(AgentService.GetOOMEvent, ofResource.GetOOMEvent)
+    .unary(AgentService.UpdateInterface, ofNetwork.UpdateInterface)
+    .unary(AgentService.UpdateRoutes, ofNetwork.UpdateRoutes)
+    .unary(AgentService.ListInterfaces, ofNetwork.ListInterfaces)
+    .unary(AgentService.ListRoutes, ofNetwork.ListRoutes)
+    .unary(AgentService.AddARPNeighbors, ofNetwork.AddARPNeighbors)
     .unary(AgentService.ReadStdout, ofStream.ReadStdout)
     .unary(AgentService.ReadStderr, ofStream.ReadStderr)
     .bulkRequest(AgentService.WriteStdin, WRITE_STDIN_DATA, ofStream.WriteStdin)
