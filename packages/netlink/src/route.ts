@@ -32,7 +32,7 @@ const RT_TABLE_MAIN = 254;
 /** Scopes of rtnetlink(7). */
 export const RT_SCOPE = { UNIVERSE: 0, LINK: 253 } as const;
 /** Who made a route: rtnetlink(7). */
-export const RTPROT = { KERNEL: 2, BOOT: 3, RA: 9 } as const;
+export const RTPROT = { UNSPECIFIED: 0, KERNEL: 2, BOOT: 3, RA: 9 } as const;
 
 /** A route of the main table. */
 export type Route = {
@@ -100,8 +100,15 @@ export const routeHeader = (): Uint8Array => new Uint8Array(RTMSG);
 /** A route to add or to delete. */
 export type RouteChange = Omit<Route, "protocol" | "beyond">;
 
-/** Of a message that adds or deletes a route. @throws KataError InvalidArgument */
-export function routeChange(route: RouteChange): {
+/**
+ * Of a message that adds or deletes a route.
+ * @param protocol RTPROT_*: who makes it; to delete one whoever made it, UNSPECIFIED
+ * @throws KataError InvalidArgument
+ */
+export function routeChange(
+  route: RouteChange,
+  protocol: number,
+): {
   readonly fixed: Uint8Array;
   readonly attributes: readonly Uint8Array[];
 } {
@@ -113,7 +120,7 @@ export function routeChange(route: RouteChange): {
     0,
     0,
     RT_TABLE_MAIN,
-    RTPROT.BOOT,
+    protocol,
     route.scope,
     RTN_UNICAST,
   ]);

@@ -9,7 +9,15 @@ import {
   parseNeighbour,
   RTM_NEIGHBOUR,
 } from "./neighbour.ts";
-import { parseRoute, type Route, type RouteChange, RTM_ROUTE, routeChange, routeHeader } from "./route.ts";
+import {
+  parseRoute,
+  type Route,
+  type RouteChange,
+  RTM_ROUTE,
+  RTPROT,
+  routeChange,
+  routeHeader,
+} from "./route.ts";
 import {
   filterHeader,
   ingressChange,
@@ -93,11 +101,11 @@ class KernelRtnetlink implements Rtnetlink {
   }
 
   addRoute(route: RouteChange): void {
-    this.#change(RTM_ROUTE.NEW, NLM_F.CREATE, routeChange(route));
+    this.#change(RTM_ROUTE.NEW, NLM_F.CREATE, routeChange(route, RTPROT.BOOT));
   }
 
   deleteRoute(route: RouteChange): void {
-    this.#change(RTM_ROUTE.DELETE, 0, routeChange(route));
+    this.#change(RTM_ROUTE.DELETE, 0, routeChange(route, RTPROT.UNSPECIFIED));
   }
 
   neighbours(): readonly Neighbour[] {

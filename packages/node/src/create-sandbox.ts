@@ -6,6 +6,7 @@ import {
   connectDaemon,
   containerBeingMade,
   listenForDaemon,
+  namedNetwork,
   openNetworkNamespace,
   spawnDaemon,
 } from "@kata-containers/shim";
@@ -68,7 +69,8 @@ async function startInMemory(order: Order): Promise<SandboxLink> {
   const { id, config, bundle, undo } = order;
   const { cgroupsPath } = bundle.spec.linux ?? {};
   const root = ownRoot();
-  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath });
+  const networkPath = namedNetwork(bundle.spec);
+  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, networkPath });
   undo.defer(() => undoFromRecord(sandbox));
   takeCgroup(sandbox);
   const record = withContainer(withCgroups(sandbox), containerBeingMade(id, bundle));
@@ -117,6 +119,5 @@ async function startDaemon(start: DaemonStart) {
 
 /** Without a name the daemon makes one for itself. */
 function namedNetworkNamespace({ spec }: Bundle): Fd | undefined {
-  const path = spec.linux?.namespaces?.find(({ type }) => type === "network")?.path;
-  return path === undefined || path === "" ? undefined : openNetworkNamespace(spec);
+  return namedNetwork(spec) === undefined ? undefined : openNetworkNamespace(spec);
 }

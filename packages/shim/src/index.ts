@@ -9,7 +9,7 @@ export {
   listenForDaemon,
   spawnDaemon,
 } from "./client/daemon-process.ts";
-export { openNetworkNamespace } from "./client/network-namespace.ts";
+export { namedNetwork, openNetworkNamespace } from "./client/network-namespace.ts";
 export { insideScope, releaseScope, wantedScope } from "./client/sandbox-scope.ts";
 export { openTrees, type Trees, type VolumeTree } from "./client/trees.ts";
 export { ENDING, FORWARDED, SignalInbox } from "./signal-inbox.ts";

@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { deadline, KataError, type Logger, ops, sleep, Undo } from "@kata-containers/sys";
+import { deadline, exists, KataError, type Logger, ops, sleep, Undo } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { AgentChannel } from "./agent-channel/agent-channel.ts";
 import { openAgentChannel } from "./agent-channel/choose.ts";
@@ -11,6 +11,7 @@ import type { Vm } from "./hypervisor/hypervisor.ts";
 import { createHypervisor } from "./hypervisor/registry.ts";
 import { measureTsc } from "./hypervisor/tsc.ts";
 import { vmConfig } from "./hypervisor/vm-config.ts";
+import { NO_NETWORK, openSandboxNetwork, type SandboxNetwork, VHOST_NET } from "./network/sandbox-network.ts";
 import type { ProcessIdentity } from "./persist/record.ts";
 import type { Phases } from "./phases.ts";
 import type { GuestMount, ShareServer } from "./share/share.ts";
@@ -33,6 +34,8 @@ export interface Machine {
   readonly shareServerPid: number;
   /** Resolves with the agent's stream. @throws KataError when the guest dies or does not answer in `dial_timeout`. */
   readonly connected: Promise<FrameTransport>;
+  /** What the guest has of the sandbox's network namespace. */
+  readonly network: Pick<SandboxNetwork, "configure">;
   /** Resolves with the reason when VMM or share server have ended. */
   readonly ended: Promise<string>;
   /** Ends everything; resolves when all processes are gone. */
@@ -46,9 +49,11 @@ export async function bootMachine(deps: MachineDeps): Promise<Machine> {
   const choice = chooseAccelerator(config.hypervisor.accelerator, ops);
   if (choice.warning !== undefined) log.warn(choice.warning);
   const hypervisor = createHypervisor("qemu", { config, confinement });
+  const network = openNetwork(config, choice.accelerator === "kvm", log);
   // What VMM and share server have by the end, and what is given back only when there is no machine.
   await using passed = new Undo();
   await using undo = new Undo();
+  undo.defer(() => network.close());
   const channel = openAgentChannel(config.hypervisor.agent_channel, (text) => log.warn(text));
   passed.defer(() => channel.releaseVmmFd());
   undo.defer(() => channel.close());
@@ -67,14 +72,23 @@ export async function bootMachine(deps: MachineDeps): Promise<Machine> {
       agent: channel.device,
       share: share.vmmFd,
       console: console.vmmFd,
+      nics: network.nics,
     }),
     share.serve(),
   );
   phases.end("qemu");
+  network.follow(vm);
   const { guestMount } = shareDriver;
-  const machine = new RunningMachine({ vm, server, guestMount, channel, console, config, phases });
+  const machine = new RunningMachine({ vm, server, network, guestMount, channel, console, config, phases });
   undo.commit();
   return machine;
+}
+
+/** @throws KataError naming an interface of the sandbox's that cannot be connected */
+function openNetwork({ runtime, hypervisor }: KataConfig, kvm: boolean, log: Logger): SandboxNetwork {
+  if (runtime.internetworking_model === "none") return NO_NETWORK;
+  const vhost = kvm && !hypervisor.disable_vhost_net && exists(VHOST_NET);
+  return openSandboxNetwork({ vhost, log });
 }
 
 /** VMM and share server, or the first one's failure after the other one was ended. */
@@ -91,6 +105,7 @@ const QEMU_FIRST_MS = 200;
 type Parts = {
   readonly vm: Vm;
   readonly server: ShareServer;
+  readonly network: SandboxNetwork;
   readonly guestMount: GuestMount;
   readonly channel: AgentChannel;
   readonly console: Console;
@@ -101,6 +116,7 @@ type Parts = {
 class RunningMachine implements Machine {
   readonly processes: Machine["processes"];
   readonly guestMount: GuestMount;
+  readonly network: Machine["network"];
   readonly shareServerPid: number;
   readonly connected: Promise<FrameTransport>;
   readonly ended: Promise<string>;
@@ -110,6 +126,7 @@ class RunningMachine implements Machine {
     const { vm, server, console } = parts;
     this.#parts = parts;
     this.guestMount = parts.guestMount;
+    this.network = parts.network;
     this.shareServerPid = (server.identity ?? vm.identity).pid;
     this.processes = [
       { name: "qemu", identity: vm.identity },
@@ -160,6 +177,7 @@ class RunningMachine implements Machine {
     this.#parts.channel.close();
     await this.#parts.vm.stop(this.#parts.config.runtime.stop_timeout * 1000);
     await this.#parts.server.stop();
+    this.#parts.network.close();
   }
 }
 

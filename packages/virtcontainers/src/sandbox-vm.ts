@@ -104,6 +104,7 @@ export class SandboxVm {
           sandboxId: this.#id,
           storages: [{ ...machine.guestMount, mountPoint: `${GUEST_SHARED_DIR}/` }, shmStorage(shmBytes)],
         }),
+        machine.network.configure(agent),
       ]),
     );
     return agent;

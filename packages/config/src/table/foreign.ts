@@ -3,7 +3,7 @@ import { type Refusal, refused } from "../key.ts";
 const noFactory = "virtual machines are not made ahead";
 const noProxy = "there is no proxy, the daemon speaks to the agent itself";
 const noShim = "set kata_shim_path of [runtime]";
-const noNetmon = "a container's network is not followed by a program";
+const noNetmon = "the daemon itself follows the container's network";
 
 /** Upstream's tables of which no key does anything here. */
 export const foreignTables: Readonly<Record<string, Readonly<Record<string, Refusal>>>> = {

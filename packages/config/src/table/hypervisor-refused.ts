@@ -6,7 +6,7 @@ const noAnnotation = "there is no such key, so that no annotation sets it";
 const noHotplug = "CPUs and memory are not plugged in later, a sandbox has default_vcpus and default_memory";
 const noBus = "devices are on the machine's root bus";
 const noVfio = "host devices are not passed through";
-const noNetwork = "the virtual machine has no network yet";
+const noLimit = "network cards are not limited (limit the interface in its network namespace)";
 const noVhostUser = "vhost-user devices other than the share are not supported";
 const onlyQemu = "QEMU is the only hypervisor";
 const noConfidential = "confidential guests are not supported";
@@ -94,14 +94,13 @@ export const hypervisorRefused: Readonly<Record<string, Refusal>> = {
   vhost_user_store_path: refused(noVhostUser, ""),
   vhost_user_reconnect_timeout_sec: refused(noVhostUser, 0),
 
-  disable_vhost_net: refused(noNetwork, true),
-  network_queues: refused(noNetwork),
-  rx_rate_limiter_max_rate: refused(noNetwork, 0),
-  tx_rate_limiter_max_rate: refused(noNetwork, 0),
-  net_rate_limiter_bw_max_rate: refused(noNetwork, 0),
-  net_rate_limiter_bw_one_time_burst: refused(noNetwork, 0),
-  net_rate_limiter_ops_max_rate: refused(noNetwork, 0),
-  net_rate_limiter_ops_one_time_burst: refused(noNetwork, 0),
+  network_queues: refused("a network card has one pair of queues", 1),
+  rx_rate_limiter_max_rate: refused(noLimit, 0),
+  tx_rate_limiter_max_rate: refused(noLimit, 0),
+  net_rate_limiter_bw_max_rate: refused(noLimit, 0),
+  net_rate_limiter_bw_one_time_burst: refused(noLimit, 0),
+  net_rate_limiter_ops_max_rate: refused(noLimit, 0),
+  net_rate_limiter_ops_one_time_burst: refused(noLimit, 0),
 
   guest_hook_path: refused("the guest's image has no hooks", ""),
   guest_memory_dump_path: refused(noDump, ""),

@@ -142,6 +142,9 @@ export const hypervisor = {
       help: "The device that feeds the guest's virtio-rng.",
       example: "/dev/hwrng",
     }),
+    disable_vhost_net: flag(false, {
+      help: "Have QEMU move the frames of network cards, not the host's kernel. Without /dev/vhost-net, and with software emulation, QEMU does.",
+    }),
     shared_fs: oneOf("virtio-fs", ["virtio-9p"], {
       annotation: replaced,
       help: "How the guest sees the host's files. virtio-9p is for hosts without virtiofsd: slower, and without FIFOs, sockets and device nodes.",

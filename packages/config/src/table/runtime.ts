@@ -1,4 +1,4 @@
-import { count, file, flag, pathPatterns, refused, seconds } from "../key.ts";
+import { count, file, flag, oneOf, pathPatterns, refused, seconds } from "../key.ts";
 
 const notTraced = "the runtime is not traced";
 const noBindMounts = "only the mounts of config.json are shared";
@@ -15,6 +15,13 @@ export const runtime = {
     shim_path: file("/usr/bin/containerd-shim-kata-v2", { help: "The sandbox's daemon." }),
     kata_shim_path: file("/usr/libexec/kata-containers/kata-shim", {
       help: "The process that stands for a container's process on the host.",
+    }),
+    internetworking_model: oneOf("tcfilter", ["none"], {
+      help: "How the interfaces of the container's network namespace reach the virtual machine. tcfilter: each by a tap, to which tc leads its frames. none: not at all.",
+      refused: {
+        macvtap: "frames are led to a tap by tc",
+        default: "that is tcfilter",
+      },
     }),
     disable_guest_seccomp: flag(false, {
       annotation: {},
@@ -35,8 +42,7 @@ export const runtime = {
     name: refused("there is one runtime"),
     hypervisor_name: refused("QEMU is the only hypervisor", "qemu"),
     agent_name: refused("kata-agent is the only agent", "kata"),
-    internetworking_model: refused("the virtual machine has no network yet", "none"),
-    dan_conf: refused("the virtual machine has no network yet", ""),
+    dan_conf: refused("interfaces are those of the network namespace", ""),
     disable_new_netns: refused("the virtual machine is never in the host's network namespace", false),
     enable_tracing: refused(notTraced, false),
     jaeger_endpoint: refused(notTraced, ""),

@@ -16,6 +16,7 @@ import {
 } from "@kata-containers/virtcontainers";
 import type { Bundle } from "./bundle.ts";
 import { listenForDaemon } from "./daemon-process.ts";
+import { namedNetwork } from "./network-namespace.ts";
 
 export interface RecordClaim {
   readonly id: string;
@@ -44,7 +45,8 @@ export interface ClaimedRecord {
 export function claimRecord({ id, root, bundle, scope, config, undo, ours }: RecordClaim): ClaimedRecord {
   const store = createFileStore(root);
   const { cgroupsPath } = bundle.spec.linux ?? {};
-  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, scope });
+  const networkPath = namedNetwork(bundle.spec);
+  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, networkPath, scope });
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
   undo.defer(() => removeRecord(store, record, ours ? ops.getpid() : 0));

@@ -12,8 +12,13 @@ const OWN = "/proc/thread-self/ns/net";
  * @throws KataError naming the path; InvalidArgument for the host's own
  */
 export function openNetworkNamespace(spec: Spec): Fd {
-  const path = spec.linux?.namespaces?.find((namespace) => namespace.type === "network")?.path;
-  return path === undefined || path === "" ? newNetworkNamespace() : openNamed(path);
+  const path = namedNetwork(spec);
+  return path === undefined ? newNetworkNamespace() : openNamed(path);
+}
+
+/** The path of the network namespace that the specification names; undefined: it asks for a new one. */
+export function namedNetwork(spec: Spec): string | undefined {
+  return spec.linux?.namespaces?.find(({ type }) => type === "network")?.path || undefined;
 }
 
 function openNamed(path: string): Fd {

@@ -83,8 +83,8 @@ function ownBinds(config: KataConfig, root: string): Bind[] {
     { source: RUNTIME_DIR, target: RUNTIME_DIR, readOnly: false, what: "runtime directory" },
     // Not there when the record is its owner's alone.
     { source: root, target: root, readOnly: false, optional: true, what: "state root" },
-    // kvm: to find out whether it runs a guest.
-    ...devices(["null", "urandom", "kvm", "vhost-vsock"]),
+    // kvm: to find out whether it runs a guest. QEMU gets the network's as descriptors.
+    ...devices(["null", "urandom", "kvm", "vhost-vsock", "net/tun", "vhost-net"]),
     { ...program(config.runtime.launch_path, "kata-launch (runtime.launch_path)"), target: LAUNCH_PATH },
   ];
 }

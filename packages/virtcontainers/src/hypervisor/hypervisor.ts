@@ -1,4 +1,4 @@
-import type { ExitStatus } from "@kata-containers/sys";
+import type { ExitStatus, Fd } from "@kata-containers/sys";
 import type { ProcessIdentity } from "../persist/record.ts";
 
 /** What a virtual machine monitor can do; a sandbox asks before it tries. */
@@ -52,10 +52,30 @@ export type VmDescriptors = {
   readonly share: number | undefined;
   /** Where its console goes: a stream socket. */
   readonly console: number;
+  /** Network cards that it has from the start. */
+  readonly nics: readonly Nic[];
 };
 
+/** A network card of the guest's: its frames come from and go to a tap. */
+export type Nic = {
+  /** Its name to the VMM, once a VM. */
+  readonly id: string;
+  readonly mac: string;
+  readonly tap: Fd;
+  /** An open /dev/vhost-net, when the host's kernel is to move the frames. */
+  readonly vhost: Fd | undefined;
+};
+
+/** Where network cards are added to a running machine. The VMM gets duplicates of a card's descriptors. */
+export interface NicSlots {
+  /** @throws KataError naming the VMM's reason; without effect then */
+  plugNic(nic: Nic): Promise<void>;
+  /** Takes it out, whatever the guest does. */
+  unplugNic(id: string): Promise<void>;
+}
+
 /** A running virtual machine. */
-export interface Vm {
+export interface Vm extends NicSlots {
   readonly identity: ProcessIdentity;
   /** Resolves when the VMM's process has ended, however that came about. */
   readonly ended: Promise<ExitStatus>;

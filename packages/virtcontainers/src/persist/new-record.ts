@@ -1,4 +1,5 @@
 import { checkCgroupsEmpty } from "@kata-containers/launch";
+import { ops } from "@kata-containers/sys";
 import { sandboxHash, socketPath, stateDir } from "../paths.ts";
 import {
   cgroupExists,
@@ -18,6 +19,8 @@ export type NewSandbox = {
   readonly configPath: string;
   /** The spec's linux.cgroupsPath. */
   readonly cgroupsPath: string | undefined;
+  /** The network namespace that the spec names, see `namedNetwork`. */
+  readonly networkPath?: string | undefined;
   /** systemd's scope that the sandbox will be in, in place of `cgroupsPath`. */
   readonly scope?: SandboxScope | undefined;
 };
@@ -27,13 +30,14 @@ export type NewSandbox = {
  * @throws KataError InvalidArgument when the cgroups path is none.
  */
 export function newRecord(sandbox: NewSandbox): SandboxRecord {
-  const { id, root, configPath, cgroupsPath, scope } = sandbox;
+  const { id, root, configPath, cgroupsPath, networkPath, scope } = sandbox;
   const cgroups =
     scope === undefined ? sandboxCgroups(cgroupsPath, sandboxHash(root, id)) : scopeCgroups(scope);
   const resources: HostResource[] = [{ kind: "socket", path: socketPath(root, id) }];
   // A scope is one sandbox's, which systemd sees to. Without a name from the specification it has one that nobody else can have.
   if (cgroupsPath && scope === undefined)
     resources.push({ kind: "cgroup-claim", path: claimPath(cgroups.sandbox) });
+  if (networkPath !== undefined) resources.push(...networkResource(networkPath));
   return {
     version: RECORD_VERSION,
     id,
@@ -46,6 +50,12 @@ export function newRecord(sandbox: NewSandbox): SandboxRecord {
     resources,
     containers: [],
   };
+}
+
+/** One that is not there has nothing of ours: whoever opens it says so. */
+function networkResource(path: string): HostResource[] {
+  const inode = ops.statIfThere(path)?.ino;
+  return inode === undefined ? [] : [{ kind: "network", path, inode }];
 }
 
 /** What must be there of a sandbox whose record cannot be read: all that follows from its id. */

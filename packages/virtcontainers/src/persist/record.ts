@@ -17,7 +17,8 @@ export type HostResource =
   | { readonly kind: "cgroup-claim"; readonly path: string }
   | { readonly kind: "socket"; readonly path: string }
   | { readonly kind: "netns"; readonly path: string }
-  | { readonly kind: "tap"; readonly name: string }
+  /** A network namespace that is not ours, told apart from a later one at the path: its links' frames may be led to the sandbox's taps. */
+  | { readonly kind: "network"; readonly path: string; readonly inode: number }
   | { readonly kind: "directory"; readonly path: string };
 export type ProcessName = "daemon" | "qemu" | "virtiofsd" | "kata-shim";
 
@@ -150,8 +151,8 @@ function isResource(value: unknown): value is HostResource {
         isObject(identity) && Number.isSafeInteger(identity.pid) && Number.isSafeInteger(identity.startTime)
       );
     }
-    case "tap":
-      return typeof value.name === "string";
+    case "network":
+      return typeof value.path === "string" && Number.isSafeInteger(value.inode);
     case "cgroup":
     case "cgroup-claim":
     case "socket":

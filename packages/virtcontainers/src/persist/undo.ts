@@ -1,4 +1,5 @@
 import { isSysError, KataError, MNT, ops, removeTree } from "@kata-containers/sys";
+import { restoreNamespace } from "../network/redirect.ts";
 import { stateDir } from "../paths.ts";
 import { killCgroup, removeCgroup } from "../resource/cgroup.ts";
 import { releaseCgroup } from "../resource/cgroup-claim.ts";
@@ -73,9 +74,9 @@ function release(resource: HostResource, owner: string): void | Promise<void> {
       return unlinkIfThere(resource.path);
     case "directory":
       return removeTree(resource.path);
-    case "tap":
-      // A tap of ours is not persistent: it went with the last descriptor of the VMM.
-      return;
+    case "network":
+      // The taps went with the last descriptor of the VMM.
+      return restoreNamespace(resource.path, resource.inode);
   }
 }
 

@@ -58,6 +58,7 @@ export class FakeMachine implements Machine {
   readonly processes = [{ name: "qemu" as const, identity: { pid: 77, startTime: 1 } }];
   readonly guestMount = { driver: "virtio-fs", source: "kataShared", fstype: "virtiofs", options: [] };
   readonly shareServerPid = 78;
+  readonly network = { configure: async () => {} };
   readonly connected = Promise.resolve(memoryPair()[0]);
   stops = 0;
   die: (why: string) => void = () => {};

@@ -16,7 +16,7 @@ const vm: VmConfig = {
   tscKhz: undefined,
   debug: false,
 };
-const fds: QemuDescriptors = { qmp: 5, agent: { kind: "virtio-serial", fd: 6 }, console: 8 };
+const fds: QemuDescriptors = { qmp: 5, agent: { kind: "virtio-serial", fd: 6 }, console: 8, nics: [] };
 const paths = { kernel: "/k", initrd: "/i" };
 const argument = (args: readonly string[], name: string): string | undefined => args[args.indexOf(name) + 1];
 
@@ -27,6 +27,31 @@ test("the VMM may not spawn, gain privileges or reach the host's network", () =>
   );
   expect(args).toContain("-nodefaults");
   expect(args.join(" ")).not.toMatch(/netdev|-nic|-net /);
+  const withCard = qemuArguments(vm, { ...fds, nics: [card] }, paths);
+  expect(withCard.join(" ")).not.toMatch(/-nic|-net |type=user|-netdev (?!tap,)/);
+});
+
+const card = { id: "net0", mac: "02:00:00:00:00:02", tap: 9, vhost: undefined };
+
+test("a network card is the last device, on an inherited tap", () => {
+  const args = qemuArguments(
+    vm,
+    { ...fds, nics: [card, { ...card, id: "net1", tap: 11, vhost: 12 }] },
+    paths,
+  );
+  expect(args.slice(-8)).toEqual([
+    ...["-netdev", "tap,id=net0,fd=9"],
+    ...["-device", "virtio-net-pci,id=net0-card,netdev=net0,mac=02:00:00:00:00:02,romfile="],
+    ...["-netdev", "tap,id=net1,fd=11,vhost=on,vhostfd=12"],
+    ...["-device", "virtio-net-pci,id=net1-card,netdev=net1,mac=02:00:00:00:00:02,romfile="],
+  ]);
+});
+
+test("q35 has ports for cards that are added later, pc needs none", () => {
+  const ports = (machineType: string) =>
+    qemuArguments({ ...vm, machineType }, fds, paths).filter((arg) => arg.startsWith("pcie-root-port"));
+  expect(ports("q35")).toHaveLength(2);
+  expect(ports("pc")).toEqual([]);
 });
 
 test("sockets are inherited descriptors, never paths", () => {

@@ -8,6 +8,15 @@ export type QemuDescriptors = {
   readonly agent: AgentDevice;
   readonly share?: number;
   readonly console: number;
+  readonly nics: readonly QemuNic[];
+};
+
+/** A network card, by the numbers that its descriptors have for QEMU. */
+export type QemuNic = {
+  readonly id: string;
+  readonly mac: string;
+  readonly tap: number;
+  readonly vhost: number | undefined;
 };
 
 /** Paths as the QEMU process sees them, inside its own root. */
@@ -49,6 +58,9 @@ export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: Qem
       "virtio-rng-pci,rng=entropy",
     ],
     ...["-chardev", `socket,id=console,fd=${fds.console}`, "-device", "isa-serial,chardev=console"],
+    // The last: no other device has another place on the bus for it.
+    ...fds.nics.flatMap(networkCard),
+    ...(config.machineType === "q35" ? NIC_PORTS.flatMap(port) : []),
   ];
 }
 
@@ -94,6 +106,25 @@ function agentChannel(device: AgentDevice): string[] {
     ...["-device", "virtio-serial-pci,id=serial,max_ports=2"],
     ...["-device", "virtserialport,chardev=agent,name=agent.channel.0"],
   ];
+}
+
+function networkCard({ id, mac, tap, vhost }: QemuNic): string[] {
+  const accelerated = vhost === undefined ? "" : `,vhost=on,vhostfd=${vhost}`;
+  return [
+    ...["-netdev", `tap,id=${id},fd=${tap}${accelerated}`],
+    // Nobody boots from it: no ROM.
+    ...["-device", `virtio-net-pci,id=${cardId(id)},netdev=${id},mac=${mac},romfile=`],
+  ];
+}
+
+/** A card's name, its netdev's being the other. */
+export const cardId = (id: string): string => `${id}-card`;
+
+/** Where q35 takes network cards later: nothing can be plugged into its root bus. */
+export const NIC_PORTS: readonly string[] = ["port0", "port1"];
+
+function port(id: string, index: number): string[] {
+  return ["-device", `pcie-root-port,id=${id},chassis=${index + 1}`];
 }
 
 function share(fd: number, queueSize: number): string[] {

@@ -2,10 +2,11 @@ import type { KataConfig } from "@kata-containers/config";
 import { exists, Fd, ops, SOCK } from "@kata-containers/sys";
 import { type Confinement, VMM_ROOT } from "../../confine/confinement.ts";
 import { type ConfinedProcess, spawnConfined } from "../../confine/spawn.ts";
-import type { Capabilities, Hypervisor, Vm, VmConfig, VmDescriptors } from "../hypervisor.ts";
+import type { Capabilities, Hypervisor, Nic, Vm, VmConfig, VmDescriptors } from "../hypervisor.ts";
 import { registerHypervisor } from "../registry.ts";
-import { type QemuDescriptors, qemuArguments } from "./arguments.ts";
-import { connectQmp, type Qmp, type QmpTransport } from "./qmp.ts";
+import { NIC_PORTS, type QemuDescriptors, type QemuNic, qemuArguments } from "./arguments.ts";
+import { commandsOf, QemuNicSlots } from "./nic-slots.ts";
+import { connectQmp, type Qmp, type QmpEvent, type QmpTransport } from "./qmp.ts";
 import { stopQemu } from "./stop-qemu.ts";
 
 registerHypervisor("qemu", ({ config, confinement }) => new Qemu(config, confinement));
@@ -14,7 +15,7 @@ registerHypervisor("qemu", ({ config, confinement }) => new Qemu(config, confine
 const CAPABILITIES: Capabilities = {
   fsSharing: true,
   blockHotplug: false,
-  networkHotplug: false,
+  networkHotplug: true,
   cpuHotplug: false,
   memoryHotplug: false,
   pause: false,
@@ -35,7 +36,7 @@ function bios(configured: string): { bios?: string } {
  */
 const SHARE_CAPABILITIES = [0, 1, 2, 3, 4].reduce((mask, bit) => mask + 2 ** bit, 0);
 
-const FD = { qmp: 5, agent: 6, share: 7, console: 8 } as const;
+const FD = { qmp: 5, agent: 6, share: 7, console: 8, firstNic: 9 } as const;
 
 /** Answers to QMP commands come at once, but for a host that is out of CPU. */
 const QMP_TIMEOUT_MS = 10_000;
@@ -58,17 +59,20 @@ class Qemu implements Hypervisor {
     const { path, kernel, initrd, firmware } = this.#config.hypervisor;
     const [ours = -1, theirs = -1] = ops.socketpair(SOCK.STREAM);
     using qmpEnd = new Fd(theirs);
+    const nics = numbered(descriptors.nics);
     const inherited = [
       { from: qmpEnd.number, to: FD.qmp },
       { from: descriptors.agent.fd, to: FD.agent },
       ...(descriptors.share === undefined ? [] : [{ from: descriptors.share, to: FD.share }]),
       { from: descriptors.console, to: FD.console },
+      ...descriptors.nics.flatMap((nic, index) => inheritedBy(nics[index], nic)),
     ];
     const fds: QemuDescriptors = {
       qmp: FD.qmp,
       agent: { ...descriptors.agent, fd: FD.agent },
       ...(descriptors.share === undefined ? {} : { share: FD.share }),
       console: FD.console,
+      nics,
     };
     try {
       const process = await spawnConfined(
@@ -84,7 +88,7 @@ class Qemu implements Hypervisor {
         },
         this.#confinement,
       );
-      return new QemuVm(process, socketTransport(ours));
+      return new QemuVm(process, socketTransport(ours), config.machineType === "q35" ? NIC_PORTS : []);
     } catch (error) {
       ops.close(ours);
       throw error;
@@ -95,13 +99,19 @@ class Qemu implements Hypervisor {
 class QemuVm implements Vm {
   readonly #process: ConfinedProcess;
   readonly #transport: QmpTransport;
-  /** Made while the guest boots: nothing waits for it until the VM is to be stopped. */
+  /** Made while the guest boots: nothing waits for it until a card is plugged in, or the VM is to be stopped. */
   readonly #qmp: Promise<Qmp | undefined>;
 
-  constructor(process: ConfinedProcess, transport: QmpTransport) {
+  readonly #nics: QemuNicSlots;
+
+  constructor(process: ConfinedProcess, transport: QmpTransport, nicPorts: readonly string[]) {
     this.#process = process;
     this.#transport = transport;
-    this.#qmp = connectQmp(transport, () => {}, QMP_TIMEOUT_MS).catch(() => undefined);
+    const onEvent = ({ name, details }: QmpEvent): void => {
+      if (name === "DEVICE_DELETED") this.#nics.deviceDeleted(deviceOf(details));
+    };
+    this.#qmp = connectQmp(transport, onEvent, QMP_TIMEOUT_MS).catch(() => undefined);
+    this.#nics = new QemuNicSlots(commandsOf(this.#qmp, QMP_TIMEOUT_MS), nicPorts);
     process.ended.then(() => this.#transport.close());
   }
 
@@ -117,16 +127,43 @@ class QemuVm implements Vm {
     return this.#process.lastWords();
   }
 
+  plugNic(nic: Nic): Promise<void> {
+    return this.#nics.plugNic(nic);
+  }
+
+  unplugNic(id: string): Promise<void> {
+    return this.#nics.unplugNic(id);
+  }
+
   stop(deadlineMs: number): Promise<void> {
     return stopQemu(this.#process, this.#qmp, deadlineMs);
   }
+}
+
+/** The numbers of the cards' descriptors in QEMU: two a card. */
+function numbered(nics: readonly Nic[]): QemuNic[] {
+  return nics.map(({ id, mac, vhost }, index) => {
+    const tap = FD.firstNic + 2 * index;
+    return { id, mac, tap, vhost: vhost === undefined ? undefined : tap + 1 };
+  });
+}
+
+function inheritedBy(theirs: QemuNic | undefined, { tap, vhost }: Nic): { from: number; to: number }[] {
+  if (theirs === undefined) return [];
+  const accelerated =
+    vhost === undefined || theirs.vhost === undefined ? [] : [{ from: vhost.number, to: theirs.vhost }];
+  return [{ from: tap.number, to: theirs.tap }, ...accelerated];
+}
+
+function deviceOf(details: unknown): unknown {
+  return typeof details === "object" && details !== null && "device" in details ? details.device : undefined;
 }
 
 function socketTransport(fd: number): QmpTransport {
   let open = true;
   return {
     read: () => ops.read(fd, 65536),
-    write: (bytes) => ops.write(fd, bytes),
+    write: (bytes, fds) => (fds.length === 0 ? ops.write(fd, bytes) : ops.sendFds(fd, bytes, [...fds])),
     close() {
       if (open) ops.close(fd);
       open = false;

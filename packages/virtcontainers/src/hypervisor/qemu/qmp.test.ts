@@ -5,6 +5,7 @@ import { connectQmp, type QmpEvent, type QmpTransport } from "./qmp.ts";
 class FakeQemu implements QmpTransport {
   readonly received: { execute: string; arguments?: unknown; id: number }[] = [];
   closed = false;
+  readonly fds: (readonly number[])[] = [];
   #waiting: ((bytes: Uint8Array) => void) | undefined;
   #queue: Uint8Array[] = [];
   answer: (request: { execute: string; id: number }) => void = (request) =>
@@ -17,7 +18,8 @@ class FakeQemu implements QmpTransport {
       this.#waiting = resolve;
     });
   }
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, fds: readonly number[]): Promise<void> {
+    this.fds.push(fds);
     const request = JSON.parse(new TextDecoder().decode(bytes));
     this.received.push(request);
     this.answer(request);
@@ -48,6 +50,14 @@ test("negotiates capabilities, then runs a command and returns its value", async
   qemu.answer = ({ id }) => qemu.say({ return: { running: true }, id });
   expect(await qmp.execute("query-status", undefined, 1000)).toEqual({ running: true });
   expect(qemu.received.map((each) => each.execute)).toEqual(["qmp_capabilities", "query-status"]);
+});
+
+test("descriptors go along with their command alone", async () => {
+  const qemu = started();
+  const qmp = await connectQmp(qemu, () => {}, 1000);
+  await qmp.execute("getfd", { fdname: "tap" }, 1000, [7]);
+  await qmp.execute("query-status", undefined, 1000);
+  expect(qemu.fds).toEqual([[], [7], []]);
 });
 
 test("an error carries QEMU's class and text", async () => {

@@ -3,7 +3,8 @@ import { type LineSource, readLines } from "../../lines.ts";
 
 /** The stream that QMP speaks on. */
 export interface QmpTransport extends LineSource {
-  write(bytes: Uint8Array): Promise<void>;
+  /** @param fds sent along with the first byte */
+  write(bytes: Uint8Array, fds: readonly number[]): Promise<void>;
   close(): void;
 }
 
@@ -13,12 +14,14 @@ export type QmpEvent = { readonly name: string; readonly details: unknown };
 export interface Qmp {
   /**
    * Runs a command and returns its `return` member.
+   * @param fds descriptors that QEMU gets duplicates of, for getfd
    * @throws KataError Internal with QEMU's error class and text; DeadlineExceeded; Unavailable when QEMU is gone.
    */
   execute(
     command: string,
     args: Readonly<Record<string, unknown>> | undefined,
     timeoutMs: number,
+    fds?: readonly number[],
   ): Promise<unknown>;
   close(): void;
 }
@@ -72,13 +75,13 @@ export async function connectQmp(
     },
   );
 
-  const execute: Qmp["execute"] = async (command, args, limit) => {
+  const execute: Qmp["execute"] = async (command, args, limit, fds = []) => {
     if (gone !== undefined) throw gone;
     const id = nextId++;
     const answer = new Promise<unknown>((resolve, reject) => pending.set(id, { resolve, reject }));
     const request = args === undefined ? { execute: command, id } : { execute: command, arguments: args, id };
     try {
-      await transport.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+      await transport.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`), fds);
     } catch (cause) {
       fail(new KataError("Unavailable", `QMP: ${KataError.from(cause).message}`, { cause }));
     }

@@ -1,0 +1,89 @@
+import { type Link, openRtnetlink, type Rtnetlink, stopIpv6Generation } from "@kata-containers/netlink";
+import { Fd, isSysError, KataError, O, ops } from "@kata-containers/sys";
+
+const TUN = "/dev/net/tun";
+
+/** Preference of our filters, by which they are known: "ka". */
+export const FILTER_PREFERENCE = 0x6b61;
+
+/**
+ * A new tap whose frames are a link's: what comes in on one goes out of the other, past the namespace's own network stack. Both have
+ * an ingress qdisc then, the link's to be removed by `releaseLink`; the tap goes with its last descriptor.
+ * @throws KataError naming the link; nothing was changed
+ */
+export function connectTap(rtnetlink: Rtnetlink, link: Link, name: string): Fd {
+  try {
+    const tap = new Fd(ops.open(TUN, O.RDWR | O.CLOEXEC, 0));
+    try {
+      ops.tapCreate(tap.number, name);
+      redirectBoth(rtnetlink, link, indexOf(rtnetlink, name));
+      return tap;
+    } catch (error) {
+      tap.close();
+      throw error;
+    }
+  } catch (error) {
+    throw KataError.from(error, `cannot connect network interface ${link.name} to the virtual machine`);
+  }
+}
+
+function indexOf(rtnetlink: Rtnetlink, name: string): number {
+  const link = rtnetlink.links().find((each) => each.name === name);
+  if (link === undefined) throw new KataError("Internal", `${name} is not there`);
+  return link.index;
+}
+
+function redirectBoth(rtnetlink: Rtnetlink, link: Link, tap: number): void {
+  // Before it is up: nothing of the host's shall speak to the guest by itself.
+  stopIpv6Generation(rtnetlink, tap);
+  rtnetlink.setLink(tap, { mtu: link.mtu });
+  rtnetlink.addIngress(tap);
+  rtnetlink.redirect(tap, link.index, FILTER_PREFERENCE);
+  takeIngress(rtnetlink, link.index);
+  try {
+    rtnetlink.redirect(link.index, tap, FILTER_PREFERENCE);
+    rtnetlink.setLink(tap, { up: true });
+  } catch (error) {
+    rtnetlink.deleteIngress(link.index);
+    throw error;
+  }
+}
+
+function takeIngress(rtnetlink: Rtnetlink, link: number): void {
+  try {
+    rtnetlink.addIngress(link);
+  } catch (cause) {
+    if (!isSysError(cause, "EEXIST")) throw cause;
+    const why = "it has an ingress qdisc already, that of another virtual machine or of another program";
+    throw new KataError("FailedPrecondition", why, { cause });
+  }
+}
+
+/** The link's incoming frames are the namespace's again. Nothing to do for a link that is gone. */
+export function releaseLink(rtnetlink: Rtnetlink, link: number): void {
+  try {
+    rtnetlink.deleteIngress(link);
+  } catch (error) {
+    if (!isSysError(error, "ENODEV", "ENOENT", "EINVAL")) throw error;
+  }
+}
+
+/**
+ * Takes our redirections off every link of a network namespace that outlives a sandbox whose daemon was killed.
+ * @param path of the namespace; nothing to do when it is gone, or is another one by now
+ */
+export function restoreNamespace(path: string, inode: number): void {
+  if (ops.statIfThere(path)?.ino !== inode) return;
+  using namespace = new Fd(ops.open(path, O.RDONLY | O.CLOEXEC, 0));
+  if (ops.fstat(namespace.number).ino !== inode) return;
+  using rtnetlink = openRtnetlink(namespace);
+  releaseAll(rtnetlink);
+}
+
+/** Releases the links whose ingress qdisc has our filter, or none: a sandbox died between the two. */
+export function releaseAll(rtnetlink: Rtnetlink): void {
+  for (const link of rtnetlink.ingressLinks()) {
+    const preferences = rtnetlink.filterPreferences(link);
+    if (preferences.length === 0 || preferences.includes(FILTER_PREFERENCE)) releaseLink(rtnetlink, link);
+  }
+}
