@@ -136,6 +136,7 @@ const results = [
     5,
   ),
   endToEnd("the leak check", "tests/harness", 5),
+  endToEnd("rtnetlink in namespaces", "tests/netlink", 5),
   endToEnd("runk on the host", "tests/runk", 10),
   endToEnd("OCI conformance with runk", "tests/conformance/native", 15),
   endToEnd("the guest", "tests/guest", 10),

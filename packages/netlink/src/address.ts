@@ -1,5 +1,6 @@
 import { addressBits, FAMILY, type Family, formatAddress, parseAddress } from "./ip-address.ts";
 import { attribute, Reply, u32Attribute } from "./message.ts";
+import type { Change } from "./route-socket.ts";
 
 export const RTM_ADDRESS = { NEW: 20, DELETE: 21, GET: 22 } as const;
 /** ifaddrmsg: family u8, prefix length u8, flags u8, scope u8, index u32. */
@@ -39,10 +40,7 @@ export function parseLinkAddress(body: Uint8Array): Address | undefined {
 export const addressHeader = (): Uint8Array => new Uint8Array(IFADDRMSG);
 
 /** Of a message that adds or deletes an address. IPv6's duplicate detection is left out. @throws KataError InvalidArgument */
-export function addressChange(address: Omit<Address, "permanent" | "family">): {
-  readonly fixed: Uint8Array;
-  readonly attributes: readonly Uint8Array[];
-} {
+export function addressChange(address: Omit<Address, "permanent" | "family">): Change {
   const { family, bytes } = parseAddress(address.address);
   const fixed = new Uint8Array(IFADDRMSG);
   fixed.set([family, address.prefix]);

@@ -9,3 +9,4 @@ export { type Neighbour, NUD } from "./neighbour.ts";
 export { type NetworkChanges, watchNetwork } from "./network-changes.ts";
 export { type Route, type RouteChange, RTPROT } from "./route.ts";
 export { openRtnetlink, type Rtnetlink } from "./rtnetlink.ts";
+export { openTrafficControl, type TrafficControl } from "./traffic-control.ts";

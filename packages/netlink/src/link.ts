@@ -1,5 +1,6 @@
 import { formatMac, parseMac } from "./mac-address.ts";
 import { attribute, nested, Reply, textAttribute, u32Attribute } from "./message.ts";
+import type { Change } from "./route-socket.ts";
 
 /** netdevice(7) flags. */
 export const IFF = { UP: 1, LOOPBACK: 8, NOARP: 0x80 } as const;
@@ -67,10 +68,7 @@ export function linkHeader(index: number, flags = 0, mask = 0): Uint8Array {
 }
 
 /** The header and attributes of a message that changes a link. @throws KataError InvalidArgument */
-export function linkChange(
-  index: number,
-  change: LinkChange,
-): { readonly fixed: Uint8Array; readonly attributes: readonly Uint8Array[] } {
+export function linkChange(index: number, change: LinkChange): Change {
   const { name, mtu, mac, up, arp } = change;
   const mask = (up === undefined ? 0 : IFF.UP) | (arp === undefined ? 0 : IFF.NOARP);
   const flags = (up === true ? IFF.UP : 0) | (arp === false ? IFF.NOARP : 0);

@@ -1,6 +1,7 @@
 import { FAMILY, type Family, formatAddress, parseAddress } from "./ip-address.ts";
 import { formatMac, parseMac } from "./mac-address.ts";
 import { attribute, Reply } from "./message.ts";
+import type { Change } from "./route-socket.ts";
 
 export const RTM_NEIGHBOUR = { NEW: 28, DELETE: 29, GET: 30 } as const;
 /** ndmsg: family u8, pad, index i32 at 4, state u16, flags u8, type u8. */
@@ -43,10 +44,7 @@ export function parseNeighbour(body: Uint8Array): Neighbour | undefined {
 export const neighbourHeader = (): Uint8Array => new Uint8Array(NDMSG);
 
 /** Of a message that sets a neighbour. @throws KataError InvalidArgument */
-export function neighbourChange(neighbour: Omit<Neighbour, "family">): {
-  readonly fixed: Uint8Array;
-  readonly attributes: readonly Uint8Array[];
-} {
+export function neighbourChange(neighbour: Omit<Neighbour, "family">): Change {
   const { family, bytes } = parseAddress(neighbour.address);
   const fixed = new Uint8Array(NDMSG);
   const view = new DataView(fixed.buffer);

@@ -8,6 +8,7 @@ import {
   parsePrefix,
 } from "./ip-address.ts";
 import { attribute, nested, Reply, u32Attribute } from "./message.ts";
+import type { Change } from "./route-socket.ts";
 
 export const RTM_ROUTE = { NEW: 24, DELETE: 25, GET: 26 } as const;
 /** rtmsg: family u8, dst_len u8, src_len u8, tos u8, table u8, protocol u8, scope u8, type u8, flags u32. */
@@ -105,13 +106,7 @@ export type RouteChange = Omit<Route, "protocol" | "beyond">;
  * @param protocol RTPROT_*: who makes it; to delete one whoever made it, UNSPECIFIED
  * @throws KataError InvalidArgument
  */
-export function routeChange(
-  route: RouteChange,
-  protocol: number,
-): {
-  readonly fixed: Uint8Array;
-  readonly attributes: readonly Uint8Array[];
-} {
+export function routeChange(route: RouteChange, protocol: number): Change {
   const destination = destinationOf(route);
   const fixed = new Uint8Array(RTMSG);
   fixed.set([

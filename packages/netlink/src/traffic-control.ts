@@ -1,94 +1,64 @@
-import { attribute, concat, nested, Reply, textAttribute, u32 } from "./message.ts";
+import type { Fd } from "@kata-containers/sys";
+import { NLM_F } from "./message.ts";
+import {
+  filterHeader,
+  ingressChange,
+  parseFilterPreference,
+  parseIngress,
+  qdiscHeader,
+  RTM_FILTER,
+  RTM_QDISC,
+  redirectChange,
+} from "./redirect-messages.ts";
+import { RouteSocket } from "./route-socket.ts";
 
-export const RTM_QDISC = { NEW: 36, DELETE: 37, GET: 38 } as const;
-export const RTM_FILTER = { NEW: 44, DELETE: 45, GET: 46 } as const;
-/** tcmsg: family u8, pads, ifindex i32, handle u32, parent u32, info u32. */
-const TCMSG = 20;
-const TCA = { KIND: 1, OPTIONS: 2 } as const;
-
-/** tc-ingress's place of its own, TC_H_INGRESS, and its handle "ffff:". */
-const INGRESS_PARENT = 0xfffffff1;
-const INGRESS_HANDLE = 0xffff0000;
-/** What an ingress qdisc's filters stand below: the same as its handle. */
-const FILTER_PARENT = INGRESS_HANDLE;
-/** Qdiscs that take frames as they come in. */
-const INGRESS_KINDS = ["ingress", "clsact"];
-
-/** ETH_P_ALL in network order, the lower half of a filter's info. */
-const PROTOCOL_ALL = 0x0300;
-const TCA_U32 = { SEL: 5, ACT: 7 } as const;
-const TCA_ACT = { KIND: 1, OPTIONS: 2 } as const;
-const TCA_MIRRED_PARMS = 2;
-const TC_ACT_STOLEN = 4;
-const TCA_EGRESS_REDIR = 1;
-const TC_U32_TERMINAL = 1;
-
-function tcHeader(link: number, handle: number, parent: number, info = 0): Uint8Array {
-  const header = new Uint8Array(TCMSG);
-  const view = new DataView(header.buffer);
-  view.setInt32(4, link, true);
-  view.setUint32(8, handle, true);
-  view.setUint32(12, parent, true);
-  view.setUint32(16, info, true);
-  return header;
+/** What tc(8) does with the frames that come in on a link. */
+export interface TrafficControl extends Disposable {
+  /** Indexes of the links that have a qdisc for incoming frames. */
+  ingressLinks(): readonly number[];
+  /** @throws SysError EEXIST when the link has one */
+  addIngress(link: number): void;
+  /** With its filters. @throws SysError ENOENT or EINVAL when the link has none */
+  deleteIngress(link: number): void;
+  /** Whatever comes in on one link, which has an ingress qdisc, goes out of the other. */
+  redirect(from: number, to: number, preference: number): void;
+  /** Preferences of the filters of a link's ingress qdisc. */
+  filterPreferences(link: number): readonly number[];
 }
 
-/** The fixed part of a dump of all qdiscs. */
-export const qdiscHeader = (): Uint8Array => tcHeader(0, 0, 0);
-
-/** The link whose incoming frames the qdisc takes; undefined for every other qdisc. */
-export function parseIngress(body: Uint8Array): number | undefined {
-  const reply = new Reply("qdisc", body, TCMSG);
-  return INGRESS_KINDS.includes(reply.text(TCA.KIND)) ? reply.u32(4) : undefined;
+/** As `openRtnetlink`, for tc alone. */
+export function openTrafficControl(namespace?: Fd): TrafficControl {
+  return new KernelTrafficControl(namespace);
 }
 
-/** Of a message that adds or deletes a link's ingress qdisc. */
-export function ingressChange(link: number): {
-  readonly fixed: Uint8Array;
-  readonly attributes: readonly Uint8Array[];
-} {
-  return {
-    fixed: tcHeader(link, INGRESS_HANDLE, INGRESS_PARENT),
-    attributes: [textAttribute(TCA.KIND, "ingress")],
-  };
-}
+export class KernelTrafficControl implements TrafficControl {
+  protected readonly socket: RouteSocket;
 
-/** The fixed part of a dump of the filters of a link's ingress qdisc. */
-export const filterHeader = (link: number): Uint8Array => tcHeader(link, 0, FILTER_PARENT);
+  constructor(namespace: Fd | undefined) {
+    this.socket = new RouteSocket(namespace);
+  }
 
-/** A filter's preference: smaller ones go first. */
-export function parseFilterPreference(body: Uint8Array): number {
-  return new Reply("filter", body, TCMSG).u32(16) >>> 16;
-}
+  ingressLinks(): readonly number[] {
+    return this.socket.dump(RTM_QDISC.GET, qdiscHeader()).flatMap((body) => parseIngress(body) ?? []);
+  }
 
-/**
- * Of a message that adds a filter to a link's ingress qdisc: every frame that comes in goes out of another link. A u32 filter that
- * compares nothing: there on every kernel that has filters, which matchall is not.
- */
-export function redirectChange(
-  from: number,
-  to: number,
-  preference: number,
-): { readonly fixed: Uint8Array; readonly attributes: readonly Uint8Array[] } {
-  const action = nested(1, [textAttribute(TCA_ACT.KIND, "mirred"), nested(TCA_ACT.OPTIONS, [mirred(to)])]);
-  return {
-    fixed: tcHeader(from, 0, FILTER_PARENT, preference * 0x10000 + PROTOCOL_ALL),
-    attributes: [
-      textAttribute(TCA.KIND, "u32"),
-      nested(TCA.OPTIONS, [attribute(TCA_U32.SEL, everyFrame()), nested(TCA_U32.ACT, [action])]),
-    ],
-  };
-}
+  addIngress(link: number): void {
+    this.socket.change(RTM_QDISC.NEW, NLM_F.CREATE | NLM_F.EXCL, ingressChange(link));
+  }
 
-/** tc_mirred: index u32, capab u32, action i32, refcnt i32, bindcnt i32, eaction i32, ifindex u32. */
-function mirred(to: number): Uint8Array {
-  const parms = [0, 0, TC_ACT_STOLEN, 0, 0, TCA_EGRESS_REDIR, to];
-  return attribute(TCA_MIRRED_PARMS, concat(parms.map(u32)));
-}
+  deleteIngress(link: number): void {
+    this.socket.change(RTM_QDISC.DELETE, 0, ingressChange(link));
+  }
 
-/** tc_u32_sel (flags u8, offshift u8, nkeys u8, pad, offmask u16, off u16, offoff i16, hoff i16, hmask u32) and one key of zeroes. */
-function everyFrame(): Uint8Array {
-  const selector = new Uint8Array(16 + 16);
-  selector.set([TC_U32_TERMINAL, 0, 1]);
-  return selector;
+  redirect(from: number, to: number, preference: number): void {
+    this.socket.change(RTM_FILTER.NEW, NLM_F.CREATE | NLM_F.EXCL, redirectChange(from, to, preference));
+  }
+
+  filterPreferences(link: number): readonly number[] {
+    return this.socket.dump(RTM_FILTER.GET, filterHeader(link)).map(parseFilterPreference);
+  }
+
+  [Symbol.dispose](): void {
+    this.socket[Symbol.dispose]();
+  }
 }

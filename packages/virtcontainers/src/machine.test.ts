@@ -18,6 +18,8 @@ test("a machine whose share cannot be opened leaves no descriptor", async () => 
   setOps(
     nodeFiles({
       socketpair: () => [take(), take()],
+      netlink: () => take(),
+      netlinkRequest: () => [],
       close: (fd) => void open.delete(fd),
       read: async () => new Uint8Array(),
       monotonicMs: () => 0,

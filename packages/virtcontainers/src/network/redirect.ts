@@ -1,4 +1,10 @@
-import { type Link, openRtnetlink, type Rtnetlink, stopIpv6Generation } from "@kata-containers/netlink";
+import {
+  type Link,
+  openTrafficControl,
+  type Rtnetlink,
+  stopIpv6Generation,
+  type TrafficControl,
+} from "@kata-containers/netlink";
 import { Fd, isSysError, KataError, O, ops } from "@kata-containers/sys";
 
 const TUN = "/dev/net/tun";
@@ -60,9 +66,9 @@ function takeIngress(rtnetlink: Rtnetlink, link: number): void {
 }
 
 /** The link's incoming frames are the namespace's again. Nothing to do for a link that is gone. */
-export function releaseLink(rtnetlink: Rtnetlink, link: number): void {
+export function releaseLink(control: TrafficControl, link: number): void {
   try {
-    rtnetlink.deleteIngress(link);
+    control.deleteIngress(link);
   } catch (error) {
     if (!isSysError(error, "ENODEV", "ENOENT", "EINVAL")) throw error;
   }
@@ -76,14 +82,14 @@ export function restoreNamespace(path: string, inode: number): void {
   if (ops.statIfThere(path)?.ino !== inode) return;
   using namespace = new Fd(ops.open(path, O.RDONLY | O.CLOEXEC, 0));
   if (ops.fstat(namespace.number).ino !== inode) return;
-  using rtnetlink = openRtnetlink(namespace);
-  releaseAll(rtnetlink);
+  using control = openTrafficControl(namespace);
+  releaseAll(control);
 }
 
 /** Releases the links whose ingress qdisc has our filter, or none: a sandbox died between the two. */
-export function releaseAll(rtnetlink: Rtnetlink): void {
-  for (const link of rtnetlink.ingressLinks()) {
-    const preferences = rtnetlink.filterPreferences(link);
-    if (preferences.length === 0 || preferences.includes(FILTER_PREFERENCE)) releaseLink(rtnetlink, link);
+export function releaseAll(control: TrafficControl): void {
+  for (const link of control.ingressLinks()) {
+    const preferences = control.filterPreferences(link);
+    if (preferences.length === 0 || preferences.includes(FILTER_PREFERENCE)) releaseLink(control, link);
   }
 }

@@ -10,6 +10,9 @@ const host = {
   files: new Set<string>(),
   links: new Map<string, string>(),
   killed: [] as number[],
+  /** Inode of the network namespace at /ns; what was asked in there. */
+  network: undefined as number | undefined,
+  asked: 0,
 };
 const MOUNT = "/sys/fs/cgroup";
 const MOUNTINFO = `33 25 0:29 / ${MOUNT} rw - cgroup2 cgroup2 rw`;
@@ -46,6 +49,8 @@ beforeEach(() => {
   host.files = new Set(["/s", "/claim"]);
   host.links = new Map([["/claim", "/r/c"]]);
   host.killed = [];
+  host.network = undefined;
+  host.asked = 0;
   const ops: Record<string, (argument: never) => unknown> = {
     readFile: (path: string) => new TextEncoder().encode(read(path)),
     utf8Decode: (bytes: Uint8Array) => new TextDecoder().decode(bytes),
@@ -58,6 +63,13 @@ beforeEach(() => {
     pidfdSendSignal: kill,
     pidfdEnded: async () => {},
     open: () => 3,
+    statIfThere: () => (host.network === undefined ? undefined : { ino: host.network }),
+    fstat: () => ({ ino: host.network }),
+    netlinkIn: () => 4,
+    netlinkRequest: () => {
+      host.asked++;
+      return [];
+    },
     flock: () => {},
     readlink: (path: string) => {
       if (!host.files.has(path)) throw new SysError("ENOENT", "readlink", path);
@@ -120,6 +132,20 @@ test("doing it again is no error", async () => {
 test("a daemon that undoes itself is not killed", async () => {
   await undoFromRecord(record, 10);
   expect(host.killed).toEqual([20, 40]);
+});
+
+test("a network namespace that outlives the sandbox is looked at, another one at its path is not", async () => {
+  const resources = [...record.resources, { kind: "network" as const, path: "/ns", inode: 77 }];
+  const undo = (more: Partial<SandboxRecord> = {}) => undoFromRecord({ ...record, ...more, resources });
+  await undo();
+  host.network = 78;
+  await undo();
+  host.network = 77;
+  // After a reboot a number says nothing.
+  await undo({ bootId: "earlier" });
+  expect(host.asked).toBe(0);
+  await undo();
+  expect(host.asked).toBe(1);
 });
 
 test("after a reboot no pid is trusted, and what has a name is removed", async () => {

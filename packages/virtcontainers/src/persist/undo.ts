@@ -40,7 +40,8 @@ export async function undoFromRecord(record: SandboxRecord, self = 0): Promise<v
     }
     for (const each of reversed) if (each.kind === "cgroup") await attempt(() => killCgroup(each.path));
   }
-  for (const each of reversed) await attempt(() => release(each, stateDir(record.root, record.id)));
+  const left = sameBoot ? reversed : reversed.filter((each) => each.kind !== "network");
+  for (const each of left) await attempt(() => release(each, stateDir(record.root, record.id)));
   if (failure !== undefined) {
     throw new KataError("Internal", `cannot undo sandbox ${record.id}: ${KataError.from(failure).message}`, {
       cause: failure,
