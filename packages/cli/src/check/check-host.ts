@@ -1,7 +1,7 @@
 import type { Globals } from "../globals.ts";
 import { checkCgroups } from "./cgroups.ts";
 import { checkConfiguration } from "./configuration.ts";
-import { checkAgentChannel, checkEntropy, checkSecurityModules } from "./devices.ts";
+import { checkAgentChannel, checkEntropy, checkNetwork, checkSecurityModules } from "./devices.ts";
 import type { Finding } from "./finding.ts";
 import { checkGuestKernel } from "./guest-kernel.ts";
 import { checkHostKernel } from "./host-kernel.ts";
@@ -40,6 +40,7 @@ export async function checkHost({
           ...checkInitrd(config),
           ...checkPrograms(config),
           ...checkAgentChannel(config),
+          ...checkNetwork(config),
           ...checkEntropy(config),
           ...checkMemory(config),
         ]),

@@ -1,7 +1,8 @@
-import { parseConfig } from "@kata-containers/config";
+import { type KataConfig, parseConfig } from "@kata-containers/config";
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { describe, expect, it } from "vitest";
-import { checkAgentChannel } from "./devices.ts";
+import { checkAgentChannel, checkNetwork } from "./devices.ts";
+import type { Finding } from "./finding.ts";
 import { kernelFormat } from "./guest-kernel.ts";
 import { initrdObstacle } from "./initrd.ts";
 import { readMeminfo } from "./memory.ts";
@@ -109,23 +110,26 @@ it("the host's memory is read in MiB, free huge pages by their size", () => {
   expect(readMeminfo(text)).toEqual({ totalMiB: 4, freeMiB: 2, availableMiB: 3, hugeFreeMiB: 6 });
 });
 
-describe("the agent's channel", () => {
-  const check = (channel: string, error?: string) => {
-    const fake: Partial<Ops> = {
-      open: (path) => {
-        if (error !== undefined) throw new SysError(error, "open", path);
-        return 99;
-      },
-      close: () => {},
-    };
-    setOps(fake as Ops);
-    try {
-      const config = parseConfig(`[hypervisor.qemu]\nagent_channel = "${channel}"`, "/c.toml");
-      return checkAgentChannel(config)[0];
-    } finally {
-      setOps(undefined);
-    }
+/** What a check of devices finds with this configuration, when opening one fails so. */
+function found(check: (config: KataConfig) => Finding[], toml: string, error?: string): Finding | undefined {
+  const fake: Partial<Ops> = {
+    open: (path) => {
+      if (error !== undefined) throw new SysError(error, "open", path);
+      return 99;
+    },
+    close: () => {},
   };
+  setOps(fake as Ops);
+  try {
+    return check(parseConfig(toml, "/c.toml"))[0];
+  } finally {
+    setOps(undefined);
+  }
+}
+
+describe("the agent's channel", () => {
+  const check = (channel: string, error?: string) =>
+    found(checkAgentChannel, `[hypervisor.qemu]\nagent_channel = "${channel}"`, error);
 
   it("is vsock where the host has it, and virtio-serial elsewhere", () => {
     expect(check("auto")).toMatchObject({ verdict: "ok", detail: expect.stringContaining("vsock") });
@@ -141,5 +145,19 @@ describe("the agent's channel", () => {
       verdict: "failure",
       detail: expect.stringContaining("/dev/vhost-vsock"),
     });
+  });
+});
+
+describe("the network", () => {
+  const check = (model: string, error?: string) =>
+    found(checkNetwork, `[runtime]\ninternetworking_model = "${model}"`, error);
+
+  it("needs taps, but for sandboxes without one", () => {
+    expect(check("tcfilter")).toMatchObject({ verdict: "ok" });
+    expect(check("tcfilter", "ENOENT")).toMatchObject({
+      verdict: "warning",
+      detail: expect.stringContaining("/dev/net/tun"),
+    });
+    expect(check("none", "ENOENT")).toMatchObject({ verdict: "ok" });
   });
 });

@@ -53,11 +53,15 @@ test("ports take a card each, and are free again when QEMU says that the card is
   expect(busOf(commands.at(-1))).toBe("port0");
 });
 
-test("a card that QEMU refuses leaves no tap, and its port free", async () => {
+test("a card that QEMU refuses leaves no tap and no descriptor, and its port free", async () => {
   const slots = new QemuNicSlots(command, ["port0"]);
   refuse = "device_add";
   await expect(slots.plugNic(nic("net0"))).rejects.toThrow("QMP: device_add");
-  expect(commands.at(-1)).toBe('netdev_del {"id":"net0"}');
+  expect(commands.slice(-3)).toEqual([
+    'netdev_del {"id":"net0"}',
+    'closefd {"fdname":"net0"}',
+    'closefd {"fdname":"net0-vhost"}',
+  ]);
   refuse = undefined;
   await slots.plugNic(nic("net1"));
 });

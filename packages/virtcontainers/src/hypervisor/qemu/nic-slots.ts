@@ -34,10 +34,15 @@ export class QemuNicSlots implements NicSlots {
       await this.#command("device_add", port === undefined ? card : { ...card, bus: port });
     } catch (error) {
       this.#freePort(id);
-      // What QEMU has of it: the error says more than that there was none.
-      await this.#command("netdev_del", { id }).catch(() => {});
+      await this.#forget(id);
       throw error;
     }
+  }
+
+  /** What QEMU may have of a card by now. That it has none is no failure. */
+  async #forget(id: string): Promise<void> {
+    await this.#command("netdev_del", { id }).catch(() => {});
+    for (const fdname of [id, vhostName(id)]) await this.#command("closefd", { fdname }).catch(() => {});
   }
 
   async unplugNic(id: string): Promise<void> {
