@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatAddress, parseAddress, parseLength, parsePrefix } from "./ip-address.ts";
+import { formatAddress, parseAddress, parseLength, parsePrefix, plainPrefix } from "./ip-address.ts";
 
 test.each([
   ["10.1.2.255", [10, 1, 2, 255]],
@@ -40,6 +40,9 @@ test("a prefix has a length that fits its family; without one it is a single add
   expect(parsePrefix("10.0.0.0/8").length).toBe(8);
   expect(parsePrefix("fd00::/64").length).toBe(64);
   expect(parsePrefix("10.0.0.1").length).toBe(32);
+  expect(plainPrefix("10.1.2.3/15")).toBe("10.0.0.0/15");
+  expect(plainPrefix("FD00::1:0:0:1/65")).toBe("fd00::/65");
+  expect(plainPrefix("::1")).toBe("::1/128");
   for (const text of ["10.0.0.0/33", "fd00::/129", "10.0.0.0/", "10.0.0.0/-1"])
     expect(() => parsePrefix(text)).toThrow(/prefix length/);
   expect(() => parseLength("x", 32)).toThrow(/"x" is no prefix length up to 32/);

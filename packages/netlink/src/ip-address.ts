@@ -69,15 +69,28 @@ function groupsOf(side: string): number[] {
   });
 }
 
-/** A range of addresses: "10.0.0.0/8"; what has no length is one address. */
+/** An address as the kernel and we write it. @throws KataError InvalidArgument */
+export function plainAddress(text: string): string {
+  return formatAddress(parseAddress(text).bytes);
+}
+
+/** A range of addresses, of which the bits behind its length are zero. */
 export type Prefix = { readonly family: Family; readonly bytes: Uint8Array; readonly length: number };
 
-/** @throws KataError InvalidArgument */
+/** "10.0.0.0/8"; what has no length is one address. @throws KataError InvalidArgument */
 export function parsePrefix(text: string): Prefix {
   const slash = text.indexOf("/");
   const { family, bytes } = parseAddress(slash < 0 ? text : text.slice(0, slash));
   const bits = addressBits(family);
-  return { family, bytes, length: slash < 0 ? bits : parseLength(text.slice(slash + 1), bits) };
+  const length = slash < 0 ? bits : parseLength(text.slice(slash + 1), bits);
+  const mask = (index: number): number => 0xff & ~(0xff >> Math.min(8, Math.max(0, length - index * 8)));
+  return { family, bytes: bytes.map((byte, index) => byte & mask(index)), length };
+}
+
+/** A range as the kernel and we write it: with a length. @throws KataError InvalidArgument */
+export function plainPrefix(text: string): string {
+  const { bytes, length } = parsePrefix(text);
+  return `${formatAddress(bytes)}/${length}`;
 }
 
 /** A prefix's length in decimal. @throws KataError InvalidArgument */

@@ -107,7 +107,7 @@ export type RouteChange = Omit<Route, "protocol" | "beyond">;
  * @throws KataError InvalidArgument
  */
 export function routeChange(route: RouteChange, protocol: number): Change {
-  const destination = destinationOf(route);
+  const destination = route.destination === undefined ? undefined : parsePrefix(route.destination);
   const fixed = new Uint8Array(RTMSG);
   fixed.set([
     route.family,
@@ -132,14 +132,4 @@ export function routeChange(route: RouteChange, protocol: number): Change {
       ...(mtu === 0 ? [] : [nested(RTA.METRICS, [u32Attribute(RTAX_MTU, mtu)])]),
     ],
   };
-}
-
-/** Without the bits behind its prefix, which the kernel refuses. */
-function destinationOf({ destination }: RouteChange): Prefix | undefined {
-  if (destination === undefined) return undefined;
-  const prefix = parsePrefix(destination);
-  if (prefix.length === addressBits(prefix.family)) return prefix;
-  const mask = (index: number): number =>
-    0xff & ~(0xff >> Math.min(8, Math.max(0, prefix.length - index * 8)));
-  return { ...prefix, bytes: prefix.bytes.map((byte, index) => byte & mask(index)) };
 }

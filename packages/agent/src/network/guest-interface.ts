@@ -7,6 +7,7 @@ import {
   parseAddress,
   parseLength,
   parseMac,
+  plainAddress,
   type Rtnetlink,
   stopIpv6Generation,
 } from "@kata-containers/netlink";
@@ -37,7 +38,7 @@ export function parseInterface(message: Interface): WantedInterface {
     arp: (rawFlags & IFF.NOARP) === 0,
     addresses: IPAddresses.map(({ address, mask }) =>
       checked("IPAddresses", () => ({
-        address,
+        address: plainAddress(address),
         prefix: parseLength(mask, addressBits(parseAddress(address).family)),
       })),
     ),

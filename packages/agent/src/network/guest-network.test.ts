@@ -54,6 +54,17 @@ test("a card gets its name, MTU, flags and addresses while it is down, then come
   expect(loaded).toEqual(["virtio_net"]);
 });
 
+test("an address is the same however it is written", async () => {
+  await update({ IPAddresses: [{ family: IPFamily.v6, address: "FD00:0::2", mask: "64" }] });
+  rtnetlink.asked.length = 0;
+  await update({ IPAddresses: [{ family: IPFamily.v6, address: "fd00::2", mask: "64" }] });
+  expect(asked("deleteAddress")).toEqual([]);
+  const route = { gateway: "fd00::1", device: "eth0" };
+  network.updateRoutes(routesOf({ dest: "FD01::7/64", ...route }));
+  network.updateRoutes(routesOf({ dest: "fd01::/64", ...route }));
+  expect(rtnetlink.asked.filter((each) => each.includes("Route"))).toHaveLength(1);
+});
+
 test("told again, its addresses are those of the last time and no others, and it stays up", async () => {
   await update({ IPAddresses: [v4("10.0.0.1", "8"), v4("10.0.0.2", "8")] });
   rtnetlink.asked.length = 0;

@@ -3,7 +3,7 @@ import {
   type NetworkChanges,
   NUD,
   openRtnetlink,
-  parsePrefix,
+  plainAddress,
   type Rtnetlink,
   watchNetwork,
 } from "@kata-containers/netlink";
@@ -100,14 +100,14 @@ async function appearing(rtnetlink: Rtnetlink, changes: NetworkChanges, mac: str
 function addNeighbour(rtnetlink: Rtnetlink, links: readonly Link[], neighbour: ARPNeighbor): void {
   const { toIPAddress, device, lladdr, state, flags } = neighbour;
   // The address may come with a prefix's length, which says nothing.
-  const address = (toIPAddress?.address ?? "").replace(/\/.*/, "");
+  const text = (toIPAddress?.address ?? "").replace(/\/.*/, "");
   try {
     const link = links.find(({ name }) => name === device);
     if (link === undefined)
       throw new KataError("InvalidArgument", `no network interface ${JSON.stringify(device)}`);
-    parsePrefix(address);
+    const address = plainAddress(text);
     rtnetlink.setNeighbour({ link: link.index, address, mac: lladdr, state: state || NUD.PERMANENT, flags });
   } catch (error) {
-    throw KataError.from(error, `neighbour ${address}`);
+    throw KataError.from(error, `neighbour ${text}`);
   }
 }

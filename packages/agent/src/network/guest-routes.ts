@@ -1,10 +1,9 @@
 import {
-  addressBits,
   FAMILY,
   type Family,
   type Link,
-  parseAddress,
-  parsePrefix,
+  plainAddress,
+  plainPrefix,
   type Route,
   type RouteChange,
   RTPROT,
@@ -64,13 +63,12 @@ function parseRoute(message: RouteMessage, links: readonly Link[]): RouteChange 
     if (link === undefined)
       throw new KataError("InvalidArgument", `no network interface ${JSON.stringify(device)}`);
     const family = familyOf(message);
-    for (const address of [gateway, source]) if (address !== "") parseAddress(address);
     return {
       family,
       destination: DEFAULTS.includes(dest) ? undefined : plainPrefix(dest),
-      gateway: gateway || undefined,
+      gateway: gateway === "" ? undefined : plainAddress(gateway),
       link: link.index,
-      source: source || undefined,
+      source: source === "" ? undefined : plainAddress(source),
       scope,
       metric: metric === 0 && family === FAMILY.IPV6 ? IPV6_METRIC : metric,
       onLink: (flags & ONLINK) !== 0,
@@ -79,12 +77,6 @@ function parseRoute(message: RouteMessage, links: readonly Link[]): RouteChange 
   } catch (error) {
     throw KataError.from(error, what);
   }
-}
-
-/** As the kernel says it: with a length. */
-function plainPrefix(dest: string): string {
-  const { family, length } = parsePrefix(dest);
-  return length === addressBits(family) && !dest.includes("/") ? `${dest}/${length}` : dest;
 }
 
 /** By its addresses: a caller that has only one family does not say which. */
