@@ -1,12 +1,4 @@
-import {
-  addressBits,
-  FAMILY,
-  type Family,
-  formatAddress,
-  type Prefix,
-  parseAddress,
-  parsePrefix,
-} from "./ip-address.ts";
+import { FAMILY, type Family, formatAddress, parseAddress, parsePrefix } from "./ip-address.ts";
 import { attribute, nested, Reply, u32Attribute } from "./message.ts";
 import type { Change } from "./route-socket.ts";
 
