@@ -50,6 +50,7 @@ describe("a sandbox in a network namespace with a veth", () => {
       "neighbour add 10.71.0.99 lladdr 02:00:00:00:00:99 dev eth0 nud permanent",
       "-6 neighbour add fd71::99 lladdr 02:00:00:00:00:98 dev eth0 nud permanent",
     );
+    await network.settled();
     const before = network.inside.picture();
     const id = await runtime.start(inNetwork());
     const show = await inGuest(id, "ip", "address", "show", "eth0");
@@ -79,7 +80,7 @@ describe("a sandbox in a network namespace with a veth", () => {
     const id = await runtime.start(inNetwork());
     for (const address of ["10.72.0.1", "fd72::1"]) await inGuest(id, ...ping(address));
     for (const address of ["10.72.0.2", "fd72::2"])
-      network.outside.run("ping", "-c", "1", "-W", "5", address);
+      network.outside.run("busybox", "ping", "-c", "1", "-W", "5", address);
     await inGuest(id, "ping", "-c", "1", "-W", "5", "-s", "20000", "10.72.0.1");
     const sum = "head -c 5000000 /dev/zero | sha256sum | cut -c -64";
     const expected = (await run("sh", ["-c", sum])).stdout;
@@ -116,6 +117,7 @@ describe("a sandbox in a network namespace with a veth", () => {
 
   it("gives the namespace back as it was after its daemon was killed and it was deleted", async () => {
     network.connect("eth0", 74);
+    await network.settled();
     const before = network.inside.picture();
     const id = await runtime.start(inNetwork());
     expect(network.inside.picture()).not.toBe(before);
@@ -128,6 +130,7 @@ describe("a sandbox in a network namespace with a veth", () => {
 
   it("gives the namespace back when it cannot be made", async () => {
     network.connect("eth0", 75);
+    await network.settled();
     const before = network.inside.picture();
     const child = runtime.spawn(
       ["create", "--bundle", runtime.bundle(inNetwork(["/none"])), runtime.newId()],
@@ -163,6 +166,7 @@ describe("several networks", () => {
       "hypervisor.qemu": { machine_type },
     });
     network.connect("eth0", 82);
+    await network.settled();
     const before = network.inside.picture();
     const id = await runtime.start(inNetwork());
     network.connect("net1", 83, 1450);
@@ -224,6 +228,7 @@ describe("no network", () => {
 
   it("is what internetworking_model none gives, whatever is in the namespace", async () => {
     network.connect("eth0", 90);
+    await network.settled();
     const before = network.inside.picture();
     runtime.configuration = writeConfiguration(runtime.scratch.join("none.toml"), {
       runtime: { internetworking_model: "none" },
@@ -247,6 +252,7 @@ describe("what cannot be connected", () => {
 
   it("is named with its kind, and nothing was changed", async () => {
     network.inside.ip("link add br0 type bridge", "address add 10.91.0.1/24 dev br0");
+    await network.settled();
     const before = network.inside.picture();
     expect(await failedCreate()).toContain(
       "network interface br0 is of kind bridge: only veth, macvlan, ipvlan, tun",

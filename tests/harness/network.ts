@@ -56,6 +56,18 @@ export class NetworkNamespace {
     return await run(program, args);
   }
 
+  /** Waits until the kernel has given each interface that is up its own IPv6 address, and nobody checks one any more. */
+  async settled(): Promise<void> {
+    await eventually("IPv6 addresses", () => {
+      const links = [...this.run("ip", "-o", "link", "show", "up").matchAll(/^\d+: ([^:@]+)/gm)];
+      const settled = links.every(([, name = ""]) => {
+        const addresses = this.run("ip", "-6", "address", "show", "dev", name);
+        return name === "lo" || (addresses.includes("inet6 fe80:") && !addresses.includes("tentative"));
+      });
+      return settled || undefined;
+    });
+  }
+
   /** All that a sandbox could leave in here: links, addresses, routes, neighbours that stay, qdiscs and filters. */
   picture(): string {
     const links = this.run("ip", "-o", "link").matchAll(/^\d+: ([^:@]+)/gm);
@@ -109,6 +121,11 @@ export class TestNetwork {
       `address add fd${number}::2/64 dev ${name} nodad`,
       `link set ${name} up`,
     );
+  }
+
+  async settled(): Promise<void> {
+    await this.inside.settled();
+    await this.outside.settled();
   }
 
   disconnect(number: number): void {
