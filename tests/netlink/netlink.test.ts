@@ -222,14 +222,14 @@ test("frames that come in on one link go out of the other, past the namespace, u
       [far, eth0],
     ] as const) {
       rtnetlink.addIngress(from);
-      rtnetlink.redirect(from, to, 0x6b61);
+      rtnetlink.redirect(from, to, "0123456789abcdef");
     }
     network.outside.run("busybox", "ping", "-c", "1", "-W", "5", "10.67.0.9");
     expect(() => network.outside.run("busybox", "ping", "-c", "1", "-W", "1", "10.67.0.2")).toThrow();
     expect([...rtnetlink.ingressLinks()].sort()).toEqual([eth0, far].sort());
-    expect(rtnetlink.filterPreferences(eth0)).toContain(0x6b61);
+    expect(rtnetlink.filterMarks(eth0)).toContain("0123456789abcdef");
     expect(inside.run("tc", "filter", "show", "dev", "eth0", "ingress")).toMatch(
-      /protocol all pref 27489 u32[\s\S]*mirred \(Egress Redirect to device far\) stolen/,
+      /protocol all pref 1 u32[\s\S]*mirred \(Egress Redirect to device far\) stolen/,
     );
     expect(() => rtnetlink.addIngress(eth0)).toThrow(/EEXIST/);
     rtnetlink.deleteIngress(eth0);

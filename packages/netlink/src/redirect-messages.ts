@@ -18,7 +18,11 @@ const INGRESS_KINDS = ["ingress", "clsact"];
 /** ETH_P_ALL in network order, the lower half of a filter's info. */
 const PROTOCOL_ALL = 0x0300;
 const TCA_U32 = { SEL: 5, ACT: 7 } as const;
-const TCA_ACT = { KIND: 1, OPTIONS: 2 } as const;
+/** Of a list of actions. */
+const FIRST = 1;
+const TCA_ACT = { KIND: 1, OPTIONS: 2, COOKIE: 6 } as const;
+/** Before all others. */
+const PREFERENCE = 1;
 const TCA_MIRRED_PARMS = 2;
 const TC_ACT_STOLEN = 4;
 const TCA_EGRESS_REDIR = 1;
@@ -54,19 +58,29 @@ export function ingressChange(link: number): Change {
 /** The fixed part of a dump of the filters of a link's ingress qdisc. */
 export const filterHeader = (link: number): Uint8Array => tcHeader(link, 0, FILTER_PARENT);
 
-/** A filter's preference: smaller ones go first. */
-export function parseFilterPreference(body: Uint8Array): number {
-  return new Reply("filter", body, TCMSG).u32(16) >>> 16;
+/** The mark of a redirection, in hexadecimal; "" for a filter that is none, or has none. */
+export function parseMark(body: Uint8Array): string {
+  const options = new Reply("filter", body, TCMSG).nested(TCA.OPTIONS);
+  const cookie = options?.nested(TCA_U32.ACT)?.nested(FIRST)?.bytes(TCA_ACT.COOKIE);
+  return Array.from(cookie ?? [], (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
  * Of a message that adds a filter to a link's ingress qdisc: every frame that comes in goes out of another link. A u32 filter that
  * compares nothing: there on every kernel that has filters, which matchall is not.
+ * @param mark up to 16 bytes in hexadecimal, which the kernel keeps
  */
-export function redirectChange(from: number, to: number, preference: number): Change {
-  const action = nested(1, [textAttribute(TCA_ACT.KIND, "mirred"), nested(TCA_ACT.OPTIONS, [mirred(to)])]);
+export function redirectChange(from: number, to: number, mark: string): Change {
+  const action = nested(FIRST, [
+    textAttribute(TCA_ACT.KIND, "mirred"),
+    attribute(
+      TCA_ACT.COOKIE,
+      Uint8Array.from(mark.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)),
+    ),
+    nested(TCA_ACT.OPTIONS, [mirred(to)]),
+  ]);
   return {
-    fixed: tcHeader(from, 0, FILTER_PARENT, preference * 0x10000 + PROTOCOL_ALL),
+    fixed: tcHeader(from, 0, FILTER_PARENT, PREFERENCE * 0x10000 + PROTOCOL_ALL),
     attributes: [
       textAttribute(TCA.KIND, "u32"),
       nested(TCA.OPTIONS, [attribute(TCA_U32.SEL, everyFrame()), nested(TCA_U32.ACT, [action])]),

@@ -3,8 +3,8 @@ import { NLM_F } from "./message.ts";
 import {
   filterHeader,
   ingressChange,
-  parseFilterPreference,
   parseIngress,
+  parseMark,
   qdiscHeader,
   RTM_FILTER,
   RTM_QDISC,
@@ -20,10 +20,13 @@ export interface TrafficControl extends Disposable {
   addIngress(link: number): void;
   /** With its filters. @throws SysError ENOENT or EINVAL when the link has none */
   deleteIngress(link: number): void;
-  /** Whatever comes in on one link, which has an ingress qdisc, goes out of the other. */
-  redirect(from: number, to: number, preference: number): void;
-  /** Preferences of the filters of a link's ingress qdisc. */
-  filterPreferences(link: number): readonly number[];
+  /**
+   * Whatever comes in on one link, which has an ingress qdisc, goes out of the other.
+   * @param mark by which the redirection is known again: up to 16 bytes in hexadecimal
+   */
+  redirect(from: number, to: number, mark: string): void;
+  /** The marks of all filters of a link's ingress qdisc; "" for one that is no redirection of this kind. */
+  filterMarks(link: number): readonly string[];
 }
 
 /** As `openRtnetlink`, for tc alone. */
@@ -50,12 +53,12 @@ export class KernelTrafficControl implements TrafficControl {
     this.socket.change(RTM_QDISC.DELETE, 0, ingressChange(link));
   }
 
-  redirect(from: number, to: number, preference: number): void {
-    this.socket.change(RTM_FILTER.NEW, NLM_F.CREATE | NLM_F.EXCL, redirectChange(from, to, preference));
+  redirect(from: number, to: number, mark: string): void {
+    this.socket.change(RTM_FILTER.NEW, NLM_F.CREATE | NLM_F.EXCL, redirectChange(from, to, mark));
   }
 
-  filterPreferences(link: number): readonly number[] {
-    return this.socket.dump(RTM_FILTER.GET, filterHeader(link)).map(parseFilterPreference);
+  filterMarks(link: number): readonly string[] {
+    return this.socket.dump(RTM_FILTER.GET, filterHeader(link)).map(parseMark);
   }
 
   [Symbol.dispose](): void {

@@ -23,6 +23,8 @@ export type MachineDeps = {
   readonly confinement: Confinement;
   readonly phases: Phases;
   readonly log: Logger;
+  /** The sandbox's name among those of the host's things that have no place for its id. */
+  readonly hash: string;
 };
 
 /** A virtual machine with its share and the connection to its agent: generic, it knows of no container yet. */
@@ -44,12 +46,12 @@ export interface Machine {
 
 /** Boots a machine; resolves when its processes run, while the guest still boots. Undoes all when it fails. */
 export async function bootMachine(deps: MachineDeps): Promise<Machine> {
-  const { config, confinement, phases, log } = deps;
+  const { config, confinement, phases, log, hash } = deps;
   const tscKhz = measureTsc(ops);
   const choice = chooseAccelerator(config.hypervisor.accelerator, ops);
   if (choice.warning !== undefined) log.warn(choice.warning);
   const hypervisor = createHypervisor("qemu", { config, confinement });
-  const network = openNetwork(config, choice.accelerator === "kvm", log);
+  const network = openNetwork(config, choice.accelerator === "kvm", hash, log);
   // What VMM and share server have by the end, and what is given back only when there is no machine.
   await using passed = new Undo();
   await using undo = new Undo();
@@ -85,10 +87,15 @@ export async function bootMachine(deps: MachineDeps): Promise<Machine> {
 }
 
 /** @throws KataError naming an interface of the sandbox's that cannot be connected */
-function openNetwork({ runtime, hypervisor }: KataConfig, kvm: boolean, log: Logger): SandboxNetwork {
+function openNetwork(
+  { runtime, hypervisor }: KataConfig,
+  kvm: boolean,
+  mark: string,
+  log: Logger,
+): SandboxNetwork {
   if (runtime.internetworking_model === "none") return NO_NETWORK;
   const vhost = kvm && !hypervisor.disable_vhost_net && exists(VHOST_NET);
-  return openSandboxNetwork({ vhost, log });
+  return openSandboxNetwork({ vhost, mark, log });
 }
 
 /** VMM and share server, or the first one's failure after the other one was ended. */

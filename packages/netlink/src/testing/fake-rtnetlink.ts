@@ -17,8 +17,8 @@ export class FakeRtnetlink implements Rtnetlink {
   addressList: Address[] = [];
   routeList: Route[] = [];
   neighbourList: Neighbour[] = [];
-  /** Preferences of the filters of links with an ingress qdisc, by their index. */
-  readonly ingress = new Map<number, number[]>();
+  /** Marks of the filters of links with an ingress qdisc, by their index. */
+  readonly ingress = new Map<number, string[]>();
   /** The links that others' incoming frames go out of, by their index. */
   readonly redirected = new Map<number, number>();
 
@@ -97,13 +97,13 @@ export class FakeRtnetlink implements Rtnetlink {
     this.redirected.delete(link);
   }
 
-  redirect(from: number, to: number, preference: number): void {
+  redirect(from: number, to: number, mark: string): void {
     this.#link(to);
-    this.ingress.get(from)?.push(preference);
+    this.ingress.get(from)?.push(mark);
     this.redirected.set(from, to);
   }
 
-  filterPreferences(link: number): readonly number[] {
+  filterMarks(link: number): readonly string[] {
     return this.ingress.get(link) ?? [];
   }
 

@@ -69,7 +69,7 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
   const confinement = leaveHostView(config, record, args.netnsFd);
   const lifetime = new Lifetime();
   const undone = () => lifetime.end();
-  const hosted = hostSandbox({ id: args.id, store, config, confinement, phases, log, warnings, undone });
+  const hosted = hostSandbox({ record, store, config, confinement, phases, log, warnings, undone });
   return { record, hosted, lifetime, log, owner };
 }
 

@@ -11,6 +11,7 @@ import {
   type Sandbox,
   type SandboxRecord,
   type Store,
+  sandboxHash,
   undoFromRecord,
   withCgroups,
   withResource,
@@ -20,7 +21,8 @@ import { DaemonService } from "./service.ts";
 import type { Warnings } from "./warnings.ts";
 
 export interface HostOrder {
-  readonly id: string;
+  /** Of the sandbox. */
+  readonly record: Pick<SandboxRecord, "root" | "id">;
   readonly store: Store;
   readonly config: KataConfig;
   /** Of the process, which has left the host's view. */
@@ -41,8 +43,10 @@ export interface HostedSandbox {
 
 /** Makes this process the sandbox's: boots its VM, and answers for it from then on. */
 export function hostSandbox(order: HostOrder): HostedSandbox {
-  const { id, store, config, confinement, phases, log, warnings, undone } = order;
-  const sandbox = createSandbox(id, { config, confinement, phases, log, store });
+  const { record, store, config, confinement, phases, log, warnings, undone } = order;
+  const { root, id } = record;
+  const hash = sandboxHash(root, id);
+  const sandbox = createSandbox(id, { config, confinement, phases, log, store, hash });
   const { vm_start_timeout, stop_timeout } = config.runtime;
   const { dial_timeout, request_timeout } = config.agent;
   const times = {

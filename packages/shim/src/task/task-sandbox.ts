@@ -191,7 +191,7 @@ export class TaskSandbox {
     });
     const confinement = leaveHostView(config, record, network.release());
     this.#hosted = hostSandbox({
-      id,
+      record,
       store: this.#store,
       config,
       confinement,

@@ -9,20 +9,18 @@ import { Fd, isSysError, KataError, O, ops } from "@kata-containers/sys";
 
 const TUN = "/dev/net/tun";
 
-/** Preference of our filters, by which they are known: "ka". */
-export const FILTER_PREFERENCE = 0x6b61;
-
 /**
  * A new tap whose frames are a link's: what comes in on one goes out of the other, past the namespace's own network stack. Both have
  * an ingress qdisc then, the link's to be removed by `releaseLink`; the tap goes with its last descriptor.
+ * @param mark of the sandbox's own, by which the redirection is found after a crash
  * @throws KataError naming the link; nothing was changed
  */
-export function connectTap(rtnetlink: Rtnetlink, link: Link, name: string): Fd {
+export function connectTap(rtnetlink: Rtnetlink, link: Link, name: string, mark: string): Fd {
   try {
     const tap = new Fd(ops.open(TUN, O.RDWR | O.CLOEXEC, 0));
     try {
       ops.tapCreate(tap.number, name);
-      redirectBoth(rtnetlink, link, indexOf(rtnetlink, name));
+      redirectBoth(rtnetlink, link, indexOf(rtnetlink, name), mark);
       return tap;
     } catch (error) {
       tap.close();
@@ -39,15 +37,15 @@ function indexOf(rtnetlink: Rtnetlink, name: string): number {
   return link.index;
 }
 
-function redirectBoth(rtnetlink: Rtnetlink, link: Link, tap: number): void {
+function redirectBoth(rtnetlink: Rtnetlink, link: Link, tap: number, mark: string): void {
   // Before it is up: nothing of the host's shall speak to the guest by itself.
   stopIpv6Generation(rtnetlink, tap);
   rtnetlink.setLink(tap, { mtu: link.mtu });
   rtnetlink.addIngress(tap);
-  rtnetlink.redirect(tap, link.index, FILTER_PREFERENCE);
+  rtnetlink.redirect(tap, link.index, mark);
   takeIngress(rtnetlink, link.index);
   try {
-    rtnetlink.redirect(link.index, tap, FILTER_PREFERENCE);
+    rtnetlink.redirect(link.index, tap, mark);
     rtnetlink.setLink(tap, { up: true });
   } catch (error) {
     rtnetlink.deleteIngress(link.index);
@@ -75,21 +73,21 @@ export function releaseLink(control: TrafficControl, link: number): void {
 }
 
 /**
- * Takes our redirections off every link of a network namespace that outlives a sandbox whose daemon was killed.
+ * Takes a sandbox's redirections off every link of a network namespace that outlives it.
  * @param path of the namespace; nothing to do when it is gone, or is another one by now
  */
-export function restoreNamespace(path: string, inode: number): void {
+export function restoreNamespace(path: string, inode: number, mark: string): void {
   if (ops.statIfThere(path)?.ino !== inode) return;
   using namespace = new Fd(ops.open(path, O.RDONLY | O.CLOEXEC, 0));
   if (ops.fstat(namespace.number).ino !== inode) return;
   using control = openTrafficControl(namespace);
-  releaseAll(control);
+  releaseAll(control, mark);
 }
 
-/** Releases the links whose ingress qdisc has our filter, or none: a sandbox died between the two. */
-export function releaseAll(control: TrafficControl): void {
+/** Releases the links whose ingress qdisc has a filter with the mark, or none at all: a sandbox died between the two. */
+export function releaseAll(control: TrafficControl, mark: string): void {
   for (const link of control.ingressLinks()) {
-    const preferences = control.filterPreferences(link);
-    if (preferences.length === 0 || preferences.includes(FILTER_PREFERENCE)) releaseLink(control, link);
+    const marks = control.filterMarks(link);
+    if (marks.length === 0 || marks.includes(mark)) releaseLink(control, link);
   }
 }

@@ -4,7 +4,7 @@ import { KataError, Logger, type Ops, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Nic } from "../hypervisor/hypervisor.ts";
 import { FakeAgent, settle } from "../testing/sandbox-world.ts";
-import { FILTER_PREFERENCE, releaseAll } from "./redirect.ts";
+import { releaseAll } from "./redirect.ts";
 import { NamespaceNetwork } from "./sandbox-network.ts";
 
 const lo = fakeLink({ index: 1, name: "lo", flags: IFF.UP | IFF.LOOPBACK });
@@ -72,7 +72,7 @@ const log = new Logger({ fd: -1, name: "test", level: "error" });
 log.warn = (text) => void warnings.push(text);
 
 function network(vhost = false): NamespaceNetwork {
-  return new NamespaceNetwork({ rtnetlink, changes: fakeChanges(), vhost, log });
+  return new NamespaceNetwork({ rtnetlink, changes: fakeChanges(), vhost, mark: "0a0b", log });
 }
 
 const vm = {
@@ -301,8 +301,10 @@ test("in the end no link has an ingress qdisc of ours, and nothing is followed a
   expect(plugged).toEqual([]);
 });
 
-test("after a crash the links with our filter are released, and those that stand between qdisc and filter; no others", () => {
-  rtnetlink.ingress.set(2, [FILTER_PREFERENCE]).set(3, []).set(4, [1]);
-  releaseAll(rtnetlink);
-  expect([...rtnetlink.ingress.keys()]).toEqual([4]);
+test("after a crash the sandbox's own links are released, and those that stand between qdisc and filter; no others", () => {
+  rtnetlink.addressList = addresses(2);
+  network();
+  rtnetlink.ingress.set(3, []).set(4, [""]).set(5, ["", "0c0d"]);
+  releaseAll(rtnetlink, "0a0b");
+  expect([...rtnetlink.ingress.keys()].filter((link) => link < 50)).toEqual([4, 5]);
 });

@@ -43,6 +43,8 @@ export type NetworkDeps = {
   readonly changes: NetworkChanges;
   /** The host's kernel moves the frames. */
   readonly vhost: boolean;
+  /** What the sandbox's redirections are known by, in hexadecimal. */
+  readonly mark: string;
   readonly log: Logger;
 };
 
@@ -50,7 +52,7 @@ export type NetworkDeps = {
  * Connects the interfaces of the network namespace that this process is in.
  * @throws KataError naming an interface that cannot be connected; nothing was changed
  */
-export function openSandboxNetwork(options: Pick<NetworkDeps, "vhost" | "log">): SandboxNetwork {
+export function openSandboxNetwork(options: Pick<NetworkDeps, "vhost" | "mark" | "log">): SandboxNetwork {
   return new NamespaceNetwork({ ...options, rtnetlink: openRtnetlink(), changes: watchNetwork() });
 }
 
@@ -175,10 +177,10 @@ export class NamespaceNetwork implements SandboxNetwork {
   }
 
   #connect(link: Link): Nic {
-    const { rtnetlink, vhost } = this.#deps;
+    const { rtnetlink, vhost, mark } = this.#deps;
     const accelerated = vhost ? openVhost() : undefined;
     try {
-      const tap = connectTap(rtnetlink, link, freeTapName(rtnetlink));
+      const tap = connectTap(rtnetlink, link, freeTapName(rtnetlink), mark);
       const id = `net${this.#cards++}`;
       this.#connected.set(link.index, { id, mac: link.mac });
       return { id, mac: link.mac, tap, vhost: accelerated };

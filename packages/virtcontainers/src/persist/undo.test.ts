@@ -66,6 +66,8 @@ beforeEach(() => {
     statIfThere: () => (host.network === undefined ? undefined : { ino: host.network }),
     fstat: () => ({ ino: host.network }),
     netlinkIn: () => 4,
+    utf8Encode: (text: string) => new TextEncoder().encode(text),
+    sha256: () => new Uint8Array(32),
     netlinkRequest: () => {
       host.asked++;
       return [];

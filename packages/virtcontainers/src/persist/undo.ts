@@ -1,6 +1,6 @@
 import { isSysError, KataError, MNT, ops, removeTree } from "@kata-containers/sys";
 import { restoreNamespace } from "../network/redirect.ts";
-import { stateDir } from "../paths.ts";
+import { sandboxHash, stateDir } from "../paths.ts";
 import { killCgroup, removeCgroup } from "../resource/cgroup.ts";
 import { releaseCgroup } from "../resource/cgroup-claim.ts";
 import { currentBootId, isAlive, killIdentity } from "./process-identity.ts";
@@ -41,7 +41,7 @@ export async function undoFromRecord(record: SandboxRecord, self = 0): Promise<v
     for (const each of reversed) if (each.kind === "cgroup") await attempt(() => killCgroup(each.path));
   }
   const left = sameBoot ? reversed : reversed.filter((each) => each.kind !== "network");
-  for (const each of left) await attempt(() => release(each, stateDir(record.root, record.id)));
+  for (const each of left) await attempt(() => release(each, record));
   if (failure !== undefined) {
     throw new KataError("Internal", `cannot undo sandbox ${record.id}: ${KataError.from(failure).message}`, {
       cause: failure,
@@ -60,14 +60,14 @@ function daemonFirst(resources: readonly HostResource[]): ProcessResource[] {
   ];
 }
 
-function release(resource: HostResource, owner: string): void | Promise<void> {
+function release(resource: HostResource, { root, id }: SandboxRecord): void | Promise<void> {
   switch (resource.kind) {
     case "process":
       return;
     case "cgroup":
       return removeCgroup(resource.path);
     case "cgroup-claim":
-      return releaseCgroup(resource.path, owner);
+      return releaseCgroup(resource.path, stateDir(root, id));
     case "socket":
       return unlinkIfThere(resource.path);
     case "netns":
@@ -77,7 +77,7 @@ function release(resource: HostResource, owner: string): void | Promise<void> {
       return removeTree(resource.path);
     case "network":
       // The taps went with the last descriptor of the VMM.
-      return restoreNamespace(resource.path, resource.inode);
+      return restoreNamespace(resource.path, resource.inode, sandboxHash(root, id));
   }
 }
 
