@@ -67,8 +67,11 @@ async function findOrRemove(
     const store = createFileStore(globals.root);
     if (!store.list().includes(id)) return undefined;
     const record = readable(store, id);
+    const isThere = record?.containers.some((each) => each.id === id) ?? false;
+    // Made since we looked: it was asked for when there was nothing.
+    if (isThere && error.code === "NotFound") return undefined;
     // Its daemon cannot be reached from here: no reason to forget what it has.
-    if (record?.containers.some((each) => each.id === id)) throw error;
+    if (isThere) throw error;
     if (record?.id === id) {
       await deleteEmpty(store, record);
       await releaseScope(record, (message) => reportWarning(globals, message));
