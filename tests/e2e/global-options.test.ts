@@ -102,6 +102,7 @@ it("features has runc's structure, and only what works", async () => {
   expect(theirs.linux.seccomp.actions).toEqual(expect.arrayContaining(ours.linux.seccomp.actions));
   expect(theirs.linux.seccomp.operators).toEqual(ours.linux.seccomp.operators);
   expect(ours.mountOptions).toEqual(expect.arrayContaining(["bind", "ro", "rro", "nosuid", "rprivate"]));
+  expect(ours.potentiallyUnsafeConfigAnnotations).toContain("io.katacontainers.config.");
 });
 
 it("run --keep leaves the container, stopped, with its status", async () => {

@@ -134,7 +134,7 @@ it("a second container joins the machine, and each has its own streams and statu
 it("what cannot be done is a KataError, and nothing is left", async () => {
   const text = `
     import { createSandbox, KataError, openSandbox } from "@kata-containers/node";
-    const [rootfs, store, hooked] = process.argv.slice(2);
+    const [rootfs, store, hooked, annotated] = process.argv.slice(2);
     const fails = async (call) => {
       const error = await call().catch((caught) => caught);
       console.log(error instanceof KataError ? error.code : error, error.message);
@@ -145,10 +145,13 @@ it("what cannot be done is a KataError, and nothing is left", async () => {
     await fails(() => createSandbox({ bundle: hooked, cwd: "/" }));
     await fails(() => createSandbox({ bundle: hooked, store }));
     await fails(() => createSandbox({ rootfs, store, args: ["true"], config: "/nonexistent" }));
+    await fails(() => createSandbox({ bundle: annotated, store }));
     await fails(() => openSandbox("nobody", { store }));
   `;
   const hooked = runtime.bundle({ terminal: true });
-  const lines = (await ends(start(text, rootfs, runtime.root, hooked))).trimEnd().split("\n");
+  const vcpus = "io.katacontainers.config.hypervisor.default_vcpus";
+  const annotated = runtime.bundle({ annotations: { [vcpus]: "1" } });
+  const lines = (await ends(start(text, rootfs, runtime.root, hooked, annotated))).trimEnd().split("\n");
   expect(lines).toEqual([
     "InvalidArgument bundle or rootfs: one of them is needed",
     "InvalidArgument args: a command is needed with rootfs",
@@ -156,6 +159,7 @@ it("what cannot be done is a KataError, and nothing is left", async () => {
     "InvalidArgument cwd: a bundle has its own (give either)",
     expect.stringMatching(/^Unimplemented .*process\.terminal/),
     expect.stringMatching(/^NotFound cannot read the configuration/),
+    expect.stringContaining(`PermissionDenied annotation ${vcpus} = "1" is not enabled`),
     'NotFound container "nobody" does not exist',
   ]);
 });
