@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makeBundle } from "../harness/bundle.ts";
+import { TestNetwork } from "../harness/network.ts";
+import { eventually } from "../harness/process.ts";
 import { repository, Scratch } from "../harness/programs.ts";
 import { takeCensus, takeTimes } from "./census.ts";
 import { type Census, type Point, parsePoint, pointName, randomPoint, recordPoints } from "./point.ts";
@@ -35,18 +37,49 @@ const KNOWN = [
 const CENSUS_MS = 300_000;
 
 const scratch = new Scratch();
-const bundle = makeBundle(scratch.join("bundle"), { args: ["sleep", "1000"] });
+/** A worker's container, with a network in a namespace that outlives it. */
+interface Place {
+  readonly bundle: string;
+  readonly network: TestNetwork;
+  /** The namespace as it is to be after each point. */
+  readonly picture: string;
+}
+const places: Place[] = [];
 let census: Census = { calls: [], durations: new Map(), changes: new Map() };
+
+async function openPlace(number: number): Promise<Place> {
+  const network = await TestNetwork.open();
+  const { inside } = network;
+  // Nothing changes in there by itself: the kernel makes no addresses.
+  inside.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/addr_gen_mode");
+  network.connect("eth0", 60);
+  await eventually(
+    "a link",
+    () => inside.run("ip", "link", "show", "eth0").includes("state UP") || undefined,
+  );
+  const bundle = makeBundle(scratch.join(`bundle-${number}`), {
+    args: ["sleep", "1000"],
+    edit: ({ linux }) => {
+      for (const each of linux.namespaces) if (each.type === "network") each.path = inside.path;
+    },
+  });
+  return { bundle, network, picture: inside.picture() };
+}
 
 beforeAll(async () => {
   if (!existsSync(strace)) throw new Error(`${strace} is not there: run make setup`);
+  for (let number = 0; number < WORKERS; number++) places.push(await openPlace(number));
+  const { bundle = "" } = places[0] ?? {};
   if (ALONE === undefined) census = await takeCensus(bundle);
   else {
     const wanted = new Set(fixedPoints().map(({ operation }) => operation));
     census = { calls: [], ...(await takeTimes(bundle, [...wanted])) };
   }
 }, CENSUS_MS);
-afterAll(() => scratch[Symbol.dispose]());
+afterAll(async () => {
+  for (const { network } of places) await network.close();
+  scratch[Symbol.dispose]();
+});
 
 /** Points that each run, or each full run, has besides its random ones. */
 function fixedPoints(): Point[] {
@@ -61,7 +94,7 @@ interface Tally {
 }
 
 it(
-  `${ALONE ?? `${POINTS} random faults (seed ${SEED}), and those that failed once`}: state tells the truth, delete --force succeeds, nothing is left`,
+  `${ALONE ?? `${POINTS} random faults (seed ${SEED}), and those that failed once`}: state tells the truth, delete --force succeeds, nothing is left, the network namespace is as it was`,
   async () => {
     const report = join(repository, "build/test-reports");
     mkdirSync(report, { recursive: true });
@@ -89,9 +122,11 @@ it(
       return { point, tally };
     };
 
-    const suffer = async (point: Point, tally: Tally | undefined): Promise<string> => {
+    const suffer = async (point: Point, tally: Tally | undefined, place: Place): Promise<string> => {
       try {
-        if (!(await runPoint(point, bundle, census.durations))) return "not reached";
+        const reached = await runPoint(point, place.bundle, census.durations);
+        expect(place.network.inside.picture(), "its network namespace").toBe(place.picture);
+        if (!reached) return "not reached";
         if (tally !== undefined) tally.happened++;
         return "ok";
       } catch (error) {
@@ -101,14 +136,14 @@ it(
       }
     };
 
-    const work = async () => {
+    const work = async (place: Place) => {
       for (let next = take(); next !== undefined; next = take()) {
         const name = `${index++} ${pointName(next.point)}`;
-        lines.push(`${name}: ${await suffer(next.point, next.tally)}`);
+        lines.push(`${name}: ${await suffer(next.point, next.tally, place)}`);
         writeFileSync(join(report, `faults-${SEED}.log`), `${lines.join("\n")}\n`);
       }
     };
-    await Promise.all(Array.from({ length: WORKERS }, work));
+    await Promise.all(places.map(work));
     const told = (what: string, tally: Tally) => `${tally.happened} of ${tally.drawn} ${what} happened`;
     console.log(
       `faults: seed ${SEED}, ${lines.length - 1} points, of the random ones ${told("at calls", calls)}, ${told("kills", kills)}; ${failures.length} failed`,

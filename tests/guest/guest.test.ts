@@ -61,6 +61,37 @@ test("a method the agent does not have is Unimplemented, a second sandbox Alread
   expect(await client.unary(Health.Check, {})).toEqual({ status: 1 });
 });
 
+test("without a card the guest has its loopback interface, up, and routes that are replaced as a whole", async () => {
+  const { Interfaces } = await client.unary(A.ListInterfaces, {});
+  expect(Interfaces).toMatchObject([
+    { name: "lo", IPAddresses: [{ address: "127.0.0.1", mask: "8" }, { address: "::1" }] },
+  ]);
+  const update = (...dest: string[]) =>
+    client.unary(A.UpdateRoutes, {
+      routes: { Routes: dest.map((each) => ({ dest: each, device: "lo", metric: 9 })) },
+    });
+  await update("192.0.2.0/24", "fd99::/64");
+  await update("192.0.2.0/24", "198.51.100.0/24");
+  const destinations = async () =>
+    (await client.unary(A.ListRoutes, {})).Routes.filter(({ metric }) => metric === 9).map(
+      ({ dest }) => dest,
+    );
+  expect(await destinations()).toEqual(["192.0.2.0/24", "198.51.100.0/24"]);
+  await update();
+  expect(await destinations()).toEqual([]);
+});
+
+test("a card that does not appear is waited for as long as agent.hotplug_timeout says, and others are answered meanwhile", async () => {
+  const missing = { name: "eth0", hwAddr: "02:00:00:00:00:01", mtu: 1500 };
+  const updating = client.unary(A.UpdateInterface, { interface: missing });
+  updating.catch(() => {});
+  expect(await client.unary(Health.Check, {})).toEqual({ status: 1 });
+  await expect(updating).rejects.toMatchObject({
+    code: "DeadlineExceeded",
+    message: "network card 02:00:00:00:00:01 did not appear within 3000 ms",
+  });
+});
+
 test("a container's output and status come back, its hostname is the sandbox's, its pid namespace its own", async () => {
   const box = await container("out", [
     "sh",
