@@ -250,6 +250,19 @@ test("an interface that goes is unplugged; one that has lost its addresses stays
   expect(plugged).toEqual(["-net1", "-net0", "+net2 02:00:00:00:00:77"]);
 });
 
+test("a card that is told anew is told its routes and neighbours again", async () => {
+  rtnetlink.addressList = addresses(2);
+  const neighbour = { link: 2, family: 2 as const, address: "10.0.0.9", mac: "02:00:00:00:00:99" };
+  rtnetlink.neighbourList = [{ ...neighbour, state: 0x80, flags: 0 }];
+  const sandbox = network();
+  sandbox.follow(vm);
+  await sandbox.configure(agent);
+  agent.asked.length = 0;
+  rtnetlink.setLink(2, { mac: "02:00:00:00:00:77" });
+  await changed();
+  expect(agent.asked).toEqual(["UpdateInterface", "UpdateRoutes", "AddARPNeighbors"]);
+});
+
 test("an interface that cannot be connected later is told once in the log, and the others go on", async () => {
   const sandbox = network();
   sandbox.follow(vm);

@@ -198,8 +198,9 @@ export class NamespaceNetwork implements SandboxNetwork {
       if (told.interfaces.get(endpoint.link.index) === text) continue;
       await agent.request(AgentService.UpdateInterface, { interface: message });
       told.interfaces.set(endpoint.link.index, text);
-      // A card that went down for it has lost its routes.
+      // A card that went down for it, or is a new one, has lost its routes and neighbours.
       told.routes = "";
+      told.neighbours = "[]";
     }
     const Routes = routeMessages(view);
     const routes = JSON.stringify(Routes);
