@@ -29,16 +29,12 @@ export const conformance = {
     const sums = Array.from({ length: ROUNDS }, (_, round) =>
       sum([...taken.values()].map((each) => each[round])),
     );
-    const used = sums.map(({ runk, crun }) => runk / crun / LIMIT);
+    const runk = sums.map((each) => each.runk);
+    const crun = sums.map((each) => each.crun);
+    const used = sums.map((each) => each.runk / each.crun / LIMIT);
     return {
-      figure: `${(median(used) * LIMIT).toFixed(2)} ×, ${withSpread(
-        sums.map(({ runk }) => runk),
-        0,
-      )} s`,
-      baseline: `crun ${withSpread(
-        sums.map(({ crun }) => crun),
-        0,
-      )} s`,
+      figure: `${(median(used) * LIMIT).toFixed(2)} ×, ${withSpread(runk, 0)} s`,
+      baseline: `crun ${withSpread(crun, 0)} s`,
       used: median(used),
       range: medianRange(used),
       details: slowest(taken),
