@@ -55,6 +55,19 @@ describe("a bad bundle is refused:", () => {
     expectRefused(await create(bundle), `${bundle}/config.json: is not a regular file`);
   });
 
+  it.each([
+    ["/proc/self/ns/uts", "/proc/self/ns/uts is no ipc namespace"],
+    ["/etc/hostname", "/etc/hostname is no ipc namespace"],
+    ["/nowhere/ipc", "open /nowhere/ipc: ENOENT"],
+  ])("an ipc namespace that is %s", async (path, text) => {
+    const bundle = runtime.bundle({
+      edit: ({ linux }) => {
+        linux.namespaces = [{ type: "mount" }, { type: "ipc", path }];
+      },
+    });
+    expectRefused(await create(bundle), `linux.namespaces: ipc: ${text}`);
+  });
+
   it("config.json without a process", async () => {
     const bundle = runtime.bundle({ edit: (config) => Reflect.deleteProperty(config, "process") });
     expectRefused(await create(bundle), `${bundle}/config.json: process: is missing`);

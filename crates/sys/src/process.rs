@@ -33,6 +33,8 @@ ops! {
     sync pidfd_send_signal(pidfd: i32, signal: i32) -> ();
     sync kill(pid: i32, signal: i32) -> ();
     own setns(fd: i32, flags: u32) -> ();
+    /// NS_GET_NSTYPE: the CLONE_NEW* flag of a namespace's descriptor; ENOTTY: it is none.
+    sync namespace_type(fd: i32) -> u32;
     own unshare(flags: u32) -> ();
     own setsid() -> i32;
     own umask(mask: u32) -> u32;
@@ -181,6 +183,12 @@ fn setns(fd: i32, flags: u32) -> Res<()> {
     // SAFETY: no pointer.
     check(unsafe { libc::setns(fd, flags as i32) }).call("setns")?;
     Ok(())
+}
+
+pub(crate) fn namespace_type(fd: i32) -> Res<u32> {
+    const NS_GET_NSTYPE: u64 = 0xb703;
+    // SAFETY: the request takes no pointer.
+    Ok(check(unsafe { libc::ioctl(fd, NS_GET_NSTYPE) }).call("ioctl NS_GET_NSTYPE")? as u32)
 }
 
 fn unshare(flags: u32) -> Res<()> {

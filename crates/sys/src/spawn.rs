@@ -2,7 +2,7 @@
 //! system calls only (signal-safety(7): under Node there are other threads).
 
 use crate::error::{Context, OpError, Res, check, last_errno};
-use crate::process::{c_string, c_strings, pointers};
+use crate::process::{c_string, c_strings, namespace_type, pointers};
 use crate::table::{ops, wire};
 use rustix::io::Errno;
 use std::ffi::CString;
@@ -188,9 +188,7 @@ fn status_socket() -> Res<(OwnedFd, OwnedFd)> {
 }
 
 fn is_pid_namespace(fd: RawFd) -> bool {
-    const NS_GET_NSTYPE: u64 = 0xb703;
-    // SAFETY: the request takes no pointer.
-    unsafe { libc::ioctl(fd, NS_GET_NSTYPE) == libc::CLONE_NEWPID }
+    namespace_type(fd).is_ok_and(|flag| flag == libc::CLONE_NEWPID as u32)
 }
 
 type StepResult<T> = Result<T, (Step, Errno)>;

@@ -196,6 +196,8 @@ export interface Ops {
   kill(pid: number, signal: number): void;
   /** Own: refused in a host program. */
   setns(fd: number, flags: number): void;
+  /** NS_GET_NSTYPE: the CLONE_NEW* flag of a namespace's descriptor; ENOTTY: it is none. */
+  namespaceType(fd: number): number;
   /** Own: refused in a host program. */
   unshare(flags: number): void;
   /** Own: refused in a host program. */

@@ -161,6 +161,13 @@ test("entropy can be added, and the CPUs counted", () => {
   equal(ops.uname().sysname, "Linux");
 });
 
+test("a namespace's descriptor tells its type", async () => {
+  using namespace = new Fd(ops.open("/proc/self/ns/ipc", 0, 0));
+  equal(ops.namespaceType(namespace.number), CLONE.NEWIPC);
+  using file = new Fd(ops.open("/proc/self/status", 0, 0));
+  await fails(() => ops.namespaceType(file.number), "ENOTTY", "ioctl NS_GET_NSTYPE");
+});
+
 test("setns joins a namespace by its descriptor", async () => {
   const spawned = startChild("sleeper", "", { unshare: CLONE.NEWUTS });
   using namespace = new Fd(ops.open(`/proc/${spawned.pid}/ns/uts`, 0, 0));
