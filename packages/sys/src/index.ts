@@ -17,10 +17,13 @@ export {
 export { joinPath } from "./join-path.ts";
 export { isSuppressedError, KataError, STATUS, type StatusName } from "./kata-error.ts";
 export { LEVELS, type Level, type LogFields, Logger, type LoggerOptions, logfmt } from "./logger.ts";
+export { netDeviceFigures } from "./net-device-figures.ts";
 export { loadNodeAddon } from "./node-addon.ts";
 export type * from "./ops.gen.ts";
 export { ops, setOps } from "./ops.ts";
-export { gauge, procBytes } from "./prometheus.ts";
+export { processMetrics } from "./process-metrics.ts";
+export { counter, gauge, gauges, itemGauges, procBytes, type Sample } from "./prometheus.ts";
+export { RpcDurations } from "./rpc-durations.ts";
 export { EXIT_BROKEN, runMain } from "./run-main.ts";
 export { SIG, signalName, signalNumber } from "./signals.ts";
 export { type AbortSignalLike, sleep } from "./sleep.ts";
