@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { netDeviceFigures } from "./net-device-figures.ts";
-import { type Ops, setOps } from "./ops.ts";
+import type { Ops } from "./ops.gen.ts";
+import { setOps } from "./ops.ts";
 import { processMetrics } from "./process-metrics.ts";
 import { gauges } from "./prometheus.ts";
 import { SysError } from "./sys-error.ts";

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { type Ops, setOps } from "./ops.ts";
+import type { Ops } from "./ops.gen.ts";
+import { setOps } from "./ops.ts";
 import { RpcDurations } from "./rpc-durations.ts";
 
 afterEach(() => setOps(undefined));

@@ -1,3 +1,4 @@
+export type { Agent } from "./agent-client/agent.ts";
 export * from "./confine/confinement.ts";
 export * from "./confine/libraries.ts";
 export * from "./confine/small-root.ts";
@@ -5,6 +6,7 @@ export * from "./container.ts";
 export * from "./container-control.ts";
 export * from "./hypervisor/accelerator.ts";
 export * from "./hypervisor/hypervisor.ts";
+export type { Machine } from "./machine.ts";
 export * from "./paths.ts";
 export * from "./persist/file-store.ts";
 export * from "./persist/memory-store.ts";

@@ -32,6 +32,8 @@ export interface Machine {
   /** VMM and share server, for the record. */
   readonly processes: readonly { readonly name: "qemu" | "virtiofsd"; readonly identity: ProcessIdentity }[];
   readonly guestMount: GuestMount;
+  /** Where others on the host reach the agent; undefined: nowhere. */
+  readonly agentUrl: string | undefined;
   /** The process that serves the share: virtiofsd, or the VMM itself. */
   readonly shareServerPid: number;
   /** Resolves with the agent's stream. @throws KataError when the guest dies or does not answer in `dial_timeout`. */
@@ -124,6 +126,7 @@ class RunningMachine implements Machine {
   readonly processes: Machine["processes"];
   readonly guestMount: GuestMount;
   readonly network: Machine["network"];
+  readonly agentUrl: string | undefined;
   readonly shareServerPid: number;
   readonly connected: Promise<FrameTransport>;
   readonly ended: Promise<string>;
@@ -134,6 +137,7 @@ class RunningMachine implements Machine {
     this.#parts = parts;
     this.guestMount = parts.guestMount;
     this.network = parts.network;
+    this.agentUrl = parts.channel.url;
     this.shareServerPid = (server.identity ?? vm.identity).pid;
     this.processes = [
       { name: "qemu", identity: vm.identity },

@@ -37,6 +37,16 @@ export function socketPath(root: string, id: string): string {
   return `${RUNTIME_DIR}/${sandboxHash(root, id)}.sock`;
 }
 
+/** The management socket. Shorter than sun_path as well: the record's directory, where it is looked for, has a link to it. */
+export function managementSocketPath(root: string, id: string): string {
+  return `${RUNTIME_DIR}/${sandboxHash(root, id)}-monitor.sock`;
+}
+
+/** Where the management socket is looked for (upstream: SocketAddress of its shim). */
+export function managementLinkPath(root: string, id: string): string {
+  return `${stateDir(root, id)}/shim-monitor.sock`;
+}
+
 /**
  * `<container>-<16 hex>-<basename>`: the name of a volume below the share; the random part keeps two volumes of one basename
  * apart. An id and a basename may have 255 bytes each, the name as well: what is longer is cut.

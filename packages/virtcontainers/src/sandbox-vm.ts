@@ -26,6 +26,7 @@ export class SandboxVm {
   readonly #deps: SandboxVmDeps;
   readonly #machine: Promise<Machine>;
   readonly #onEnd: () => void;
+  #running: Machine | undefined;
   #agent: Agent | undefined;
   #started: Promise<Agent> | undefined;
   #stopping: Promise<void> | undefined;
@@ -48,6 +49,11 @@ export class SandboxVm {
   /** The agent; undefined while there is none. */
   get agent(): Agent | undefined {
     return this.#agent;
+  }
+
+  /** The machine; undefined while its processes do not run. */
+  get machine(): Machine | undefined {
+    return this.#running;
   }
 
   /** @throws KataError Unavailable without a running VM */
@@ -122,6 +128,7 @@ export class SandboxVm {
       await machine.stop();
       throw KataError.from(error, "cannot write state");
     }
+    this.#running = machine;
     machine.ended.then((why) => {
       this.#end(why);
       // Of VMM and share server one may have outlived the other.
@@ -133,6 +140,7 @@ export class SandboxVm {
   #end(why: string): void {
     this.#agent?.close();
     this.#agent = undefined;
+    this.#running = undefined;
     this.#onEnd();
     this.#tellEnd(why);
   }

@@ -1,6 +1,6 @@
 import type { Process, Spec } from "@kata-containers/oci";
 import { AgentService, processToGrpc, restOf, specToGrpc } from "@kata-containers/protocols";
-import { deadline, KataError, ops, SIG } from "@kata-containers/sys";
+import { deadline, KataError, ops, type RpcDurations, SIG } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent-client/agent.ts";
 import { createAgent } from "./agent-client/ttrpc-agent.ts";
@@ -26,12 +26,19 @@ import { checkAllowed, checkExec } from "./states.ts";
 
 export type SandboxDeps = SandboxVmDeps & Pick<MachineDeps, "config" | "log"> & { readonly trees: Trees };
 
+export type NewSandboxDeps = MachineDeps & {
+  readonly store: Store;
+  /** Counts the requests to the agent. */
+  readonly agentRpcs: RpcDurations;
+};
+
 /** Boots a VM for the sandbox at once; it becomes the sandbox with its first container. */
-export function createSandbox(id: string, deps: MachineDeps & { readonly store: Store }): Sandbox {
-  const { config, confinement } = deps;
+export function createSandbox(id: string, deps: NewSandboxDeps): Sandbox {
+  const { config, confinement, agentRpcs } = deps;
   const machine = bootMachine(deps);
   const trees = new ShareTrees(confinement.shareDir, confinement.sharePlaces);
-  const talk = (channel: FrameTransport): Agent => createAgent(channel, config.agent.request_timeout * 1000);
+  const timeoutMs = config.agent.request_timeout * 1000;
+  const talk = (channel: FrameTransport): Agent => createAgent(channel, timeoutMs, agentRpcs);
   return new Sandbox(id, machine, { ...deps, trees, talk });
 }
 
@@ -75,6 +82,11 @@ export class Sandbox {
   /** Whether its VM was told to stop. */
   get stopping(): boolean {
     return this.#vm.stopping;
+  }
+
+  /** Its VM, while it runs. */
+  get machine(): Machine | undefined {
+    return this.#vm.machine;
   }
 
   /** @throws KataError Unavailable without a running VM */
@@ -234,11 +246,6 @@ export class Sandbox {
   async resize(id: string, execId: string, row: number, column: number): Promise<void> {
     const process = this.process(id, execId);
     await this.#vm.connectedAgent().request(AgentService.TtyWinResize, { ...process.ref, row, column });
-  }
-
-  /** The agent's figures and the guest's, in Prometheus's text format. */
-  async guestMetrics(): Promise<string> {
-    return (await this.#vm.connectedAgent().request(AgentService.GetMetrics, {})).metrics;
   }
 
   process(id: string, execId: string): GuestProcess {

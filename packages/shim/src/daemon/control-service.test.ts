@@ -1,5 +1,6 @@
 import type { Sandbox } from "@kata-containers/virtcontainers";
 import { expect, test, vi } from "vitest";
+import type { SandboxMetrics } from "../management/sandbox-metrics.ts";
 import { ControlService } from "./control-service.ts";
 
 const never = new Promise<never>(() => {});
@@ -12,7 +13,7 @@ test("whoever waits for one event after the other leaves nothing behind at the c
     container: () => ({ init: { exit: undefined, ended } }),
     ooms: { count: () => ooms, next: async () => ++ooms },
   };
-  const service = new ControlService(sandbox as unknown as Sandbox);
+  const service = new ControlService(sandbox as unknown as Sandbox, {} as unknown as SandboxMetrics);
   for (let seen = 0; seen < 3; seen++) {
     const news = await service.nextEvent({ id: "c", oomsSeen: seen, atOnce: false }, never);
     expect(news).toEqual({ ooms: seen + 1, ended: false });

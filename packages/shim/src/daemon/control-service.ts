@@ -1,5 +1,7 @@
 import { parseResources } from "@kata-containers/oci";
 import type {
+  MetricsRequest,
+  MetricsResponse,
   NextEventRequest,
   NextEventResponse,
   PauseRequest,
@@ -21,12 +23,16 @@ import {
   updateContainer,
 } from "@kata-containers/virtcontainers";
 
+import type { SandboxMetrics } from "../management/sandbox-metrics.ts";
+
 /** The half of the Daemon service that looks at a container and changes what it may use. */
 export class ControlService {
   readonly #sandbox: Sandbox;
+  readonly #metrics: SandboxMetrics;
 
-  constructor(sandbox: Sandbox) {
+  constructor(sandbox: Sandbox, metrics: SandboxMetrics) {
     this.#sandbox = sandbox;
+    this.#metrics = metrics;
   }
 
   async pause({ id }: PauseRequest): Promise<Record<string, never>> {
@@ -52,6 +58,13 @@ export class ControlService {
 
   async stats({ id }: StatsRequest): Promise<StatsResponse> {
     return { stats: await containerStats(this.#sandbox, id) };
+  }
+
+  /** All figures of the sandbox, its guest's too: they are what is asked for. */
+  async metrics({ id }: MetricsRequest): Promise<MetricsResponse> {
+    this.#sandbox.container(id);
+    const texts = await Promise.all([this.#metrics.host(), this.#metrics.guest()]);
+    return { metrics: texts.join("") };
   }
 
   /** Waits for news of a container, or its end. @param cancelled resolves when the caller is gone */

@@ -1,4 +1,4 @@
-import { Fd, KataError, Logger, ops, SIG, sleep } from "@kata-containers/sys";
+import { Fd, KataError, Logger, ops, RpcDurations, SIG, sleep } from "@kata-containers/sys";
 import {
   createFileStore,
   loadSavedConfig,
@@ -7,6 +7,7 @@ import {
   type Store,
   stateDir,
 } from "@kata-containers/virtcontainers";
+import { serveManagement } from "../management/management.ts";
 import type { DaemonArguments } from "./arguments.ts";
 import { leaveHostView } from "./host-view.ts";
 import { Lifetime } from "./lifetime.ts";
@@ -56,6 +57,7 @@ export async function runDaemon(args: DaemonArguments): Promise<number> {
 type Started = {
   readonly record: SandboxRecord;
   readonly hosted: HostedSandbox;
+  readonly shimRpcs: RpcDurations;
   readonly lifetime: Lifetime;
   readonly log: Logger;
   readonly owner: Owner | undefined;
@@ -69,14 +71,27 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
   const confinement = leaveHostView(config, record, args.netnsFd);
   const lifetime = new Lifetime();
   const undone = () => lifetime.end();
-  const hosted = hostSandbox({ record, store, config, confinement, phases, log, warnings, undone });
-  return { record, hosted, lifetime, log, owner };
+  const shimRpcs = new RpcDurations();
+  const hosted = hostSandbox({
+    record,
+    store,
+    config,
+    confinement,
+    shimRpcs,
+    phases,
+    log,
+    warnings,
+    undone,
+  });
+  return { record, hosted, shimRpcs, lifetime, log, owner };
 }
 
 async function live(started: Started, store: Store, orphanSeconds: number): Promise<void> {
-  const { hosted, lifetime, log, owner } = started;
+  const { record, hosted, shimRpcs, lifetime, log, owner } = started;
   const { sandbox } = hosted;
-  const server = serveDaemon(LISTENER_FD, hosted, lifetime, log);
+  const server = serveDaemon(LISTENER_FD, hosted, lifetime, shimRpcs, log);
+  // Of a sandbox that is not on disk nobody could find it.
+  const management = owner === undefined ? serveManagement(record, hosted, log) : undefined;
   sandbox.vmEnded.then((why) => {
     log.info("VM ended", { why });
     lifetime.vmGone();
@@ -97,6 +112,7 @@ async function live(started: Started, store: Store, orphanSeconds: number): Prom
   await sandbox.stop();
   await sleep(LAST_ANSWER_MS);
   server.close();
+  management?.close();
   if (owner !== undefined || sandbox.containers().length === 0)
     await undoSandbox(store, sandbox.id).catch(() => {});
 }

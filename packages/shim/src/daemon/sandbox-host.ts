@@ -1,5 +1,5 @@
 import type { KataConfig } from "@kata-containers/config";
-import { KataError, type Logger, ops } from "@kata-containers/sys";
+import { KataError, type Logger, ops, RpcDurations } from "@kata-containers/sys";
 import {
   type Confinement,
   checkKept,
@@ -16,17 +16,20 @@ import {
   withCgroups,
   withResource,
 } from "@kata-containers/virtcontainers";
+import { SandboxMetrics } from "../management/sandbox-metrics.ts";
 import { ControlService } from "./control-service.ts";
 import { DaemonService } from "./service.ts";
 import type { Warnings } from "./warnings.ts";
 
 export interface HostOrder {
   /** Of the sandbox. */
-  readonly record: Pick<SandboxRecord, "root" | "id">;
+  readonly record: Pick<SandboxRecord, "root" | "id" | "cgroups">;
   readonly store: Store;
   readonly config: KataConfig;
   /** Of the process, which has left the host's view. */
   readonly confinement: Confinement;
+  /** Counts the calls that this process answers. */
+  readonly shimRpcs: RpcDurations;
   readonly phases: Phases;
   readonly log: Logger;
   readonly warnings: Warnings;
@@ -39,14 +42,16 @@ export interface HostedSandbox {
   readonly sandbox: Sandbox;
   readonly service: DaemonService;
   readonly control: ControlService;
+  readonly metrics: SandboxMetrics;
 }
 
 /** Makes this process the sandbox's: boots its VM, and answers for it from then on. */
 export function hostSandbox(order: HostOrder): HostedSandbox {
-  const { record, store, config, confinement, phases, log, warnings, undone } = order;
-  const { root, id } = record;
+  const { record, store, config, confinement, shimRpcs, phases, log, warnings, undone } = order;
+  const { root, id, cgroups } = record;
   const hash = sandboxHash(root, id);
-  const sandbox = createSandbox(id, { config, confinement, phases, log, store, hash });
+  const agentRpcs = new RpcDurations();
+  const sandbox = createSandbox(id, { config, confinement, phases, log, store, hash, agentRpcs });
   const { vm_start_timeout, stop_timeout } = config.runtime;
   const { dial_timeout, request_timeout } = config.agent;
   const times = {
@@ -66,7 +71,8 @@ export function hostSandbox(order: HostOrder): HostedSandbox {
       undone();
     },
   });
-  return { sandbox, service, control: new ControlService(sandbox) };
+  const metrics = new SandboxMetrics({ sandbox, cgroups, shimRpcs, agentRpcs, log });
+  return { sandbox, service, control: new ControlService(sandbox, metrics), metrics };
 }
 
 /** Before anything is made: who we are, and the cgroups that everything will be born in. */

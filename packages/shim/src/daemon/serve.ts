@@ -1,7 +1,8 @@
 import { Daemon, type Init, type Method } from "@kata-containers/protocols";
-import { Fd, KataError, type Logger } from "@kata-containers/sys";
+import { Fd, KataError, type Logger, ops, type RpcDurations } from "@kata-containers/sys";
 import { type Context, Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
 import type { Lifetime } from "./lifetime.ts";
+import { actionOf } from "./rpc-action.ts";
 import type { HostedSandbox } from "./sandbox-host.ts";
 import type { CallContext } from "./service.ts";
 
@@ -10,6 +11,7 @@ export function serveDaemon(
   listener: number,
   { service, control }: Pick<HostedSandbox, "service" | "control">,
   lifetime: Lifetime,
+  shimRpcs: RpcDurations,
   log: Logger,
 ): Server {
   const handlers = new Handlers();
@@ -17,10 +19,12 @@ export function serveDaemon(
     method: Method<Req, Res>,
     handle: (request: Req, context: CallContext) => Promise<Init<Res>>,
   ): void => {
+    const action = actionOf(method);
     handlers.unary(method, (request, context) =>
       lifetime.during(async () => {
         const fds = context.fds.map((fd) => new Fd(fd));
         const peerPid = context.peer.pid ?? 0;
+        const begunMs = ops.monotonicMs();
         log.debug("call", { method: method.method, peerPid });
         try {
           const answer = await handle(request, { peerPid, fds, cancelled: cancelled(context) });
@@ -30,6 +34,7 @@ export function serveDaemon(
           log.debug("refused", { method: method.method, peerPid, reason: KataError.from(error).message });
           throw error;
         } finally {
+          shimRpcs.since(action, begunMs);
           for (const fd of fds) fd.close();
         }
       }),
@@ -49,7 +54,7 @@ export function serveDaemon(
   answer(Daemon.Stats, (request) => control.stats(request));
   answer(Daemon.NextEvent, (request, context) => control.nextEvent(request, context.cancelled));
   answer(Daemon.ResizePty, (request) => service.resizePty(request));
-  answer(Daemon.Metrics, (request) => service.metrics(request));
+  answer(Daemon.Metrics, (request) => control.metrics(request));
   answer(Daemon.Delete, (request) => service.delete(request));
   return serve(unixListener(listener), handlers, {
     onConnectionError: (error) => log.warn("connection ended", { reason: error.message }),

@@ -7,8 +7,6 @@ import type {
   ExecRequest,
   ExecResponse,
   KillRequest,
-  MetricsRequest,
-  MetricsResponse,
   Phase,
   ResizePtyRequest,
   StartRequest,
@@ -19,7 +17,7 @@ import type {
   WaitRequest,
   WaitResponse,
 } from "@kata-containers/protocols";
-import { Fd, KataError, type Logger, ops, readText, SIG } from "@kata-containers/sys";
+import { Fd, KataError, type Logger, ops, SIG } from "@kata-containers/sys";
 import type {
   Container,
   GuestProcess,
@@ -30,7 +28,6 @@ import type {
   Sandbox,
 } from "@kata-containers/virtcontainers";
 import { Attachments, type MeetingTimes } from "./attachments.ts";
-import { daemonMetrics } from "./metrics.ts";
 import type { Warnings } from "./warnings.ts";
 
 /** What a call brings besides its message. */
@@ -189,12 +186,6 @@ export class DaemonService {
   async resizePty(request: ResizePtyRequest): Promise<Record<string, never>> {
     await this.#sandbox.resize(request.id, request.execId, request.row, request.column);
     return {};
-  }
-
-  async metrics(request: MetricsRequest): Promise<MetricsResponse> {
-    this.#sandbox.container(request.id);
-    const guest = await this.#sandbox.guestMetrics();
-    return { metrics: daemonMetrics(readText("/proc/self/smaps_rollup")) + guest };
   }
 
   async delete(request: DeleteRequest): Promise<Record<string, never>> {

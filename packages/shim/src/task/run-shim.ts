@@ -1,5 +1,5 @@
 import { ContainerdRuntimeInfo, TaskDeleteResponse } from "@kata-containers/protocols";
-import { COMMIT, isSysError, Logger, O, ops, SIG, sleep, VERSION } from "@kata-containers/sys";
+import { COMMIT, isSysError, Logger, O, ops, RpcDurations, SIG, sleep, VERSION } from "@kata-containers/sys";
 import { STATUS_VM_DIED } from "@kata-containers/virtcontainers";
 import { Lifetime } from "../daemon/lifetime.ts";
 import { checkShimArguments, parseShimArguments, type ShimArguments } from "./arguments.ts";
@@ -83,7 +83,8 @@ async function serveShim(args: ShimArguments): Promise<number> {
     publishBinary: args.publishBinary,
   };
   const publisher = new EventPublisher(namespace, eventSender(addresses, eventHost(host), log), log);
-  const sandbox = new TaskSandbox({ namespace, id, socket, debug, host, lifetime, log });
+  const shimRpcs = new RpcDurations();
+  const sandbox = new TaskSandbox({ namespace, id, socket, debug, host, lifetime, shimRpcs, log });
   const service = new TaskService({
     namespace,
     version: VERSION,
@@ -93,7 +94,7 @@ async function serveShim(args: ShimArguments): Promise<number> {
     log,
     leave: () => lifetime.end(),
   });
-  const server = serveTasks(TASK_LISTENER, service, lifetime, log);
+  const server = serveTasks(TASK_LISTENER, service, lifetime, shimRpcs, log);
   const signals = ops.signalOpen([SIG.SIGTERM, SIG.SIGINT]);
   ops.signalRead(signals).then(
     () => lifetime.end(),

@@ -1,11 +1,18 @@
 import { type Init, type Method, Task, TaskV3 } from "@kata-containers/protocols";
-import { KataError, type Logger } from "@kata-containers/sys";
+import { KataError, type Logger, type RpcDurations } from "@kata-containers/sys";
 import { Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
 import type { Lifetime } from "../daemon/lifetime.ts";
+import { actionOf } from "../daemon/rpc-action.ts";
 import type { TaskService } from "./task-service.ts";
 
 /** Serves containerd's Task API, versions 2 and 3, on a listening socket, which it owns. */
-export function serveTasks(listener: number, service: TaskService, lifetime: Lifetime, log: Logger): Server {
+export function serveTasks(
+  listener: number,
+  service: TaskService,
+  lifetime: Lifetime,
+  shimRpcs: RpcDurations,
+  log: Logger,
+): Server {
   const handlers = new Handlers();
   const answer = <Req extends object, Res extends object>(
     methods: readonly Method<Req, Res>[],
@@ -16,7 +23,7 @@ export function serveTasks(listener: number, service: TaskService, lifetime: Lif
         lifetime.during(async () => {
           log.debug("task call", { method: method.method });
           try {
-            return await handle(request);
+            return await shimRpcs.measure(actionOf(method), async () => handle(request));
           } catch (error) {
             log.debug("task call refused", { method: method.method, reason: KataError.from(error).message });
             throw error;

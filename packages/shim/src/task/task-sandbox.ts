@@ -8,12 +8,13 @@ import {
 } from "@kata-containers/launch";
 import { podRole, type Spec } from "@kata-containers/oci";
 import type { ContainerdMount } from "@kata-containers/protocols";
-import { KataError, Logger, ops, Undo } from "@kata-containers/sys";
+import { KataError, Logger, ops, type RpcDurations, Undo, writeText } from "@kata-containers/sys";
 import { isScopeName, startScope } from "@kata-containers/systemd";
 import {
   type Container,
   createFileStore,
   leaveCgroup,
+  managementSocketPath,
   Phases,
   type ProcessStdio,
   type Sandbox,
@@ -40,6 +41,7 @@ import {
 } from "../daemon/sandbox-host.ts";
 import { serveDaemon } from "../daemon/serve.ts";
 import { Warnings } from "../daemon/warnings.ts";
+import { serveManagement } from "../management/management.ts";
 import type { HostNamespaces } from "./host-namespaces.ts";
 import { checkJoinedNamespaces } from "./joined-namespaces.ts";
 import { mountRootfs } from "./mount-rootfs.ts";
@@ -54,6 +56,8 @@ export interface TaskSandboxOrder {
   readonly debug: boolean;
   readonly host: HostNamespaces;
   readonly lifetime: Lifetime;
+  /** Counts the calls that this process answers. */
+  readonly shimRpcs: RpcDurations;
   /** containerd's. */
   readonly log: Logger;
 }
@@ -167,7 +171,7 @@ export class TaskSandbox {
 
   /** This process becomes the daemon of a new sandbox. */
   async #begin(bundle: Bundle, configPath: string, undo: Undo): Promise<void> {
-    const { id, namespace, socket, debug, host, lifetime, log } = this.#order;
+    const { id, namespace, socket, debug, host, lifetime, shimRpcs, log } = this.#order;
     const root = taskRoot(namespace);
     const sources = { annotations: bundle.spec.annotations, optionsPath: configPath };
     const config = host.during(() => loadSandboxConfig(sources));
@@ -195,6 +199,7 @@ export class TaskSandbox {
       store: this.#store,
       config,
       confinement,
+      shimRpcs,
       phases,
       log: sandboxLog,
       warnings,
@@ -202,14 +207,32 @@ export class TaskSandbox {
         this.#hosted = undefined;
       },
     });
-    const server = serveDaemon(listener.release(), this.#hosted, lifetime, sandboxLog);
+    const server = serveDaemon(listener.release(), this.#hosted, lifetime, shimRpcs, sandboxLog);
+    const management = serveManagement(record, this.#hosted, sandboxLog);
+    if (management !== undefined) this.#tellManagement(root, bundle);
     const { sandbox } = this.#hosted;
     undo.defer(async () => {
       await sandbox.stop();
       server.close();
+      management?.close();
       this.#hosted = undefined;
     });
-    lifetime.over.then(() => server.close());
+    lifetime.over.then(() => {
+      server.close();
+      management?.close();
+    });
+  }
+
+  /** Where whoever collects figures finds the socket's address, beside that of the shim. */
+  #tellManagement(root: string, { path }: Bundle): void {
+    const { id, host, log } = this.#order;
+    try {
+      host.during(() =>
+        writeText(`${path}/monitor_address`, `unix://${managementSocketPath(root, id)}`, 0o600),
+      );
+    } catch (error) {
+      log.warn("cannot tell the management socket", { reason: KataError.from(error).message });
+    }
   }
 
   #join(id: string, bundle: Bundle, undo: Undo): void {

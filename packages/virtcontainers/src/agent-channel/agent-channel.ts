@@ -8,6 +8,8 @@ import type { AgentDevice } from "../hypervisor/hypervisor.ts";
 export interface AgentChannel {
   /** What the guest sees of it, with the descriptor that the VMM inherits. */
   readonly device: AgentDevice;
+  /** Where others on the host reach the agent, as upstream writes it; undefined: its socket has no name. */
+  readonly url: string | undefined;
   /** Tell the agent where to listen; empty for its default. */
   readonly kernelParams: readonly string[];
   /** Closes the device's descriptor here: the VMM has it now, and its end shall be seen. */

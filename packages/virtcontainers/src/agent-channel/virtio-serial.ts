@@ -12,6 +12,7 @@ export function createVirtioSerial(): AgentChannel {
   const vmmEnd = new Fd(theirs);
   return {
     device: { kind: "virtio-serial", fd: vmmEnd.number },
+    url: undefined,
     kernelParams: [],
     releaseVmmFd: () => vmmEnd.close(),
     // The guest is ours from its first instruction on. What is repeated to one that boots slowly it would have to read through.

@@ -31,6 +31,7 @@ export function createVsock(): AgentChannel {
     const cid = takeCid(device.number);
     return {
       device: { kind: "vsock", fd: device.number, cid },
+      url: `vsock://${cid}:${AGENT_PORT}`,
       kernelParams: [`agent.server_addr=vsock://-1:${AGENT_PORT}`],
       releaseVmmFd: () => device.close(),
       connect: (timeoutMs) =>

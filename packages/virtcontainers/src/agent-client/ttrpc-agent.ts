@@ -1,5 +1,5 @@
 import { AgentService, type Init, type Method } from "@kata-containers/protocols";
-import { KataError } from "@kata-containers/sys";
+import { KataError, ops, type RpcDurations } from "@kata-containers/sys";
 import { bulk, createClient, type FrameTransport, NO_ANSWER } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent.ts";
 import { OUTPUT_BYTES } from "./stdio-pump.ts";
@@ -11,18 +11,23 @@ const READ_DATA = 1;
 /**
  * The agent behind a connected channel, which the result owns.
  * @param timeoutMs of a request that names none: `request_timeout`
+ * @param durations counts requests by the names of their messages ("grpc.CheckRequest"), as upstream does; reads of output, which wait
+ *   for it, it does not
  */
-export function createAgent(channel: FrameTransport, timeoutMs: number): Agent {
+export function createAgent(channel: FrameTransport, timeoutMs: number, durations: RpcDurations): Agent {
   const client = createClient(channel);
   const request = async <Req extends object, Res extends object>(
     method: Method<Req, Res>,
     message: Init<Req>,
     limit: number = timeoutMs,
   ): Promise<Res> => {
+    const begunMs = ops.monotonicMs();
     try {
       return await client.unary(method, message, Number.isFinite(limit) ? { timeoutMs: limit } : {});
     } catch (error) {
       throw named(method, error, limit);
+    } finally {
+      durations.since(method.request.typeName, begunMs);
     }
   };
   return {
@@ -41,7 +46,11 @@ export function createAgent(channel: FrameTransport, timeoutMs: number): Agent {
     },
     async writeStdin(process, block) {
       const { containerId, execId } = process;
-      await client.send(AgentService.WriteStdin, { containerId, execId }, bulk(WRITE_DATA, block));
+      const { WriteStdin } = AgentService;
+      const sent = bulk(WRITE_DATA, block);
+      await durations.measure(WriteStdin.request.typeName, () =>
+        client.send(WriteStdin, { containerId, execId }, sent),
+      );
     },
     close: () => client.close(),
   };

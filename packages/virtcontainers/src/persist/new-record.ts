@@ -1,6 +1,6 @@
 import { checkCgroupsEmpty } from "@kata-containers/launch";
 import { ops } from "@kata-containers/sys";
-import { sandboxHash, socketPath, stateDir } from "../paths.ts";
+import { managementSocketPath, sandboxHash, socketPath, stateDir } from "../paths.ts";
 import {
   cgroupExists,
   findCgroup,
@@ -33,7 +33,8 @@ export function newRecord(sandbox: NewSandbox): SandboxRecord {
   const { id, root, configPath, cgroupsPath, networkPath, scope } = sandbox;
   const cgroups =
     scope === undefined ? sandboxCgroups(cgroupsPath, sandboxHash(root, id)) : scopeCgroups(scope);
-  const resources: HostResource[] = [{ kind: "socket", path: socketPath(root, id) }];
+  const sockets = [socketPath(root, id), managementSocketPath(root, id)];
+  const resources: HostResource[] = sockets.map((path) => ({ kind: "socket", path }));
   // A scope is one sandbox's, which systemd sees to. Without a name from the specification it has one that nobody else can have.
   if (cgroupsPath && scope === undefined)
     resources.push({ kind: "cgroup-claim", path: claimPath(cgroups.sandbox) });

@@ -57,6 +57,7 @@ export class FakeAgent implements Agent {
 export class FakeMachine implements Machine {
   readonly processes = [{ name: "qemu" as const, identity: { pid: 77, startTime: 1 } }];
   readonly guestMount = { driver: "virtio-fs", source: "kataShared", fstype: "virtiofs", options: [] };
+  readonly agentUrl = "vsock://3:1024";
   readonly shareServerPid = 78;
   readonly network = { configure: async () => {} };
   readonly connected = Promise.resolve(memoryPair()[0]);

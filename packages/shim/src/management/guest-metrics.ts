@@ -1,0 +1,81 @@
+import { KataError } from "@kata-containers/sys";
+
+/** How long a guest may take to tell its figures, ms. */
+export const GUEST_MS = 5_000;
+
+/** Characters of a guest's figures: upstream's agent has some 100,000 in a small VM. */
+const MAX_TEXT = 512 << 10;
+const MAX_LINE = 1024;
+
+/** Families that a guest may tell of: it must not speak for the host. */
+const NAME = "kata_(?:guest|agent)_[a-zA-Z0-9_]{1,128}";
+const HELP = new RegExp(`^# HELP (${NAME}) [^\\0-\\x1f\\x7f-\\x9f]*$`);
+const TYPE = new RegExp(`^# TYPE (${NAME}) (?:gauge|counter|untyped)$`);
+/** Labels of upstream's families. Others, as those that kata-monitor adds to each sandbox's figures, could end up there twice. */
+const LABEL = `(?:cpu|disk|interface|item)="(?:[^"\\\\\\0-\\x1f\\x7f-\\x9f]|\\\\["\\\\n])*"`;
+const VALUE = "(?:NaN|[+-]?Inf|[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?)";
+const SAMPLE = new RegExp(`^(${NAME})(?:\\{(${LABEL}(?:,${LABEL})*)?\\})? ${VALUE}$`);
+
+/**
+ * The figures that a guest, which may be hostile, tells of itself: whoever reads them reads the host's in the same text, and those of
+ * other sandboxes beside it.
+ * @returns the text, ended by a newline unless it is empty
+ * @throws KataError InvalidArgument when it is not Prometheus's text format, or has other families, types or labels
+ */
+export function checkGuestMetrics(text: string): string {
+  if (text.length > MAX_TEXT) throw invalid(`${text.length} characters, at most ${MAX_TEXT} are taken`);
+  const families = new Families();
+  const lines = text.split("\n").filter((line) => line !== "");
+  for (const line of lines) checkLine(line, families);
+  return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+}
+
+function checkLine(line: string, families: Families): void {
+  if (line.length > MAX_LINE) throw invalid(`a line of ${line.length} characters`);
+  const [, help] = HELP.exec(line) ?? [];
+  const [, type] = TYPE.exec(line) ?? [];
+  const [, sampled, labels = ""] = SAMPLE.exec(line) ?? [];
+  if (help !== undefined) families.describe(help, "HELP");
+  else if (type !== undefined) families.describe(type, "TYPE");
+  else if (sampled !== undefined && !hasTwice(labels)) families.addSample(sampled);
+  else throw invalid(`line ${JSON.stringify(line.slice(0, 80))}`);
+}
+
+/** Each family is in one piece, described before its samples and once: else a reader refuses everything (Prometheus's text format). */
+class Families {
+  readonly #seen = new Set<string>();
+  #name = "";
+  readonly #described = new Set<string>();
+  #hasSamples = false;
+
+  describe(name: string, what: "HELP" | "TYPE"): void {
+    this.#enter(name);
+    if (this.#hasSamples || this.#described.has(what))
+      throw invalid(`family ${name}: ${what} is out of place`);
+    this.#described.add(what);
+  }
+
+  addSample(name: string): void {
+    this.#enter(name);
+    this.#hasSamples = true;
+  }
+
+  #enter(name: string): void {
+    if (name === this.#name) return;
+    if (this.#seen.has(name)) throw invalid(`family ${name}: is there twice`);
+    this.#seen.add(name);
+    this.#name = name;
+    this.#described.clear();
+    this.#hasSamples = false;
+  }
+}
+
+/** Whether a label is there twice. @param labels as they were matched */
+function hasTwice(labels: string): boolean {
+  const names = [...labels.matchAll(/([a-z]+)="(?:[^"\\]|\\.)*"/g)].map(([, name]) => name);
+  return new Set(names).size < names.length;
+}
+
+function invalid(what: string): KataError {
+  return new KataError("InvalidArgument", `metrics of the guest: ${what}`);
+}
