@@ -67,6 +67,13 @@ const SERIES = [
   'kata_shim_agent_rpc_durations_histogram_milliseconds_count{action="grpc.CreateContainerRequest"}',
   'kata_shim_rpc_durations_histogram_milliseconds_bucket{action="create",le="+Inf"}',
   "kata_agent_process_resident_memory_bytes",
+  ...PROCESS.map((series) => `kata_agent_${series.replace("readbytes", "read_bytes")}`),
+  'kata_guest_load{item="load1"}',
+  'kata_guest_tasks{item="max"}',
+  'kata_guest_cpu_time{cpu="total",item="user"}',
+  'kata_guest_meminfo{item="mem_total"}',
+  'kata_guest_vm_stat{item="pgfault"}',
+  'kata_guest_netdev_stat{interface="lo",item="recv_bytes"}',
 ];
 
 describe("containerd's shim", () => {

@@ -1,4 +1,4 @@
-import type { Sample } from "./prometheus.ts";
+import { label, type Sample } from "./prometheus.ts";
 
 /** The columns of /proc/net/dev, by the names of Kata's documentation. */
 const COLUMNS = [
@@ -16,6 +16,7 @@ export function netDeviceFigures(netDev: string): Sample[] {
     const [, name, columns] = /^\s*(\S+):((?:\s+\d+)+)\s*$/.exec(line) ?? [];
     if (name === undefined || columns === undefined) return [];
     const values = columns.trim().split(/\s+/);
-    return COLUMNS.map((item, column): Sample => [{ interface: name, item }, Number(values[column] ?? 0)]);
+    const device = label("interface", name);
+    return COLUMNS.map((item, column): Sample => [`${device},item="${item}"`, Number(values[column] ?? 0)]);
   });
 }

@@ -16,7 +16,7 @@ export function processMetrics(
   pid: number | "self",
   ioName: (name: string) => string = (name) => name,
 ): string {
-  const read = (file: string) => readIfAllowed(() => readText(`/proc/${pid}/${file}`)) ?? "";
+  const read = (file: string) => readProc(`/proc/${pid}/${file}`);
   const stat = statFigures(read("stat"));
   const threads = stat.get("num_threads");
   stat.delete("num_threads");
@@ -29,6 +29,11 @@ export function processMetrics(
     itemGauges(`${prefix}_proc_stat`, stat),
     itemGauges(`${prefix}_io_stat`, new Map(io)),
   ].join("");
+}
+
+/** A file of /proc: "" for one that the kernel has not, of a process that is gone, or that is not ours to read. */
+export function readProc(path: string): string {
+  return readIfAllowed(() => readText(path)) ?? "";
 }
 
 /** proc(5), /proc/pid/status: memory in bytes, and context switches, by the key in lower case. */
@@ -67,7 +72,7 @@ function readIfAllowed<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (isSysError(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return undefined;
+    if (isSysError(error, "ENOENT", "ESRCH", "EINVAL", "EACCES", "EPERM")) return undefined;
     throw error;
   }
 }

@@ -1,13 +1,11 @@
 const KIB = 1024;
 
-export type Labels = Readonly<Record<string, string>>;
-
-/** One figure of a family. */
-export type Sample = readonly [labels: Labels, value: number];
+/** One figure of a family; its labels as `label` writes them, joined by commas, or "". */
+export type Sample = readonly [labels: string, value: number];
 
 /** One gauge in Prometheus's text format. */
 export function gauge(name: string, value: number): string {
-  return gauges(name, [[{}, value]]);
+  return gauges(name, [["", value]]);
 }
 
 /** A family of gauges in Prometheus's text format; "" when there are no samples. */
@@ -15,17 +13,17 @@ export function gauges(name: string, samples: readonly Sample[]): string {
   return family(name, "gauge", samples);
 }
 
-/** A family of gauges that differ in the label `item`. */
+/** A family of gauges that differ in the label `item`, whose values are words. */
 export function itemGauges(name: string, items: ReadonlyMap<string, number>): string {
   return gauges(
     name,
-    [...items].map(([item, value]): Sample => [{ item }, value]),
+    [...items].map(([item, value]): Sample => [`item="${item}"`, value]),
   );
 }
 
 /** A family that only grows, of one figure. */
 export function counter(name: string, value: number): string {
-  return family(name, "counter", [[{}, value]]);
+  return family(name, "counter", [["", value]]);
 }
 
 function family(name: string, type: "gauge" | "counter", samples: readonly Sample[]): string {
@@ -35,14 +33,14 @@ function family(name: string, type: "gauge" | "counter", samples: readonly Sampl
 }
 
 /** One line: `name{label="value"} number`. */
-export function sample(name: string, labels: Labels, value: number): string {
-  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
-  return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}\n`;
+export function sample(name: string, labels: string, value: number): string {
+  return labels === "" ? `${name} ${value}\n` : `${name}{${labels}} ${value}\n`;
 }
 
-/** Prometheus's text format, label_value. */
-function escapeLabel(text: string): string {
-  return text.replace(/[\\"\n]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
+/** A label with whatever value, by Prometheus's text format. */
+export function label(name: string, value: string): string {
+  const escaped = value.replace(/[\\"\n]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
+  return `${name}="${escaped}"`;
 }
 
 /** Bytes of a line `Key:  N kB` of a /proc file (proc(5): its kB are KiB); 0 when there is none. */

@@ -1,5 +1,5 @@
 import { ops } from "./ops.ts";
-import { sample } from "./prometheus.ts";
+import { label, sample } from "./prometheus.ts";
 
 /** Upper bounds of the buckets, ms; upstream's. */
 const BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] as const;
@@ -50,11 +50,12 @@ export class RpcDurations {
 }
 
 function histogramText(name: string, action: string, { counts, sumMs }: Histogram): string {
+  const labels = label("action", action);
   let text = "";
   let total = 0;
   counts.forEach((count, bucket) => {
     total += count;
-    text += sample(`${name}_bucket`, { action, le: String(BOUNDS[bucket] ?? "+Inf") }, total);
+    text += sample(`${name}_bucket`, `${labels},le="${BOUNDS[bucket] ?? "+Inf"}"`, total);
   });
-  return text + sample(`${name}_sum`, { action }, sumMs) + sample(`${name}_count`, { action }, total);
+  return text + sample(`${name}_sum`, labels, sumMs) + sample(`${name}_count`, labels, total);
 }

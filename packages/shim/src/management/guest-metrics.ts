@@ -8,13 +8,19 @@ const MAX_TEXT = 512 << 10;
 const MAX_LINE = 1024;
 
 /** Families that a guest may tell of: it must not speak for the host. */
-const NAME = "kata_(?:guest|agent)_[a-zA-Z0-9_]{1,128}";
-const HELP = new RegExp(`^# HELP (${NAME}) [^\\0-\\x1f\\x7f-\\x9f]*$`);
-const TYPE = new RegExp(`^# TYPE (${NAME}) (?:gauge|counter|untyped)$`);
-/** Labels of upstream's families. Others, as those that kata-monitor adds to each sandbox's figures, could end up there twice. */
-const LABEL = `(?:cpu|disk|interface|item)="(?:[^"\\\\\\0-\\x1f\\x7f-\\x9f]|\\\\["\\\\n])*"`;
+const NAME = "(kata_(?:guest|agent)_\\w+)";
+const DESCRIPTION = new RegExp(
+  `^# (?:HELP ${NAME} [^\\0-\\x1f\\x7f-\\x9f]*|TYPE ${NAME} (?:gauge|counter|untyped))$`,
+);
+const TEXT = '[^"\\\\\\0-\\x1f\\x7f-\\x9f]*';
+const QUOTED = `"${TEXT}(?:\\\\["\\\\n]${TEXT})*"`;
+/**
+ * Labels of upstream's families, in its order. Others, as those that kata-monitor adds to each sandbox's figures, could end up there
+ * twice.
+ */
+const LABELS = `(?:(?:cpu|disk|interface)=${QUOTED},)?item=${QUOTED}`;
 const VALUE = "(?:NaN|[+-]?Inf|[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?)";
-const SAMPLE = new RegExp(`^(${NAME})(?:\\{(${LABEL}(?:,${LABEL})*)?\\})? ${VALUE}$`);
+const SAMPLE = new RegExp(`^${NAME}(?:\\{(?:${LABELS})?\\})? ${VALUE}$`);
 
 /**
  * The figures that a guest, which may be hostile, tells of itself: whoever reads them reads the host's in the same text, and those of
@@ -32,12 +38,12 @@ export function checkGuestMetrics(text: string): string {
 
 function checkLine(line: string, families: Families): void {
   if (line.length > MAX_LINE) throw invalid(`a line of ${line.length} characters`);
-  const [, help] = HELP.exec(line) ?? [];
-  const [, type] = TYPE.exec(line) ?? [];
-  const [, sampled, labels = ""] = SAMPLE.exec(line) ?? [];
+  const comment = line.startsWith("#");
+  const [, help, type] = (comment ? DESCRIPTION.exec(line) : null) ?? [];
+  const [, sampled] = (comment ? null : SAMPLE.exec(line)) ?? [];
   if (help !== undefined) families.describe(help, "HELP");
   else if (type !== undefined) families.describe(type, "TYPE");
-  else if (sampled !== undefined && !hasTwice(labels)) families.addSample(sampled);
+  else if (sampled !== undefined) families.addSample(sampled);
   else throw invalid(`line ${JSON.stringify(line.slice(0, 80))}`);
 }
 
@@ -68,12 +74,6 @@ class Families {
     this.#described.clear();
     this.#hasSamples = false;
   }
-}
-
-/** Whether a label is there twice. @param labels as they were matched */
-function hasTwice(labels: string): boolean {
-  const names = [...labels.matchAll(/([a-z]+)="(?:[^"\\]|\\.)*"/g)].map(([, name]) => name);
-  return new Set(names).size < names.length;
 }
 
 function invalid(what: string): KataError {

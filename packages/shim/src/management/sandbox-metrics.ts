@@ -2,13 +2,13 @@ import { AgentService } from "@kata-containers/protocols";
 import {
   gauge,
   gauges,
-  isSysError,
   KataError,
   type Logger,
   netDeviceFigures,
   procBytes,
   processMetrics,
   type RpcDurations,
+  readProc,
   readText,
 } from "@kata-containers/sys";
 import { isAlive, type Sandbox, type SandboxCgroups } from "@kata-containers/virtcontainers";
@@ -99,16 +99,6 @@ function hypervisorMetrics(pid: number): string {
 function workerOf(pid: number): number {
   const [child] = readProc(`/proc/${pid}/task/${pid}/children`).trim().split(" ");
   return child ? Number(child) : pid;
-}
-
-/** "" of a process that is gone, and of a file that the kernel has not. */
-function readProc(path: string): string {
-  try {
-    return readText(path);
-  } catch (error) {
-    if (isSysError(error, "ENOENT", "ESRCH", "EINVAL")) return "";
-    throw error;
-  }
 }
 
 /** The host's families have the kernel's names without "_". */
