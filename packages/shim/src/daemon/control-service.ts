@@ -22,7 +22,6 @@ import {
   type Sandbox,
   updateContainer,
 } from "@kata-containers/virtcontainers";
-
 import type { SandboxMetrics } from "../management/sandbox-metrics.ts";
 
 /** The half of the Daemon service that looks at a container and changes what it may use. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { checkGuestMetrics } from "./guest-metrics.ts";
 
-const GOOD = `# HELP kata_guest_load Guest system load.
+const GOOD = `# HELP kata_guest_load Guest "system\\\\ load\\n.
 # TYPE kata_guest_load gauge
 kata_guest_load{item="load1"} 0.5
 kata_guest_load{item="load15"} 1e-05
@@ -26,6 +26,9 @@ test.each([
   ["labels that whoever collects them adds", 'kata_guest_load{sandbox_id="other"} 1'],
   ["a label twice", 'kata_guest_load{item="a",item="b"} 1'],
   ["no number", "kata_guest_load one"],
+  ["a number that no float holds", "kata_guest_load 1e400"],
+  ["a number of too many digits", `kata_guest_load ${"9".repeat(400)}`],
+  ["an escape that is none in a description", "# HELP kata_guest_load a\\tb"],
   ["a number of another base", "kata_guest_load 0x10"],
   ["a time", "kata_guest_load 1 1700000000000"],
   ["a quote that does not end", 'kata_guest_load{item="a} 1'],

@@ -1,6 +1,6 @@
 import { KataError } from "@kata-containers/sys";
 
-/** How long a guest may take to tell its figures, ms. */
+/** How long a guest may take to tell its figures, ms: whoever collects them waits for 10 s at most, and the host's are ready. */
 export const GUEST_MS = 5_000;
 
 /** Characters of a guest's figures: upstream's agent has some 100,000 in a small VM. */
@@ -9,18 +9,24 @@ const MAX_LINE = 1024;
 
 /** Families that a guest may tell of: it must not speak for the host. */
 const NAME = "(kata_(?:guest|agent)_\\w+)";
-const DESCRIPTION = new RegExp(
-  `^# (?:HELP ${NAME} [^\\0-\\x1f\\x7f-\\x9f]*|TYPE ${NAME} (?:gauge|counter|untyped))$`,
-);
-const TEXT = '[^"\\\\\\0-\\x1f\\x7f-\\x9f]*';
-const QUOTED = `"${TEXT}(?:\\\\["\\\\n]${TEXT})*"`;
+/** No control characters, and of escapes those that there are. */
+const HELP = escaped("\\\\", "[\\\\n]");
+const DESCRIPTION = new RegExp(`^# (?:HELP ${NAME} ${HELP}|TYPE ${NAME} (?:gauge|counter|untyped))$`);
+const QUOTED = `"${escaped('"\\\\', '["\\\\n]')}"`;
 /**
  * Labels of upstream's families, in its order. Others, as those that kata-monitor adds to each sandbox's figures, could end up there
  * twice.
  */
 const LABELS = `(?:(?:cpu|disk|interface)=${QUOTED},)?item=${QUOTED}`;
-const VALUE = "(?:NaN|[+-]?Inf|[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?)";
+/** None that is out of a float's range: Go refuses it. */
+const VALUE = "(?:NaN|[+-]?Inf|[+-]?\\d{1,40}(?:\\.\\d{0,40})?(?:[eE][+-]?\\d{1,2})?)";
 const SAMPLE = new RegExp(`^${NAME}(?:\\{(?:${LABELS})?\\})? ${VALUE}$`);
+
+/** A pattern for text. @param apart what is in it only behind a backslash, if at all @param escapes what may follow one */
+function escaped(apart: string, escapes: string): string {
+  const plain = `[^${apart}\\0-\\x1f\\x7f-\\x9f]*`;
+  return `${plain}(?:\\\\${escapes}${plain})*`;
+}
 
 /**
  * The figures that a guest, which may be hostile, tells of itself: whoever reads them reads the host's in the same text, and those of

@@ -37,7 +37,10 @@ export class SandboxMetrics {
 
   /** All there are: those of a guest that does not answer, or says what it must not, are left out. */
   async all(): Promise<string> {
-    const texts = await Promise.all([this.host(), this.guest().catch((error) => this.#without(error))]);
+    const texts = await Promise.all([
+      this.host(),
+      this.guest(GUEST_MS).catch((error) => this.#without(error)),
+    ]);
     return texts.join("");
   }
 
@@ -56,10 +59,11 @@ export class SandboxMetrics {
 
   /**
    * The guest's own.
+   * @param timeoutMs undefined: the configured `request_timeout`
    * @throws KataError Unavailable without a running VM; DeadlineExceeded; InvalidArgument when they are none
    */
-  async guest(): Promise<string> {
-    const { metrics } = await this.#order.sandbox.agent().request(AgentService.GetMetrics, {}, GUEST_MS);
+  async guest(timeoutMs?: number): Promise<string> {
+    const { metrics } = await this.#order.sandbox.agent().request(AgentService.GetMetrics, {}, timeoutMs);
     return checkGuestMetrics(metrics);
   }
 

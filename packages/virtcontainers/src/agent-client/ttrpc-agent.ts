@@ -25,7 +25,7 @@ export function createAgent(channel: FrameTransport, timeoutMs: number, duration
     try {
       return await client.unary(method, message, Number.isFinite(limit) ? { timeoutMs: limit } : {});
     } catch (error) {
-      throw named(method, error, limit);
+      throw named(method, error, limit, limit === timeoutMs);
     } finally {
       durations.since(method.request.typeName, begunMs);
     }
@@ -56,12 +56,21 @@ export function createAgent(channel: FrameTransport, timeoutMs: number, duration
   };
 }
 
-/** What the agent refused, or was too late with by its own clock, is told in its own words; what went wrong on the way names the request. */
-function named(method: { readonly method: string }, error: unknown, limit: number): KataError {
+/**
+ * What the agent refused, or was too late with by its own clock, is told in its own words; what went wrong on the way names the request.
+ * @param configured whether the limit is `request_timeout`
+ */
+function named(
+  method: { readonly method: string },
+  error: unknown,
+  limit: number,
+  configured: boolean,
+): KataError {
   const kata = KataError.from(error);
   if (kata.message === NO_ANSWER) {
-    const why = `the agent did not answer ${method.method} within ${limit / 1000} s (agent.kata.request_timeout)`;
-    return new KataError("DeadlineExceeded", why, { cause: error });
+    const why = `the agent did not answer ${method.method} within ${limit / 1000} s`;
+    const setting = configured ? " (agent.kata.request_timeout)" : "";
+    return new KataError("DeadlineExceeded", why + setting, { cause: error });
   }
   if (kata.code !== "Unavailable") return kata;
   return new KataError("Unavailable", `${method.method}: the agent is gone (${kata.message})`, {
