@@ -21,6 +21,7 @@ import { SandboxVm, type SandboxVmDeps } from "./sandbox-vm.ts";
 import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./share/share-container.ts";
 import { ShareTrees } from "./share/trees.ts";
 import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
+import { checkNamespaces } from "./spec/check-namespaces.ts";
 import { dropSeccomp, filterOf, guestProcess, sandboxPidns, withFilterApart } from "./spec/guest-spec.ts";
 import { checkAllowed, checkExec } from "./states.ts";
 
@@ -129,10 +130,14 @@ export class Sandbox {
 
   /** What is asked of a container that joins, and of the sandbox it joins. */
   #checkJoins(id: string, spec: Spec): void {
+    checkNamespaces(spec).forEach(this.#warn(id));
     if (id === this.id) {
       if (!sandboxPidns(spec)) return;
       const where = "linux.namespaces: pid";
-      throw new KataError("InvalidArgument", `${where}: only a container of a pod can join a pid namespace`);
+      throw new KataError(
+        "InvalidArgument",
+        `${where}: a sandbox has one of its own, which its containers can join`,
+      );
     }
     const first = this.#containers.get(this.id)?.status;
     if (!this.#vm.stopping && first !== undefined && JOINABLE.includes(first)) return;

@@ -15,8 +15,8 @@ export type GuestPlaces = {
 /**
  * The spec that the guest executes: config.json without what only the host can do. Pure.
  * - hooks run on the host;
- * - the network namespace is the host's (the guest has the VM's network), the cgroup namespace has no meaning across
- *   kernels, the pid namespace is the agent's business (`sandboxPidns`); paths of the others name files of the host;
+ * - the network namespace is the host's (the guest has the VM's network), the pid namespace is the agent's business (`sandboxPidns`);
+ *   paths of the others name files of the host;
  * - cgroupsPath is a place in the host's hierarchy;
  * - cpuset, CPU affinity, block I/O, hugepages and network classes name hardware of the host, device rules its device numbers: the
  *   VM has none of them. CPU, memory and pids limits stay and hold in the guest;
@@ -86,7 +86,7 @@ function guestMount(mount: Mount, index: number, places: GuestPlaces): Mount {
   };
 }
 
-const HOST_NAMESPACES = new Set(["network", "cgroup", "pid"]);
+const HOST_NAMESPACES = new Set(["network", "pid"]);
 
 function guestLinux(linux: Linux): Linux {
   const { cgroupsPath: _path, mountLabel: _label, intelRdt: _rdt, resources, namespaces, ...rest } = linux;
