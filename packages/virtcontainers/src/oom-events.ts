@@ -45,11 +45,12 @@ export class OomEvents {
   /**
    * Resolves with the count when it is above `seen`, or with what it is when the container has ended, which those who wait look at
    * when `wake` is called, or when the caller is gone. Nothing of a wait outlives it: a container may see many of them.
+   * @param gone of this wait alone: each leaves something at it
    */
-  async next(id: string, seen: number, ended: () => boolean, gone: Promise<unknown>): Promise<number> {
+  async next(id: string, seen: number, ended: () => boolean, gone?: Promise<unknown>): Promise<number> {
     let isGone = false;
     let wake = () => {};
-    gone.then(() => {
+    gone?.then(() => {
       isGone = true;
       wake();
     });

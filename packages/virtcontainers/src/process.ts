@@ -86,9 +86,10 @@ export class GuestProcess {
     this.#finish(this.#exit);
   }
 
-  /** The first that is said counts. */
+  /** The first that is said counts. The guest says it, and may be hostile: what no process can end with is 255. */
   #noteStatus(status: number): ProcessExit {
-    this.#status ??= { status, atMs: Math.round(ops.realtimeMs()) };
+    const possible = Number.isInteger(status) && status >= 0 && status <= 255;
+    this.#status ??= { status: possible ? status : 255, atMs: Math.round(ops.realtimeMs()) };
     this.#tellExit(this.#status);
     return this.#status;
   }

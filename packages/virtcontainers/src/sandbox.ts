@@ -328,15 +328,16 @@ export class Sandbox {
   }
 
   #forget(container: Container): void {
-    for (const process of container.processes.values()) process.end(STATUS_VM_DIED);
+    for (const process of [...container.processes.values()].toReversed()) process.end(STATUS_VM_DIED);
     for (const name of container.shared.toReversed()) this.#trees.detach(name);
     this.#containers.delete(container.id);
     this.ooms.forget(container.id);
   }
 
+  /** Those that came last end first: a container's own process after those that were executed in it, the sandbox's after all. */
   #onVmEnd(): void {
-    for (const container of this.#containers.values()) {
-      for (const process of container.processes.values()) process.end(STATUS_VM_DIED);
+    for (const container of this.containers().toReversed()) {
+      for (const process of [...container.processes.values()].toReversed()) process.end(STATUS_VM_DIED);
     }
   }
 

@@ -15,13 +15,14 @@ import { connectDaemon } from "../client/daemon-client.ts";
 import type { ShimArguments } from "./arguments.ts";
 import { taskRoot, taskSocket } from "./places.ts";
 
-/** How long a daemon that lives may take to remove a container of its pod: it asks the guest. */
-const DELETE_MS = 30_000;
-/** How long a shim without a sandbox may take to answer. */
-const SHUTDOWN_MS = 2_000;
+/** How long a daemon that lives may take to remove a container of its pod, ms: containerd kills `delete` after 5 s (cleanupTimeout). */
+const DELETE_MS = 2_500;
+/** How long a shim without a sandbox may take to answer, ms. */
+const SHUTDOWN_MS = 1_000;
 
 /**
  * containerd's `delete`: removes what is left of a container whose shim is gone or does not answer, by the record alone, whatever happened.
+ * containerd calls it, too, when all went well, and nothing is left. A pod whose own container was deleted before the others goes on.
  * @param warn hears of hooks that failed
  * @throws KataError with the first failure, after everything else was tried
  */
@@ -31,17 +32,16 @@ export async function deleteShim(args: ShimArguments, warn: (message: string) =>
   const store = createFileStore(root);
   const record = find(store, root, id);
   if (record !== undefined && record.id !== id) return await removeJoined(store, record, id, warn);
-  if (record !== undefined) {
-    try {
-      await undoFromRecord(record);
-    } finally {
-      store.remove(id);
-    }
-    for (const container of record.containers.toReversed()) await runPoststop(container, warn);
-  }
+  if (record !== undefined && goesOnWithout(record, id)) return;
   const socket = taskSocket(address, namespace, id);
-  await sendAway(socket, id);
-  unlinkSocket(socket);
+  try {
+    if (record !== undefined) await undoFromRecord(record);
+  } finally {
+    store.remove(id);
+    for (const container of record?.containers.toReversed() ?? []) await runPoststop(container, warn);
+    await sendAway(socket, id);
+    unlinkSocket(socket);
+  }
 }
 
 /** undefined: there is nothing. Of a record that nobody can read, what its id alone tells. */
@@ -50,10 +50,15 @@ function find(store: Store, root: string, id: string): SandboxRecord | undefined
   try {
     return store.load(id);
   } catch (error) {
-    if (error instanceof KataError && error.code === "NotFound") return guessRecord(root, id);
-    if (error instanceof KataError && error.code === "Internal") return guessRecord(root, id);
+    if (error instanceof KataError && ["NotFound", "Internal"].includes(error.code))
+      return guessRecord(root, id);
     throw error;
   }
+}
+
+function goesOnWithout(record: SandboxRecord, id: string): boolean {
+  const { containers } = record;
+  return containers.length > 0 && !containers.some((each) => each.id === id) && daemonAlive(record);
 }
 
 /** A container of a pod: the pod goes on. */
@@ -65,7 +70,12 @@ async function removeJoined(
 ): Promise<void> {
   const container = record.containers.find((each) => each.id === id);
   if (!(await removedByDaemon(record, id))) {
-    store.update(record.id, (current) => withoutContainer(current, id));
+    try {
+      store.update(record.id, (current) => withoutContainer(current, id));
+    } catch (error) {
+      // The sandbox was removed meanwhile, and all of it.
+      if (!(error instanceof KataError) || error.code !== "NotFound") throw error;
+    }
     store.remove(id);
   }
   if (container !== undefined) await runPoststop(container, warn);

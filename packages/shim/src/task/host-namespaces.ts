@@ -5,13 +5,15 @@ const OWN_NETWORK = "/proc/thread-self/ns/net";
 
 /**
  * The mount and network namespaces that this process was started in, containerd's, for what is to be done there after it has left them:
- * paths in a request are that mount namespace's. To be made before it leaves; ours has one thread, and so can go back for a moment.
+ * paths in a request are that mount namespace's. To be made before it leaves; all of a program of ours runs on one thread, which can go back for a moment.
  */
 export class HostNamespaces {
   readonly #mounts: Fd;
   readonly #network: Fd;
 
   constructor() {
+    // Root and current directory of this thread alone (setns(2), EINVAL): another one is there for a moment now and then.
+    ops.unshare(CLONE.FS);
     this.#mounts = new Fd(ops.open(OWN_MOUNTS, O.RDONLY | O.CLOEXEC, 0));
     this.#network = new Fd(ops.open(OWN_NETWORK, O.RDONLY | O.CLOEXEC, 0));
   }

@@ -7,8 +7,8 @@ import { KataError, ops } from "@kata-containers/sys";
  * @throws KataError InvalidArgument
  */
 export function checkJoinedNamespaces(spec: Spec, sandboxId: string): void {
-  const pathOf = (type: Namespace["type"]) => spec.linux?.namespaces?.find((each) => each.type === type);
-  const network = pathOf("network");
+  const named = (type: Namespace["type"]) => spec.linux?.namespaces?.find((each) => each.type === type);
+  const network = named("network");
   if (network !== undefined && !(network.path && isSame(network.path, "/proc/thread-self/ns/net"))) {
     const what = network.path ? `${network.path} is` : "a new one is";
     throw new KataError(
@@ -16,7 +16,7 @@ export function checkJoinedNamespaces(spec: Spec, sandboxId: string): void {
       `linux.namespaces: network: ${what} not that of sandbox "${sandboxId}", which the container joins`,
     );
   }
-  const pid = pathOf("pid")?.path;
+  const pid = named("pid")?.path;
   // Our pid stands for the sandbox's containers on the host, where its namespaces are not the guest's: the name says it.
   if (pid && pid !== `/proc/${ops.getpid()}/ns/pid`) {
     throw new KataError(

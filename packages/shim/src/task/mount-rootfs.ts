@@ -28,13 +28,20 @@ function mountOne({ type, source, options, target: below }: ContainerdMount, tar
       ops.mount(source, target, "", MS.BIND | (recursive ? MS.REC : 0), "");
       if (flags !== 0) ops.mount("", target, "", MS.REMOUNT | MS.BIND | flags, "");
     } else {
-      ops.mount(source, target, type, flags, type === "overlay" ? shortened(data) : data);
+      ops.mount(source, target, type, flags, fitting(type === "overlay" ? shortened(data) : data, what));
     }
     if (propagation !== 0) ops.mount("", target, "", propagation, "");
   } catch (error) {
     const hint = isSysError(error, "ENODEV") ? ` (the kernel has no ${type})` : "";
     throw KataError.from(error, `${what}${hint}`);
   }
+}
+
+/** What is longer the kernel would cut: an overlay would lose layers. */
+function fitting(data: string, what: string): string {
+  const { length } = ops.utf8Encode(data);
+  if (length <= MAX_DATA) return data;
+  throw new KataError("InvalidArgument", `${what}: options of ${length} bytes, the limit is ${MAX_DATA}`);
 }
 
 /** Many layers do not fit in one page: their paths are told from where most of them are, and this process goes there. */

@@ -1,5 +1,5 @@
 import { ContainerdRuntimeInfo, TaskDeleteResponse } from "@kata-containers/protocols";
-import { COMMIT, isSysError, Logger, O, ops, RpcDurations, SIG, sleep, VERSION } from "@kata-containers/sys";
+import { COMMIT, Logger, ops, RpcDurations, SIG, sleep, VERSION } from "@kata-containers/sys";
 import { STATUS_VM_DIED } from "@kata-containers/virtcontainers";
 import { Lifetime } from "../daemon/lifetime.ts";
 import { checkShimArguments, parseShimArguments, type ShimArguments } from "./arguments.ts";
@@ -10,7 +10,7 @@ import { HostNamespaces } from "./host-namespaces.ts";
 import { taskSocket } from "./places.ts";
 import { EventPublisher } from "./publisher.ts";
 import { serveTasks } from "./serve-tasks.ts";
-import { startShim, TASK_LISTENER } from "./start-shim.ts";
+import { openLogPipe, startShim, TASK_LISTENER } from "./start-shim.ts";
 import { TaskReporter } from "./task-reporter.ts";
 import { TaskSandbox } from "./task-sandbox.ts";
 import { TaskService } from "./task-service.ts";
@@ -102,33 +102,20 @@ async function serveShim(args: ShimArguments): Promise<number> {
   );
   lifetime.endUnlessCalled(ORPHAN_MS);
   await lifetime.over;
+  // First of all: the name may soon be that of another shim's.
+  host.during(() => unlinkSocket(socket));
   await sandbox.end();
   await publisher.flush(LAST_EVENTS_MS);
   publisher.close();
   await sleep(LAST_ANSWER_MS);
   server.close();
-  host.during(() => unlinkSocket(socket));
   return 0;
 }
 
-/** What containerd logs as its own: it reads the FIFO `log` of the bundle. Full, or without a reader, it takes no more, and nobody waits. */
+/** What containerd logs as its own. */
 function openContainerdLog({ bundle, id, debug }: ShimArguments): Logger {
-  const level = debug ? "debug" : "warning";
-  return new Logger({
-    fd: openLogPipe(`${bundle}/log`),
-    level,
-    name: "containerd-shim-kata-v2",
-    sandbox: id,
-  });
-}
-
-function openLogPipe(path: string): number {
-  try {
-    return ops.open(path, O.RDWR | O.NONBLOCK | O.CLOEXEC, 0);
-  } catch (error) {
-    if (isSysError(error)) return -1;
-    throw error;
-  }
+  const fd = openLogPipe(bundle ?? ".")?.release() ?? -1;
+  return new Logger({ fd, level: debug ? "debug" : "warning", name: "containerd-shim-kata-v2", sandbox: id });
 }
 
 function environment(name: string): string {

@@ -1,5 +1,5 @@
 import { parseSpec, podRole } from "@kata-containers/oci";
-import { Fd, isSysError, KataError, MAX_TEXT_BYTES, mkdirp, ops, writeText } from "@kata-containers/sys";
+import { Fd, isSysError, KataError, MAX_TEXT_BYTES, mkdirp, O, ops, writeText } from "@kata-containers/sys";
 import type { ShimArguments } from "./arguments.ts";
 import { taskSocket } from "./places.ts";
 
@@ -80,15 +80,30 @@ function spawnShim(
   const argv = ["kata-task", "-namespace", namespace, "-address", address];
   argv.push("-publish-binary", publishBinary, "-id", id, "-bundle", bundle);
   if (debug) argv.push("-debug");
+  // What the engine says of a program that broke is in containerd's log then.
+  using log = openLogPipe(bundle);
   const { pid, pidfd } = ops.spawn({
     path: ops.readlink("/proc/self/exe"),
     argv,
     env: ops.env(),
     cwd: "/",
-    fds: [{ from: listener.number, to: TASK_LISTENER }],
+    fds: [
+      { from: listener.number, to: TASK_LISTENER },
+      ...(log === undefined ? [] : [{ from: log.number, to: 2 }]),
+    ],
     setsid: true,
     doubleFork: true,
   });
   ops.close(pidfd);
   return pid;
+}
+
+/** The FIFO `log` of a bundle, which containerd reads into its own log. Full, or without a reader, it takes no more, and nobody waits. */
+export function openLogPipe(bundle: string): Fd | undefined {
+  try {
+    return new Fd(ops.open(`${bundle}/log`, O.RDWR | O.NONBLOCK | O.CLOEXEC, 0));
+  } catch (error) {
+    if (isSysError(error)) return undefined;
+    throw error;
+  }
 }

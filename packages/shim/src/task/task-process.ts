@@ -23,6 +23,7 @@ export class TaskProcess {
   #tellExit: (exit: ProcessExit) => void = () => {};
   #guest: GuestProcess | undefined;
   #stdio: TaskStdio | undefined;
+  #drained: Promise<void> = Promise.resolve();
 
   /** @param spec of one that Exec has described */
   constructor(execId: string, places: StdioPlaces, spec?: Process) {
@@ -48,7 +49,12 @@ export class TaskProcess {
     this.#guest = guest;
     this.#stdio = stdio;
     guest.exited.then((exit) => this.end(exit));
-    guest.ended.then(() => stdio.ended());
+    this.#drained = guest.ended.then(() => stdio.ended());
+  }
+
+  /** Resolves when all that it has written has been taken, by a logger too. */
+  get drained(): Promise<void> {
+    return this.#drained;
   }
 
   /** It has ended, or never will have begun. The first time counts. */
@@ -69,6 +75,14 @@ export class Task {
   readonly bundle: string;
   readonly init: TaskProcess;
   readonly execs = new Map<string, TaskProcess>();
+  /** Settles when it has been made, or could not be. */
+  making: Promise<void> | undefined;
+  /** There is a container; before that, nobody but who makes it knows of it. */
+  made = false;
+  /** Nobody wants it any more: it is removed as soon as it has been made. */
+  readonly abandon = new AbortController();
+  /** Its removal, which several may ask for. */
+  deleting: Promise<ProcessExit> | undefined;
   /** A pause is under way. */
   pausing = false;
 

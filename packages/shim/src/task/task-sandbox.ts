@@ -1,6 +1,5 @@
-import { loadSandboxConfig } from "@kata-containers/config";
+import { loadSandboxConfig, refuseContainerAnnotations } from "@kata-containers/config";
 import {
-  createHookSeconds,
   type HookedContainer,
   hookedContainer,
   runCreateHooks,
@@ -8,7 +7,15 @@ import {
 } from "@kata-containers/launch";
 import { podRole, type Spec } from "@kata-containers/oci";
 import type { ContainerdMount } from "@kata-containers/protocols";
-import { KataError, Logger, ops, type RpcDurations, Undo, writeText } from "@kata-containers/sys";
+import {
+  type AbortSignalLike,
+  KataError,
+  Logger,
+  ops,
+  type RpcDurations,
+  Undo,
+  writeText,
+} from "@kata-containers/sys";
 import { isScopeName, startScope } from "@kata-containers/systemd";
 import {
   type Container,
@@ -70,6 +77,8 @@ export interface ContainerOrder {
   /** The configuration that the runtime's options name; "": none. */
   readonly configPath: string;
   readonly terminal: boolean;
+  /** Aborted when nobody wants it any more: hooks are killed, and nothing more is made. */
+  readonly abandoned: AbortSignalLike;
   /** Opens the streams, once everything else has been found good. */
   readonly openStdio: () => Promise<ProcessStdio>;
 }
@@ -114,12 +123,28 @@ export class TaskSandbox {
     else this.#checkBegins(id);
     using trees = openBundleTrees(host, bundle, order.rootfs);
     await using undo = new Undo();
+    // The last to be done: what hooks have made is removed when nothing else is left.
+    undo.defer(() => this.#runPoststop(id));
     if (role.kind === "container") this.#join(id, bundle, undo);
     else await this.#begin(bundle, order.configPath, undo);
-    await this.#runCreateHooks(id, bundle, undo);
-    const container = await this.#create(id, bundle, trees, await order.openStdio());
+    await this.#runCreateHooks(id, bundle, order.abandoned);
+    const stdio = await order.openStdio();
+    if (order.abandoned.aborted)
+      throw new KataError("Canceled", `container "${id}" was removed while it was made`);
+    const container = await this.#create(id, bundle, trees, stdio);
     undo.commit();
     return container;
+  }
+
+  /** Whether anything of the sandbox is there. */
+  get isEmpty(): boolean {
+    return (this.#hosted?.sandbox.containers().length ?? 0) === 0;
+  }
+
+  /** containerd knows the sandbox's own container no more, and the others are there: the record does as it does. */
+  forgetOwn(): void {
+    const { id } = this.#order;
+    this.#store.update(id, (record) => withoutContainer(record, id));
   }
 
   /** The poststart hooks: one that fails changes nothing any more. */
@@ -136,7 +161,12 @@ export class TaskSandbox {
    */
   async removeContainer(id: string, force: boolean): Promise<void> {
     const { sandbox } = this;
-    await sandbox.removeContainer(id, force);
+    try {
+      await sandbox.removeContainer(id, force);
+    } catch (error) {
+      // Somebody else has removed it: `delete`, by the daemon's own socket.
+      if (!(error instanceof KataError) || error.code !== "NotFound") throw error;
+    }
     if (sandbox.containers().length === 0) await this.#undo();
     await this.#runPoststop(id);
   }
@@ -166,6 +196,7 @@ export class TaskSandbox {
   #checkJoins(sandboxId: string, bundle: Bundle): void {
     if (sandboxId !== this.#order.id || this.#hosted === undefined)
       throw new KataError("NotFound", `sandbox "${sandboxId}" does not exist`);
+    refuseContainerAnnotations(bundle.spec.annotations);
     this.#order.host.during(() => checkJoinedNamespaces(bundle.spec, sandboxId));
   }
 
@@ -245,14 +276,10 @@ export class TaskSandbox {
     this.#store.update(sandboxId, (record) => withContainer(record, containerBeingMade(id, bundle)));
   }
 
-  async #runCreateHooks(id: string, bundle: Bundle, undo: Undo): Promise<void> {
-    const { host } = this.#order;
-    const { spec } = bundle;
-    const container = { ...hookedContainer(id, bundle.path, spec), hostNamespaces: host.all };
+  async #runCreateHooks(id: string, { spec, path }: Bundle, abandoned: AbortSignalLike): Promise<void> {
+    const container = { ...hookedContainer(id, path, spec), hostNamespaces: this.#order.host.all };
     this.#hooked.set(id, { container, spec });
-    undo.defer(() => this.#runPoststop(id));
-    if (createHookSeconds(spec.hooks) === 0) return;
-    await runCreateHooks(spec.hooks, container, ops.getpid(), new AbortController().signal);
+    await runCreateHooks(spec.hooks, container, ops.getpid(), abandoned);
   }
 
   async #runPoststop(id: string): Promise<void> {
@@ -270,20 +297,8 @@ export class TaskSandbox {
     }));
     const { rootfs } = trees;
     const standIn = () => Promise.resolve(0);
-    try {
-      return await this.sandbox.createContainer({
-        id,
-        bundle: bundle.path,
-        spec: bundle.spec,
-        rootfs,
-        volumes,
-        stdio,
-        standIn,
-      });
-    } catch (error) {
-      for (const fd of [stdio.stdin, stdio.stdout, stdio.stderr]) fd?.close();
-      throw error;
-    }
+    const { path, spec } = bundle;
+    return await this.sandbox.createContainer({ id, bundle: path, spec, rootfs, volumes, stdio, standIn });
   }
 
   readonly #warn = (message: string): void => this.#order.log.warn(message);

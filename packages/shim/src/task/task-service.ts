@@ -28,10 +28,12 @@ import {
   type TaskWaitResponse,
   type UpdateTaskRequest,
 } from "@kata-containers/protocols";
-import { deadline, KataError, type Logger, ops, SIG } from "@kata-containers/sys";
+import { deadline, KataError, type Logger, ops, SIG, sleep } from "@kata-containers/sys";
 import {
   containerStats,
   hostHierarchies,
+  type OomEvents,
+  type ProcessExit,
   pauseContainer,
   resumeContainer,
   updateContainer,
@@ -48,6 +50,10 @@ import { timestampOf } from "./timestamp.ts";
 const STATUS_NEVER_RUN = 137;
 /** How long a deletion waits for a process's output to be read, ms; the rest is lost. */
 const OUTPUT_MS = 10_000;
+/** How long the end of a container's own process waits to be told after those of the others, ms. */
+const EXEC_EXITS_MS = 1_000;
+/** Between two of a container's out-of-memory events, ms: all of containerd's subscribers get them, and a guest makes as many as it likes. */
+const OOM_PACE_MS = 1_000;
 
 export interface TaskServiceOrder {
   /** containerd's namespace. */
@@ -81,14 +87,14 @@ export class TaskService {
     const places = placesOf(request);
     const task = new Task(id, bundle, places);
     this.#tasks.set(id, task);
+    task.making = this.#make(task, request);
     try {
-      await this.#make(task, request);
+      await task.making;
     } catch (error) {
       this.#tasks.delete(id);
       throw error;
     }
     this.#order.reporter.created(id, bundle, rootfs, places);
-    this.#watchOom(id);
     return { pid: ops.getpid() };
   }
 
@@ -96,29 +102,38 @@ export class TaskService {
     const { id, bundle, init } = task;
     const { host, namespace, sandbox } = this.#order;
     let streams: TaskStdio | undefined;
-    const container = await sandbox.createContainer({
-      id,
-      bundle,
-      rootfs,
-      configPath: configPathOf(options),
-      terminal: init.places.terminal,
-      openStdio: async () => {
-        streams = await openTaskStdio(init.places, { id, namespace }, host);
-        return streams.stdio;
-      },
-    });
-    const guest = container.init;
-    if (guest === undefined || streams === undefined)
-      throw new KataError("Internal", `container "${id}" has no process`);
-    init.attach(guest, streams);
+    try {
+      const container = await sandbox.createContainer({
+        id,
+        bundle,
+        rootfs,
+        configPath: configPathOf(options),
+        terminal: init.places.terminal,
+        abandoned: task.abandon.signal,
+        openStdio: async () => {
+          streams = await openTaskStdio(init.places, { id, namespace }, host);
+          return streams.stdio;
+        },
+      });
+      const guest = container.init;
+      if (guest === undefined || streams === undefined)
+        throw new KataError("Internal", `container "${id}" has no process`);
+      init.attach(guest, streams);
+    } catch (error) {
+      streams?.release();
+      throw error;
+    }
+    task.made = true;
     this.#watchExit(task, init);
+    this.#watchOom(task, sandbox.sandbox.ooms);
   }
 
   async start({ id, execId }: TaskStartRequest): Promise<TaskStartResponse> {
     const task = this.#task(id);
     const process = task.process(execId);
     const starting = execId === "" ? this.#startContainer(task) : this.#startExec(task, process);
-    process.starting = starting;
+    // Of several the first: the others are refused.
+    process.starting ??= starting;
     await starting;
     return { pid: ops.getpid() };
   }
@@ -142,12 +157,11 @@ export class TaskService {
       );
     process.started = true;
     try {
+      const running = sandbox.sandbox;
       const streams = await openTaskStdio(places, { id: execId, namespace }, host);
       const sized = process.size === undefined ? spec : withSize(spec, process.size);
-      const guest = await sandbox.sandbox.exec(id, execId, sized, streams.stdio).catch((error) => {
-        const { stdin, stdout, stderr } = streams.stdio;
-        for (const fd of [stdin, stdout, stderr]) fd?.close();
-        void streams.ended();
+      const guest = await running.exec(id, execId, sized, streams.stdio).catch((error) => {
+        streams.release();
         throw error;
       });
       guest.hostPid = ops.getpid();
@@ -160,34 +174,58 @@ export class TaskService {
   }
 
   async delete({ id, execId }: TaskDeleteRequest): Promise<TaskDeleteResponse> {
+    await this.#noLongerMade(id);
     const task = this.#task(id);
     const process = task.process(execId);
-    const exit = execId === "" ? await this.#deleteContainer(task) : await this.#deleteExec(task, process);
+    const exit = execId === "" ? await this.#deletedOnce(task) : await this.#deleteExec(task, process);
     return { pid: ops.getpid(), exitStatus: exit.status, exitedAt: timestampOf(exit.atMs) };
   }
 
-  async #deleteContainer(task: Task) {
+  /** Whoever deletes a container that is still being made has given up its making. */
+  async #noLongerMade(id: string): Promise<void> {
+    const task = this.#tasks.get(id);
+    if (task === undefined || task.made) return;
+    task.abandon.abort();
+    this.#order.sandbox.running?.abandonContainer(id);
+    await task.making?.catch(() => {});
+  }
+
+  #deletedOnce(task: Task): Promise<ProcessExit> {
+    task.deleting ??= this.#deleteContainer(task).catch((error) => {
+      task.deleting = undefined;
+      throw error;
+    });
+    return task.deleting;
+  }
+
+  async #deleteContainer(task: Task): Promise<ProcessExit> {
     const { id, init } = task;
     const { sandbox, reporter } = this.#order;
     const status = this.#status(task, init);
     if (status !== TaskStatus.STOPPED && status !== TaskStatus.CREATED)
       throw new KataError("FailedPrecondition", `cannot delete a running task: ${id}`);
-    const arrived = status === TaskStatus.CREATED || (await outputArrives(init));
+    const arrived = status === TaskStatus.STOPPED && (await outputArrives(init));
     const running = sandbox.running;
     // Without a VM's sandbox it has been undone before.
     if (running !== undefined) {
       const others = running.containers().some((each) => each.id !== running.id);
-      if (id === running.id && others) this.#deletedFirst = true;
+      if (id === running.id && others) this.#deleteFirst();
       else await sandbox.removeContainer(id, !arrived);
       const [last, ...more] = running.containers();
       if (this.#deletedFirst && last !== undefined && more.length === 0)
         await sandbox.removeContainer(last.id, true);
     }
-    init.end({ status: STATUS_NEVER_RUN, atMs: ops.realtimeMs() });
+    for (const process of [...task.execs.values(), init])
+      process.end({ status: STATUS_NEVER_RUN, atMs: ops.realtimeMs() });
     const exit = await init.exited;
     this.#tasks.delete(id);
     reporter.deleted(id, exit);
     return exit;
+  }
+
+  #deleteFirst(): void {
+    this.#deletedFirst = true;
+    this.#order.sandbox.forgetOwn();
   }
 
   async #deleteExec(task: Task, process: TaskProcess) {
@@ -315,18 +353,20 @@ export class TaskService {
   }
 
   async connect({ id }: TaskConnectRequest): Promise<TaskConnectResponse> {
-    const taskPid = this.#tasks.has(id) ? ops.getpid() : 0;
+    const taskPid = this.#tasks.get(id)?.made ? ops.getpid() : 0;
     return { shimPid: ops.getpid(), taskPid, version: this.#order.version };
   }
 
+  /** Without effect while there is a container, or one is being made. */
   async shutdown(_: TaskShutdownRequest): Promise<Nothing> {
-    if (this.#tasks.size === 0) this.#order.leave();
+    const making = [...this.#tasks.values()].some((task) => !task.made);
+    if (!making && this.#order.sandbox.isEmpty) this.#order.leave();
     return {};
   }
 
   #task(id: string): Task {
     const task = this.#tasks.get(id);
-    if (task === undefined) throw new KataError("NotFound", `task "${id}" does not exist`);
+    if (task === undefined || !task.made) throw new KataError("NotFound", `task "${id}" does not exist`);
     return task;
   }
 
@@ -343,37 +383,45 @@ export class TaskService {
     await this.#order.sandbox.sandbox.resize(id, execId || id, row, column);
   }
 
-  /** Tells containerd of its end: after its start, should that still be under way. */
-  async #watchExit({ id }: Task, process: TaskProcess): Promise<void> {
+  /**
+   * Tells containerd of its end: after its start, should that still be under way; and of a container's own process after those that were
+   * executed in it, which the kernel ends with it: clients take it for the last.
+   */
+  async #watchExit({ id, init, execs }: Task, process: TaskProcess): Promise<void> {
     const exit = await process.exited;
     await process.starting?.catch(() => {});
+    if (process === init) {
+      const others = [...execs.values()].filter((each) => each.guest !== undefined);
+      const told = Promise.all(others.map((each) => each.exited));
+      await deadline<unknown>(told, EXEC_EXITS_MS, () => new Error("late")).catch(() => {});
+    }
     // One that has never begun has no end either.
     if (process.guest !== undefined) this.#order.reporter.exited(id, process.execId, exit);
   }
 
-  /** Tells containerd each time that the container runs out of memory, until it ends. */
-  async #watchOom(id: string): Promise<void> {
-    const { sandbox, reporter } = this.#order;
-    const init = this.#task(id).init;
-    const ended = init.exited.then(() => {});
-    const { ooms } = sandbox.sandbox;
-    for (let seen = 0; init.exit === undefined; ) {
-      const count = await ooms.next(id, seen, () => init.exit !== undefined, ended);
-      if (count > seen) reporter.outOfMemory(id);
+  /** Tells containerd that the container ran out of memory, once in a while at most, until it ends. */
+  async #watchOom({ id, init }: Task, ooms: OomEvents): Promise<void> {
+    const ended = () => init.exit !== undefined;
+    init.exited.then(() => ooms.wake());
+    for (let seen = 0; ; await sleep(OOM_PACE_MS)) {
+      const count = await ooms.next(id, seen, ended);
+      if (count > seen) this.#order.reporter.outOfMemory(id);
+      if (ended()) return;
       seen = count;
     }
   }
 }
 
-/** Whether all that a process has written has been read, or was given time to be. */
-async function outputArrives({ guest }: TaskProcess): Promise<boolean> {
-  if (guest === undefined) return true;
+/** Whether all that a process has written has been read; it is given time to be. A logger that has it all may take its own time to end. */
+async function outputArrives(process: TaskProcess): Promise<boolean> {
+  if (process.guest === undefined) return true;
   try {
-    await deadline(guest.ended, OUTPUT_MS, () => new Error("late"));
-    return true;
+    await deadline(process.guest.ended, OUTPUT_MS, () => new Error("late"));
   } catch {
     return false;
   }
+  await process.drained;
+  return true;
 }
 
 function placesOf({ stdin, stdout, stderr, terminal }: StdioPlaces): StdioPlaces {

@@ -23,13 +23,17 @@ export interface TaskStdio {
   closeStdin(): void;
   /** Resolves when a `binary://` logger has ended; it is killed when it does not in time. To be called when the streams have ended. */
   ended(): Promise<void>;
+  /** Everything is given back: of a process that could not be made. */
+  release(): void;
 }
 
 /** A container's output leaves by blocks of this size. */
 const PIPE_BYTES = 1 << 20;
-/** How long a `binary://` logger may take to say that it is ready, and to end after its input has (containerd pkg/process/io.go). */
+/** How long a `binary://` logger may take to say that it is ready, ms. */
 const LOGGER_READY_MS = 10_000;
-const LOGGER_END_MS = 12_000;
+/** How long it may take to end after its input has, and then after SIGTERM (12 s in containerd's pkg/process/io.go), ms. */
+const LOGGER_END_MS = 2_000;
+const LOGGER_TERM_MS = 10_000;
 
 /**
  * Opens a process's streams in the host's view.
@@ -49,7 +53,7 @@ export async function openTaskStdio(
     else host.during(() => opened.openOutputs(stdout, terminal ? "" : stderr));
     return opened;
   } catch (error) {
-    opened.close();
+    opened.release();
     throw error;
   }
 }
@@ -86,12 +90,15 @@ class Streams implements TaskStdio {
   }
 
   async openLogger(uri: string, owner: StdioOwner, host: HostNamespaces): Promise<void> {
+    const program = parseBinaryUri(uri);
     const out = makePipe();
-    const err = makePipe();
+    using stdout = out.read;
     this.#stdout = out.write;
+    const err = makePipe();
+    using stderr = err.read;
     if (this.#terminal) err.write.close();
     else this.#stderr = err.write;
-    this.#logger = new OutputLogger(uri, owner, host, out.read, err.read);
+    this.#logger = new OutputLogger(program, owner, host, stdout, stderr);
     await this.#logger.ready();
   }
 
@@ -104,9 +111,10 @@ class Streams implements TaskStdio {
     await this.#logger?.end();
   }
 
-  close(): void {
+  release(): void {
     for (const fd of [this.#stdin, this.#stdinHeld, this.#stdout, this.#stderr]) fd?.close();
-    this.#logger?.kill();
+    // It sees the end of its input; who does not mind that is killed in time.
+    void this.#logger?.end();
   }
 }
 
@@ -117,10 +125,11 @@ class OutputLogger {
   readonly #ready: Fd;
   readonly #exit: Promise<unknown>;
 
-  constructor(uri: string, owner: StdioOwner, host: HostNamespaces, stdout: Fd, stderr: Fd) {
-    const { path, args } = parseBinaryUri(uri);
+  /** @param stdout, stderr what it reads; the caller closes them */
+  constructor({ path, args }: BinaryUri, owner: StdioOwner, host: HostNamespaces, stdout: Fd, stderr: Fd) {
     this.#what = `logger ${path}`;
     const { read, write } = makePipe();
+    using told = write;
     try {
       const { pidfd } = ops.spawn({
         path,
@@ -130,7 +139,7 @@ class OutputLogger {
         fds: [
           { from: stdout.number, to: 3 },
           { from: stderr.number, to: 4 },
-          { from: write.number, to: 5 },
+          { from: told.number, to: 5 },
         ],
         join: host.all,
       });
@@ -138,36 +147,38 @@ class OutputLogger {
     } catch (error) {
       read.close();
       throw KataError.from(error, `cannot start ${this.#what}`);
-    } finally {
-      for (const fd of [stdout, stderr, write]) fd.close();
     }
     this.#ready = read;
     this.#exit = ops.waitPidfd(this.#pidfd.number);
     this.#exit.catch(() => {});
   }
 
-  /** @throws KataError when it ends before, or does not say so in time */
+  /** @throws KataError when it does not say so in time */
   async ready(): Promise<void> {
     using pipe = this.#ready;
     const late = () =>
       new KataError("DeadlineExceeded", `${this.#what}: not ready within ${LOGGER_READY_MS / 1000} s`);
     const said = ops.read(pipe.number, 1);
     said.catch(() => {});
-    const ended = this.#exit.then(() => {
-      throw new KataError("FailedPrecondition", `${this.#what}: ended before it was ready`);
-    });
-    await deadline<unknown>(Promise.race([said, ended]), LOGGER_READY_MS, late);
+    await deadline(said, LOGGER_READY_MS, late);
   }
 
+  /** Waits for its end; it is helped when it does not come. */
   async end(): Promise<void> {
-    await deadline(this.#exit, LOGGER_END_MS, () => new Error("late")).catch(() => this.kill());
+    const within = (ms: number) => deadline(this.#exit, ms, () => new Error("late"));
+    await within(LOGGER_END_MS)
+      .catch(() => {
+        this.#signal(SIG.SIGTERM);
+        return within(LOGGER_TERM_MS);
+      })
+      .catch(() => this.#signal(SIG.SIGKILL));
     await this.#exit.catch(() => {});
     this.#pidfd.close();
   }
 
-  kill(): void {
+  #signal(signal: number): void {
     try {
-      ops.pidfdSendSignal(this.#pidfd.number, SIG.SIGKILL);
+      ops.pidfdSendSignal(this.#pidfd.number, signal);
     } catch (error) {
       if (!isSysError(error, "ESRCH", "EBADF")) throw error;
     }
@@ -186,15 +197,15 @@ function openOutput(uri: string, name: string): Fd | undefined {
   const what = `cannot open ${name} ${uri}`;
   switch (schemeOf(uri)) {
     case "fifo": {
-      // Both ends: it opens without a reader, and that a client leaves breaks nothing.
-      const fd = open(pathOf(uri), O.RDWR | O.NONBLOCK, what);
+      // Both ends: it opens without a reader, and that a client leaves breaks nothing. A file is written to behind what it has.
+      const fd = open(pathOf(uri), O.RDWR | O.APPEND | O.NONBLOCK, what);
       enlarge(fd);
       return fd;
     }
     case "file": {
       const path = pathOf(uri);
       mkdirp(path.slice(0, path.lastIndexOf("/")) || "/", 0o755);
-      return open(path, O.WRONLY | O.CREAT | O.APPEND, what);
+      return open(path, O.WRONLY | O.CREAT | O.APPEND | O.NONBLOCK, what);
     }
     case "binary":
       throw new KataError("InvalidArgument", `${what}: binary is for both streams, and is named by stdout`);
@@ -223,8 +234,10 @@ function pathOf(uri: string): string {
   return rest === undefined ? uri : decode(rest, uri);
 }
 
+type BinaryUri = { readonly path: string; readonly args: readonly string[] };
+
 /** `binary:///path?key=value&key2`: the program and its arguments, each key and then its value. */
-export function parseBinaryUri(uri: string): { readonly path: string; readonly args: readonly string[] } {
+export function parseBinaryUri(uri: string): BinaryUri {
   const query = uri.split("?")[1]?.split("#")[0] ?? "";
   const args = query
     .split("&")

@@ -21,7 +21,7 @@ const largeBlocks = new WeakMap<Agent, number>();
 /**
  * Moves a process's output into a descriptor until its end. Two blocks are under way at most: one is being written to
  * the sink while the next is on its way. A sink that takes nothing thus stops the process in the guest, and nothing else.
- * A sink that is gone (EPIPE) does not: the rest is read and dropped, so that the process's exit is seen.
+ * A sink that takes no more (EPIPE, a full disk) does not: the rest is read and dropped, so that the process goes on and its exit is seen.
  */
 export async function pumpOutput(
   agent: Agent,
@@ -32,7 +32,7 @@ export async function pumpOutput(
   let target = sink;
   let nowhere = -1;
   const dropRest = (error: unknown): void => {
-    if (!isSysError(error, "EPIPE", "EIO", "ECANCELED", "EBADF")) throw error;
+    if (!isSysError(error)) throw error;
     if (nowhere < 0) nowhere = ops.open("/dev/null", O.WRONLY | O.CLOEXEC, 0);
     target = nowhere;
   };

@@ -79,6 +79,8 @@ export async function connectQmp(
     if (gone !== undefined) throw gone;
     const id = nextId++;
     const answer = new Promise<unknown>((resolve, reject) => pending.set(id, { resolve, reject }));
+    // It may be refused before anybody awaits it: while the request is written.
+    answer.catch(() => {});
     const request = args === undefined ? { execute: command, id } : { execute: command, arguments: args, id };
     try {
       await transport.write(new TextEncoder().encode(`${JSON.stringify(request)}\n`), fds);
