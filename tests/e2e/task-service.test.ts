@@ -1,9 +1,17 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CgroupV1Metrics, Task, TaskStatus, TaskV3 } from "@kata-containers/protocols";
+import {
+  type Any,
+  CgroupV1Metrics,
+  RuntimeOptions,
+  Task,
+  TaskStatus,
+  TaskV3,
+} from "@kata-containers/protocols";
 import { describe, expect, test } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
 import { eventually, run } from "../harness/process.ts";
+import { testConfiguration, writeConfiguration } from "../harness/programs.ts";
 import { processSpec, useShims } from "../harness/shim.ts";
 
 const shims = useShims();
@@ -89,6 +97,16 @@ describe("a container's life", () => {
     const { stdout } = await shims.command("start", member);
     expect(stdout).toBe(readFileSync(join(pod.bundle, "address"), "utf8"));
     const output = join(member.bundle, "output");
+    const swappy = shims.bundle({
+      annotations: {
+        "io.kubernetes.cri.container-type": "container",
+        "io.kubernetes.cri.sandbox-id": pod.id,
+        "io.katacontainers.container.resource.swappiness": "1",
+      },
+    });
+    await expect(pod.shim.unary(Task.Create, swappy)).rejects.toThrow(
+      /swappiness = "1" is not supported: the guest has no swap/,
+    );
     await pod.shim.unary(Task.Create, { ...member, stdout: `file://${output}` });
     await pod.shim.unary(Task.Start, { id: member.id });
     expect(await pod.shim.unary(Task.Wait, { id: member.id })).toMatchObject({ exitStatus: 0 });
@@ -206,6 +224,54 @@ describe("broken callers get a status, and the sandbox goes on:", () => {
     const wrong = shims.bundle();
     writeFileSync(join(wrong.bundle, "config.json"), "{");
     expect(await shims.command("start", wrong)).toMatchObject({ status: 1 });
+  });
+});
+
+describe("annotations of a sandbox", () => {
+  const QEMU = "io.katacontainers.config.hypervisor.";
+
+  /** The runtime's options as CRI passes them, with a configuration that has these keys. */
+  function optionsWith(keys: Readonly<Record<string, unknown>>): { readonly options: Any } {
+    const { hypervisor, agent, runtime } = testConfiguration();
+    const configPath = writeConfiguration(shims.scratch.join("options.toml"), {
+      "hypervisor.qemu": { ...hypervisor, ...keys },
+      "agent.kata": agent,
+      runtime,
+    });
+    const value = RuntimeOptions.encode({ typeUrl: "", configPath, configBody: new Uint8Array() });
+    return { options: { typeUrl: "runtimeoptions.v1.Options", value } };
+  }
+
+  test("change its configuration, as far as that of the runtime's options allows it", async () => {
+    const { id, shim, output } = await shims.run(
+      { args: ["cat", "/proc/cmdline"], annotations: { [`${QEMU}kernel_params`]: "kata.annotated=1" } },
+      optionsWith({ enable_annotations: ["^kernel_params$"], kernel_params: "kata.options=1" }),
+    );
+    expect(await shim.unary(Task.Wait, { id })).toMatchObject({ exitStatus: 0 });
+    expect(output()).toContain(" kata.options=1 kata.annotated=1");
+  });
+
+  test("that are not allowed are an error, and nothing is left but the shim", async () => {
+    for (const [annotations, told] of [
+      [{ [`${QEMU}default_memory`]: "512" }, "is not enabled: no pattern of enable_annotations"],
+      [
+        { "io.katacontainers.config_path": "/etc/passwd" },
+        "is not allowed: no pattern of valid_config_paths",
+      ],
+    ] as const) {
+      const container = shims.bundle({ annotations });
+      const shim = await shims.start(container);
+      const created = shim.unary(Task.Create, {
+        ...container,
+        ...optionsWith({ enable_annotations: ["vcpus"] }),
+      });
+      await expect(created).rejects.toMatchObject({
+        code: "PermissionDenied",
+        message: expect.stringContaining(told),
+      });
+      const left = () => findTraces(shims.traces()).filter((line) => !line.includes("kata-task"));
+      await eventually("nothing is left", () => (left().length === 0 ? true : undefined));
+    }
   });
 });
 

@@ -45,6 +45,7 @@ describe("an annotation sets", () => {
     ["default_memory", "512", "default_memory", 512],
     ["enable_mem_prealloc", "true", "enable_mem_prealloc", true],
     ["enable_hugepages", "0", "enable_hugepages", false, "enable_hugepages = true"],
+    ["disable_vhost_net", "t", "disable_vhost_net", true],
     ["shared_fs", "virtio-9p", "shared_fs", "virtio-9p"],
     ["virtio_fs_cache", "never", "virtio_fs_cache", "never"],
   ])("%s = %j", (name, text, key, value, more = "") => {
@@ -55,9 +56,10 @@ describe("an annotation sets", () => {
     const config = apply(open(), {
       "io.katacontainers.config.agent.container_pipe_size": "4096",
       "io.katacontainers.config.runtime.disable_guest_seccomp": "True",
+      "io.katacontainers.config.runtime.internetworking_model": "none",
     });
     expect(config.agent.container_pipe_size).toBe(4096);
-    expect(config.runtime.disable_guest_seccomp).toBe(true);
+    expect(config.runtime).toMatchObject({ disable_guest_seccomp: true, internetworking_model: "none" });
   });
 
   it("nothing but what it names, and the configuration says which annotations changed it", () => {
@@ -365,8 +367,8 @@ describe("the table", () => {
   it("lets an annotation set just what is tested above", () => {
     const settable = [...annotationSubjects()].filter(([, { kind }]) => kind === "key").map(([name]) => name);
     expect(settable.map((name) => name.split(".").at(-1)).sort()).toEqual(
-      `container_pipe_size cpu_features default_max_vcpus default_memory default_vcpus disable_guest_seccomp enable_hugepages
-      enable_mem_prealloc entropy_source firmware initrd kernel kernel_params machine_type path shared_fs virtio_fs_cache
+      `container_pipe_size cpu_features default_max_vcpus default_memory default_vcpus disable_guest_seccomp disable_vhost_net
+      enable_hugepages enable_mem_prealloc entropy_source firmware initrd internetworking_model kernel kernel_params machine_type path shared_fs virtio_fs_cache
       virtio_fs_daemon`.split(/\s+/),
     );
   });

@@ -143,6 +143,7 @@ export const hypervisor = {
       example: "/dev/hwrng",
     }),
     disable_vhost_net: flag(false, {
+      annotation: replaced,
       help: "Have QEMU move the frames of network cards, not the host's kernel. Without /dev/vhost-net, and with software emulation, QEMU does.",
     }),
     shared_fs: oneOf("virtio-fs", ["virtio-9p"], {

@@ -17,6 +17,7 @@ export const runtime = {
       help: "The process that stands for a container's process on the host.",
     }),
     internetworking_model: oneOf("tcfilter", ["none"], {
+      annotation: {},
       help: "How the interfaces of the container's network namespace reach the virtual machine. tcfilter: each by a tap, to which tc leads its frames. none: not at all.",
       refused: {
         macvtap: "frames are led to a tap by tc",
