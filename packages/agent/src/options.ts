@@ -19,7 +19,8 @@ export const DEFAULT_OPTIONS: AgentOptions = {
   serverAddr: "virtio-serial://agent.channel.0",
   unifiedCgroups: true,
   containerPipeSize: 0,
-  hotplugTimeoutMs: 3000,
+  // Three times upstream's: on a loaded host under emulation a card takes seconds.
+  hotplugTimeoutMs: 10_000,
 };
 
 /** The largest pipe an ordinary guest kernel allows (fs.pipe-max-size). */

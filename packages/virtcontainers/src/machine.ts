@@ -81,7 +81,7 @@ export async function bootMachine(deps: MachineDeps): Promise<Machine> {
     share.serve(),
   );
   phases.end("qemu");
-  network.follow(vm);
+  network.started(vm);
   const { guestMount } = shareDriver;
   const machine = new RunningMachine({ vm, server, network, guestMount, channel, console, config, phases });
   undo.commit();

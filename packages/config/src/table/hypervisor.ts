@@ -91,7 +91,7 @@ export const hypervisor = {
       {
         annotation: { addedAfter: " " },
         help: "Added to the guest kernel's command line, separated by spaces. The last of two of one name wins.",
-        example: "agent.hotplug_timeout=10",
+        example: "agent.hotplug_timeout=30",
       },
     ),
     default_vcpus: count(

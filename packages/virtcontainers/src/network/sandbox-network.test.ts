@@ -180,7 +180,7 @@ test("the guest is told all of the interfaces, then of routes and permanent neig
     { ...neighbour, address: "10.0.0.8", state: 2 },
   ];
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
   await sandbox.configure(agent);
   expect(agent.asked).toEqual(["UpdateInterface", "UpdateRoutes", "AddARPNeighbors"]);
   expect(agent.requests.get("UpdateInterface")).toMatchObject({
@@ -205,18 +205,19 @@ test("the guest is told all of the interfaces, then of routes and permanent neig
 
 test("a guest without interfaces is told nothing", async () => {
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
   await sandbox.configure(agent);
   expect(agent.asked).toEqual([]);
 });
 
-test("an interface that appears while the guest boots is plugged in, and told when the agent is there", async () => {
+test("an interface that appears while the guest boots is plugged in when its agent is there, not before", async () => {
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
   rtnetlink.addressList = addresses(3);
   await changed();
-  expect(plugged).toEqual([`+net0 ${eth1.mac}`]);
+  expect(plugged).toEqual([]);
   await sandbox.configure(agent);
+  expect(plugged).toEqual([`+net0 ${eth1.mac}`]);
   expect(agent.asked).toEqual(["UpdateInterface", "UpdateRoutes"]);
   expect([...open]).toEqual([]);
 });
@@ -224,7 +225,7 @@ test("an interface that appears while the guest boots is plugged in, and told wh
 test("what changes later is told, and only that", async () => {
   rtnetlink.addressList = addresses(2, 3);
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
   await sandbox.configure(agent);
   agent.asked.length = 0;
   await changed();
@@ -238,7 +239,8 @@ test("what changes later is told, and only that", async () => {
 test("an interface that goes is unplugged; one that has lost its addresses stays; one with another MAC is another", async () => {
   rtnetlink.addressList = addresses(2, 3);
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
+  await sandbox.configure(agent);
   rtnetlink.addressList = addresses(2);
   await changed();
   expect(plugged).toEqual([]);
@@ -255,7 +257,7 @@ test("a card that is told anew is told its routes and neighbours again", async (
   const neighbour = { link: 2, family: 2 as const, address: "10.0.0.9", mac: "02:00:00:00:00:99" };
   rtnetlink.neighbourList = [{ ...neighbour, state: 0x80, flags: 0 }];
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
   await sandbox.configure(agent);
   agent.asked.length = 0;
   rtnetlink.setLink(2, { mac: "02:00:00:00:00:77" });
@@ -265,7 +267,8 @@ test("a card that is told anew is told its routes and neighbours again", async (
 
 test("an interface that cannot be connected later is told once in the log, and the others go on", async () => {
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
+  await sandbox.configure(agent);
   rtnetlink.linkList.push(fakeLink({ index: 7, name: "br0", kind: "bridge" }));
   rtnetlink.addressList = addresses(2, 7);
   await changed();
@@ -276,7 +279,7 @@ test("an interface that cannot be connected later is told once in the log, and t
 
 test("a card that the VMM refuses leaves the interface as it was", async () => {
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
   refusePlug = new KataError("Internal", "QMP: GenericError: no");
   rtnetlink.addressList = addresses(2);
   await expect(sandbox.configure(agent)).rejects.toThrow("network interface eth0: QMP: GenericError: no");
@@ -297,7 +300,7 @@ test("a route that the guest cannot be told of is left out, and the log says so"
     { ...route, scope: 0, metric: 0, onLink: false, mtu: 0, protocol: 3, beyond: "multipath" },
   ];
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
   await sandbox.configure(agent);
   expect(agent.requests.get("UpdateRoutes")).toEqual({ routes: { Routes: [] } });
   expect(warnings).toEqual(["route 10.9.0.0/16 (multipath) is left out: the guest cannot be told of it"]);
@@ -306,7 +309,8 @@ test("a route that the guest cannot be told of is left out, and the log says so"
 test("in the end no link has an ingress qdisc of ours, and nothing is followed any more", async () => {
   rtnetlink.addressList = addresses(2, 3);
   const sandbox = network();
-  sandbox.follow(vm);
+  sandbox.started(vm);
+  await sandbox.configure(agent);
   sandbox.close();
   sandbox.close();
   expect([...rtnetlink.ingress.keys()].filter((link) => link < 50)).toEqual([]);

@@ -19,10 +19,11 @@ export const VHOST_NET = "/dev/vhost-net";
 export interface SandboxNetwork {
   /** Network cards for the interfaces that are there before the VM starts; the VMM gets duplicates of their descriptors. */
   readonly nics: readonly Nic[];
-  /** The VM runs: from now on it gets a card for each interface that appears, and loses it with the interface. */
-  follow(vm: NicSlots): void;
+  /** The VM runs, and has the cards. */
+  started(vm: NicSlots): void;
   /**
-   * Tells the guest all that is there now, and later what changes.
+   * The guest is there, which takes cards now: while it boots, one that is plugged in can hang it. It gets a card for each interface
+   * that has appeared, and is told all that there is; and later what changes.
    * @throws KataError naming the interface that cannot be connected, or what the guest could not do
    */
   configure(agent: Pick<Agent, "request">): Promise<void>;
@@ -33,7 +34,7 @@ export interface SandboxNetwork {
 /** For internetworking_model "none": the VM has no card, whatever is in its namespace. */
 export const NO_NETWORK: SandboxNetwork = {
   nics: [],
-  follow() {},
+  started() {},
   async configure() {},
   close() {},
 };
@@ -90,15 +91,15 @@ export class NamespaceNetwork implements SandboxNetwork {
     return this.#present;
   }
 
-  follow(vm: NicSlots): void {
+  started(vm: NicSlots): void {
     for (const nic of this.#present) closeNic(nic);
     this.#vm = vm;
-    void this.#watch();
   }
 
   async configure(agent: Pick<Agent, "request">): Promise<void> {
     this.#agent = agent;
     await this.#look(refuse);
+    void this.#watch();
   }
 
   close(): void {

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Engine, startDocker } from "./engine.ts";
+
+let engine: Engine;
+let before: string[];
+
+beforeAll(async () => {
+  engine = await startDocker();
+  before = await engine.host.inventory();
+}, 180_000);
+afterAll(() => engine?.host[Symbol.asyncDispose]());
+
+/** A shell script in the host; `$run` runs a container of the runtime. */
+async function shell(runtime: "runc" | "kata", script: string) {
+  const { host, env } = engine;
+  const { status, stdout, stderr } = await host.run(
+    `run="docker run --runtime ${runtime}"; ${script}`,
+    env,
+    150,
+  );
+  return { status, stderr, stdout: stdout.replaceAll(/ +/g, " ") };
+}
+
+/** The same with either runtime. @returns what it says */
+async function same(script: string): Promise<string> {
+  const runc = await shell("runc", script);
+  const kata = await shell("kata", script);
+  expect(kata.stdout, kata.stderr).toBe(runc.stdout);
+  expect(kata.status, kata.stderr).toBe(0);
+  return kata.stdout;
+}
+
+const show =
+  "ip -4 -o addr show eth0 | cut -d' ' -f 2-8; ip route; cat /etc/resolv.conf; grep box /etc/hosts";
+
+test("a container on docker's bridge has docker's address, routes and names, and reaches the host", async () => {
+  const said = await same(
+    `$run --rm --hostname box box sh -c "${show}; ping -c 1 -W 5 172.17.0.1 > /dev/null && echo reached"`,
+  );
+  expect(said).toContain("default via 172.17.0.1 dev eth0");
+  expect(said).toMatch(/reached\n$/);
+});
+
+test("a published port, a link, and another container's address lead to it", async () => {
+  const said = await same(`
+    $run -d --name web -p 8080:80 box sh -c 'echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp' > /dev/null
+    for try in 1 2 3 4 5 6 7 8 9 10; do busybox wget -q -O - http://127.0.0.1:8080/ && break; sleep 1; done
+    address=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' web)
+    busybox wget -q -O - http://$address/
+    $run --rm --link web box wget -q -O - http://web/
+    docker run --rm --runtime runc box wget -q -O - http://$address/
+    docker rm -f web > /dev/null`);
+  expect(said).toBe("hello\n".repeat(4));
+});
+
+test("a network that is connected while the container runs is there, and gone when it is disconnected", async () => {
+  const wait = (what: string) => `for try in $(seq 100); do ${what} && break; sleep 0.2; done`;
+  const said = await same(`
+    docker network create --subnet 10.99.0.0/24 other > /dev/null
+    $run -d --name box box sleep 1000 > /dev/null
+    docker network connect other box
+    ${wait("docker exec box ip -4 -o addr show eth1 2> /dev/null | grep -o 10.99.0.2/24")}
+    docker exec box ping -c 1 -W 5 10.99.0.1 > /dev/null && echo reached
+    docker network disconnect other box
+    ${wait("! docker exec box ls /sys/class/net | grep eth1 > /dev/null")}
+    docker exec box ls /sys/class/net
+    docker rm -f box > /dev/null; docker network rm other > /dev/null`);
+  expect(said).toBe("10.99.0.2/24\nreached\neth0\nlo\n");
+});
+
+test("a container without a network has loopback alone; the host's own is refused before anything is made", async () => {
+  expect(await same("$run --rm --network none box ls /sys/class/net")).toBe("lo\n");
+  const { status, stderr } = await shell("kata", "$run --rm --network host box true");
+  expect(status).toBe(125);
+  expect(stderr).toContain("is the host's: a virtual machine has no host networking");
+});
+
+test("nothing is left: processes, mounts, interfaces, firewall rules, state, control groups", async () => {
+  await expect.poll(() => engine.host.inventory()).toEqual(before);
+});
