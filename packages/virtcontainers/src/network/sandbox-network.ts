@@ -22,8 +22,8 @@ export interface SandboxNetwork {
   /** The VM runs, and has the cards. */
   started(vm: NicSlots): void;
   /**
-   * The guest is there, which takes cards now: while it boots, one that is plugged in can hang it. It gets a card for each interface
-   * that has appeared, and is told all that there is; and later what changes.
+   * The guest is there: it gets a card for each interface that has appeared, and is told all that there is; and later what changes.
+   * Not sooner, so that no card is plugged in while firmware or kernel look for those that there are.
    * @throws KataError naming the interface that cannot be connected, or what the guest could not do
    */
   configure(agent: Pick<Agent, "request">): Promise<void>;
