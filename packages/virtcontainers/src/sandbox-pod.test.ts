@@ -156,6 +156,10 @@ test("only a container that joins may share the pid namespace", async () => {
   const linux = { namespaces: [{ type: "pid" as const, path: "/proc/9/ns/pid" }] };
   await expect(make(world(), "c", { linux })).rejects.toThrow("only a container of a pod can join");
   const all = await pod();
-  await make(all, "d", { linux });
+  const annotations = {
+    "io.kubernetes.cri.container-type": "container",
+    "io.kubernetes.cri.sandbox-id": "c",
+  };
+  await make(all, "d", { linux, annotations });
   expect(all.agent.requests.get("CreateContainer")).toMatchObject({ sandboxPidns: true });
 });

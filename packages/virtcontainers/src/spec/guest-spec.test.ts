@@ -42,7 +42,7 @@ test("what only the host can do is not sent to the guest", () => {
   expect(guest.hooks).toBeUndefined();
   expect(guest.process).toEqual({ cwd: "/", args: ["sh"] });
   expect(guest.linux).toEqual({
-    namespaces: [{ type: "ipc" }, { type: "mount" }],
+    namespaces: [{ type: "ipc" }, { type: "cgroup" }, { type: "mount" }],
     resources: {
       devices: [{ allow: false, access: "rwm" }],
       memory: { limit: 1024 },
