@@ -22,8 +22,6 @@ const RTN_UNICAST = 1;
 const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
 const RT_TABLE_MAIN = 254;
-/** Scopes of rtnetlink(7). */
-export const RT_SCOPE = { UNIVERSE: 0, LINK: 253 } as const;
 /** Who made a route: rtnetlink(7). */
 export const RTPROT = { UNSPECIFIED: 0, KERNEL: 2, BOOT: 3, RA: 9 } as const;
 
