@@ -19,10 +19,10 @@ beforeEach(async () => {
 afterEach(() => network.close());
 
 /** Of a container in the inner namespace. */
-const inNetwork = (args: readonly string[] = ["sleep", "1000"]) => ({
+const inNetwork = (args: readonly string[] = ["sleep", "1000"], path = network.inside.path) => ({
   args,
   edit: ({ linux }: { linux: { namespaces: { type: string; path?: string }[] } }) => {
-    for (const each of linux.namespaces) if (each.type === "network") each.path = network.inside.path;
+    for (const each of linux.namespaces) if (each.type === "network") each.path = path;
   },
 });
 
@@ -54,7 +54,8 @@ describe("a sandbox in a network namespace with a veth", () => {
     );
     await network.settled();
     const before = network.inside.picture();
-    const id = await runtime.start(inNetwork());
+    const named = network.inside.named(runtime.scratch.join("netns"));
+    const id = await runtime.start(inNetwork(undefined, named));
     const show = await inGuest(id, "ip", "address", "show", "eth0");
     const link = network.inside.run("ip", "address", "show", "eth0");
     const mac = /link\/ether (\S+)/.exec(link)?.[1] ?? "";

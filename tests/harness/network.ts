@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readlinkSync } from "node:fs";
+import { readlinkSync, writeFileSync } from "node:fs";
 import { eventually, run } from "./process.ts";
 
 const HOST = readlinkSync("/proc/self/ns/net");
@@ -9,6 +9,7 @@ const HOST = readlinkSync("/proc/self/ns/net");
 export class NetworkNamespace {
   readonly #process: ChildProcess;
   readonly pid: number;
+  readonly #names: string[] = [];
 
   private constructor(process: ChildProcess, pid: number) {
     this.#process = process;
@@ -32,6 +33,14 @@ export class NetworkNamespace {
   /** For config.json. */
   get path(): string {
     return `/proc/${this.pid}/ns/net`;
+  }
+
+  /** A name in the file system, as CNI gives it: a file that the namespace is mounted on until it is closed. */
+  named(file: string): string {
+    writeFileSync(file, "");
+    execFileSync("mount", ["--bind", this.path, file]);
+    this.#names.push(file);
+    return file;
   }
 
   /** The words that run a program in here. */
@@ -86,6 +95,7 @@ export class NetworkNamespace {
   }
 
   async close(): Promise<void> {
+    for (const file of this.#names) execFileSync("umount", [file]);
     const ended = once(this.#process, "exit");
     this.#process.kill("SIGKILL");
     await ended;
