@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
-import { type Any, Task } from "@kata-containers/protocols";
+import { Any, Task, TaskExit } from "@kata-containers/protocols";
 import { loadNodeAddon } from "@kata-containers/sys";
 import { type Client, createClient } from "@kata-containers/ttrpc";
 import { afterEach } from "vitest";
@@ -13,11 +13,10 @@ import { SocketTransport } from "./socket-transport.ts";
 
 const SHIM = join(repository, "build/bin/containerd-shim-kata-v2");
 
-/** One call of the publish binary a line: its topic. Events have no other way here, for TTRPC_ADDRESS is not set. */
+/** One call of the publish binary a line: its topic, and the event in hexadecimal. Events have no other way here, for TTRPC_ADDRESS is not set. */
 const PUBLISH = `#!/bin/sh
 while [ "$1" != --topic ]; do shift; done
-echo "$2" >> "$(dirname "$0")/events"
-exec cat > /dev/null
+echo "$2 $(od -An -v -tx1 | tr -d ' \\n')" >> "$(dirname "$0")/events"
 `;
 
 let count = 0;
@@ -98,8 +97,23 @@ export class Shims {
 
   /** Topics of the events that were published, in their order. */
   events(): string[] {
+    return this.#events().map(([topic = ""]) => topic);
+  }
+
+  /** Of the processes whose end was published, in that order: their exec ids, and their containers' own ones for their first. */
+  exits(): string[] {
+    return this.#events()
+      .filter(([topic]) => topic === "/tasks/exit")
+      .map(([, event = ""]) => TaskExit.decode(Any.decode(Buffer.from(event, "hex")).value).id);
+  }
+
+  #events(): string[][] {
     const file = this.scratch.join("events");
-    return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+    if (!existsSync(file)) return [];
+    return readFileSync(file, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" "));
   }
 
   traces() {

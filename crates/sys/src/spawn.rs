@@ -241,6 +241,9 @@ fn start(plan: &mut Plan, ours: OwnedFd, theirs: OwnedFd) -> StepResult<Spawned>
 fn follow(ours: &OwnedFd, direct: bool, spawned: &mut (i32, OwnedFd)) -> StepResult<()> {
     let mut named = direct;
     loop {
+        if !named && !has_reported(ours.as_raw_fd(), spawned.1.as_raw_fd()) {
+            return Err((Step::Clone, Errno::SRCH));
+        }
         let mut report = Report {
             pid: 0,
             step: 0,
@@ -289,6 +292,30 @@ fn follow(ours: &OwnedFd, direct: bool, spawned: &mut (i32, OwnedFd)) -> StepRes
                 return Err((step, Errno::from_raw_os_error(report.errno)));
             }
         }
+    }
+}
+
+/// Waits for the intermediate's report. False: it has died without one. The program-to-be, which waits for us, keeps the socket open.
+fn has_reported(ours: RawFd, intermediate: RawFd) -> bool {
+    let wait = |fd| libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    loop {
+        let mut both = [wait(ours), wait(intermediate)];
+        // SAFETY: poll writes to the two entries.
+        let ready = unsafe { libc::poll(both.as_mut_ptr(), 2, -1) };
+        if ready < 0 && last_errno() == Errno::INTR {
+            continue;
+        }
+        if ready < 0 || both[0].revents != 0 {
+            return true;
+        }
+        // It may have reported after we had looked at the socket.
+        let mut last = wait(ours);
+        // SAFETY: poll writes to the entry.
+        return unsafe { libc::poll(&raw mut last, 1, 0) } == 1;
     }
 }
 

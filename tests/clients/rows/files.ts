@@ -29,6 +29,7 @@ export const files: readonly Row[] = [
     script:
       "$run --rm --mount type=bind,source=$dir,target=/v,bind-propagation=rslave box sh -c 'grep \" /v \" /proc/self/mountinfo | grep -o master'",
     shows: "master\n",
+    kata: { shows: "", why: "mounts are private: the host's kernel tells the guest's of none" },
   },
   {
     name: "a named volume has the image's files and keeps what is written",
@@ -74,5 +75,9 @@ export const files: readonly Row[] = [
     script:
       '$run --rm box sh -c \'ls /dev; ls /sys/firmware /proc/acpi 2>&1; cat /proc/keys /proc/timer_list | wc -c; (echo 1 > /proc/sys/kernel/msgmax) 2>&1; mount | grep -v -e " / " -e devtmpfs -e " on /sys/fs/cgroup type tmpfs" -e " on /etc" -e "^tmpfs on /\\(proc\\|sys\\|run\\)/" | sort | sed s/kata-clients-[A-Za-z0-9]*//\'',
     shows: /^fd\nfull\n[\s\S]*Read-only file system\n[\s\S]* on \/proc\/sys type proc \(ro,/,
+    kata: {
+      shows: /^core\nfd\nfull\n[\s\S]*Read-only file system\n[\s\S]* on \/proc\/sys type proc \(ro,/,
+      why: "the guest's kernel has /proc/kcore and cgroup v2",
+    },
   },
 ];

@@ -39,6 +39,7 @@ export const kernel: readonly Row[] = [
     script:
       "$run --rm --network host box readlink /proc/self/ns/net | grep -cF $(readlink /proc/self/ns/net)",
     shows: "1\n",
+    kata: { shows: /is the host's: a virtual machine has no host networking/, why: "refused" },
     only: "docker",
   },
   {
@@ -50,12 +51,19 @@ export const kernel: readonly Row[] = [
     name: "--pid container:",
     script: `${one()}; $run --rm --pid container:one box sh -c 'cat /proc/1/cmdline | tr "\\0" " "; echo $(($$ > 1))'`,
     shows: /^sleep 1000 1\n/,
+    kata: { shows: /linux\.namespaces: pid: only a container of a pod can join one/, why: "refused" },
   },
-  { name: "--pid host", script: "$run --rm --pid host box sh -c 'cat /proc/1/comm'", shows: "sh\n" },
+  {
+    name: "--pid host",
+    script: "$run --rm --pid host box sh -c 'cat /proc/1/comm'",
+    shows: "sh\n",
+    kata: { shows: /^(cat|sh)\n$/, why: "it has a pid namespace of its own, and a warning says so" },
+  },
   {
     name: "--ipc container:",
     script: `${one("--ipc shareable")}; $c exec one sh -c 'echo shared > /dev/shm/x'; $run --rm --ipc container:one box cat /dev/shm/x`,
     shows: "shared\n",
+    kata: { shows: /linux\.namespaces: ipc: only a container of a pod can join one/, why: "refused" },
   },
   {
     name: "--ipc private is its own",

@@ -1,4 +1,4 @@
-import { EATS_MEMORY, FORKS, limits, one, type Row } from "./row.ts";
+import { EATS_MEMORY, FORKS, IN_GUEST, limits, one, type Row } from "./row.ts";
 
 /** Limits of the control groups. */
 export const resources: readonly Row[] = [
@@ -17,6 +17,10 @@ export const resources: readonly Row[] = [
     only: "docker",
     script: `$run --name one -m 16m --memory-swap 16m box ${EATS_MEMORY}; $c inspect -f '{{.State.OOMKilled}}' one`,
     shows: "true\n",
+    kata: {
+      shows: "false\n",
+      why: "docker looks at the host's control group, and the guest's kernel killed the process",
+    },
   },
   {
     name: "--pids-limit",
@@ -27,16 +31,19 @@ export const resources: readonly Row[] = [
     name: "--cpus",
     script: `$run --rm --cpus 0.5 box ${limits("cpu.max", "cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us")}`,
     shows: /^50000\s100000\n$/,
+    kata: { shows: "50000 100000\n", why: IN_GUEST },
   },
   {
     name: "--cpu-shares",
     script: `$run --rm --cpu-shares 512 box ${limits("cpu.weight", "cpu/cpu.shares")}`,
     shows: /^(512|20)\n$/,
+    kata: { shows: "20\n", why: IN_GUEST },
   },
   {
     name: "--cpu-period and --cpu-quota",
     script: `$run --rm --cpu-period 50000 --cpu-quota 20000 box ${limits("cpu.max", "cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us")}`,
     shows: /^20000\s50000\n$/,
+    kata: { shows: "20000 50000\n", why: IN_GUEST },
   },
   {
     name: "--cpuset-cpus",
@@ -48,10 +55,15 @@ export const resources: readonly Row[] = [
     only: "docker",
     script: `${one("-m 64m --memory-swap 64m")}; $c update -m 32m --memory-swap 32m --cpu-shares 256 --cpus 0.25 --pids-limit 30 one; $c exec one ${limits("memory.max cpu.max pids.max", "memory/memory.limit_in_bytes cpu/cpu.shares cpu/cpu.cfs_quota_us pids/pids.max")}`,
     shows: /^one\n33554432\n[\s\S]*25000[\s\S]*30\n$/,
+    kata: { shows: "one\n33554432\n25000 100000\n30\n", why: IN_GUEST },
   },
   {
     name: "stats",
     script: `${one("-m 64m")}; $c stats --no-stream --format '{{.Name}} {{.PIDs}}' one`,
     shows: "one 1\n",
+    kata: {
+      shows: /^one \d+\n$/,
+      why: "the engine counts the processes of the host's control group, the VM's",
+    },
   },
 ];

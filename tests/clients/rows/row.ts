@@ -9,7 +9,12 @@ export interface Row {
   readonly shows: RegExp | string;
   /** The engine that has it, if it is not both. */
   readonly only?: "docker" | "podman";
+  /** What kata-runtime shows instead, on standard output and error together: the container is in a VM. */
+  readonly kata?: { readonly shows: RegExp | string; readonly why: string };
 }
+
+/** The guest's control groups are version 2, whatever the host has. */
+export const IN_GUEST = "the limits are the guest's, which has cgroup v2";
 
 export const CAPS = "sh -c 'grep -e Cap -e NoNewPrivs /proc/self/status'";
 /** The limits as the container sees them, on cgroup v1 or v2: `limits "memory.max" "memory/memory.limit_in_bytes"`. */

@@ -17,6 +17,8 @@ let open: Map<number, string>;
 let agent: FakeAgent;
 let plugged: string[];
 let refusePlug: KataError | undefined;
+/** Of the card that is refused; undefined: all are. */
+let refusedMac: string | undefined;
 /** The namespace has changed. */
 let change: () => void;
 let stopWatch: () => void;
@@ -28,6 +30,7 @@ beforeEach(() => {
   agent = new FakeAgent();
   plugged = [];
   refusePlug = undefined;
+  refusedMac = undefined;
   let fds = 100;
   let indexes = 50;
   const fake: Partial<Ops> = {
@@ -77,7 +80,7 @@ function network(vhost = false): NamespaceNetwork {
 
 const vm = {
   async plugNic({ id, mac, tap }: Nic) {
-    if (refusePlug !== undefined) throw refusePlug;
+    if (refusePlug !== undefined && mac === (refusedMac ?? mac)) throw refusePlug;
     held.add(tap.number);
     plugged.push(`+${id} ${mac}`);
   },
@@ -285,6 +288,19 @@ test("a card that the VMM refuses leaves the interface as it was", async () => {
   await expect(sandbox.configure(agent)).rejects.toThrow("network interface eth0: QMP: GenericError: no");
   expect(rtnetlink.ingress.has(2)).toBe(false);
   expect([...open]).toEqual([]);
+});
+
+test("a card that the VMM refuses keeps none of the others from the guest", async () => {
+  const sandbox = network();
+  sandbox.started(vm);
+  await sandbox.configure(agent);
+  refusePlug = new KataError("Internal", "QMP: GenericError: no");
+  refusedMac = eth0.mac;
+  rtnetlink.addressList = addresses(2, 3);
+  await changed();
+  expect(plugged).toEqual([expect.stringContaining(eth1.mac)]);
+  expect(agent.requests.get("UpdateInterface")).toMatchObject({ interface: { name: "eth1" } });
+  expect(warnings).toEqual(["network interface eth0: QMP: GenericError: no"]);
 });
 
 test("a route that the guest cannot be told of is left out, and the log says so", async () => {

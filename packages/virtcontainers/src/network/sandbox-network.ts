@@ -142,9 +142,23 @@ export class NamespaceNetwork implements SandboxNetwork {
     if (this.#closed) return;
     const view = this.#view();
     judge(view);
-    await this.#unplugGone(view);
-    for (const endpoint of view.endpoints) await this.#plugNew(endpoint);
-    if (this.#agent !== undefined) await this.#tell(this.#agent, view);
+    // One interface that cannot be connected keeps none of the others from the guest.
+    const failures: unknown[] = [];
+    const attempt = (work: Promise<void>) => work.catch((error) => failures.push(error));
+    await attempt(this.#unplugGone(view));
+    for (const endpoint of view.endpoints) await attempt(this.#plugNew(endpoint));
+    if (this.#agent !== undefined) await this.#tell(this.#agent, this.#connectedPart(view));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #connectedPart(view: NetworkView): NetworkView {
+    const isConnected = (index: number) => this.#connected.has(index);
+    return {
+      ...view,
+      endpoints: view.endpoints.filter(({ link }) => isConnected(link.index)),
+      routes: view.routes.filter(({ link }) => isConnected(link)),
+      neighbours: view.neighbours.filter(({ link }) => isConnected(link)),
+    };
   }
 
   #view(): NetworkView {

@@ -47,8 +47,8 @@ export class QemuNicSlots implements NicSlots {
 
   async unplugNic(id: string): Promise<void> {
     // Closes the tap at once. The card goes when the guest lets it go.
-    await this.#command("netdev_del", { id });
-    await this.#command("device_del", { id: cardId(id) });
+    const closed = this.#command("netdev_del", { id });
+    await Promise.all([closed, this.#command("device_del", { id: cardId(id) })]);
   }
 
   /** QEMU says that a device is gone. */
