@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Compatibility } from "../harness/compatibility.ts";
 import { eventually } from "../harness/process.ts";
 import type { Engine, Runtime } from "./engine.ts";
 import type { Row } from "./rows/row.ts";
@@ -13,13 +14,18 @@ export function compareRuntimes(
 ): void {
   let engine: Engine;
   let before: string[];
+  let found: Compatibility;
 
   beforeAll(async () => {
     engine = await start();
     before = await engine.host.inventory();
+    found = new Compatibility(engine.name);
   }, 180_000);
 
-  afterAll(() => engine?.host[Symbol.asyncDispose]());
+  afterAll(async () => {
+    if (runtime === "kata") found?.write();
+    await engine?.host[Symbol.asyncDispose]();
+  });
 
   test("the runtime is the one that was asked for", async () => {
     const { stdout, stderr } = await runRow(
@@ -30,12 +36,14 @@ export function compareRuntimes(
     expect(stdout, stderr).toBe(`${runtime}\n`);
   });
 
-  test.each(rows)("$name", { timeout: 2 * (SECONDS + 40) * 1000 }, async ({ script, shows, kata }) => {
+  test.each(rows)("$name", { timeout: 2 * (SECONDS + 40) * 1000 }, async ({ name, script, shows, kata }) => {
     const ours = await runRow(engine, runtime, script);
     if (runtime === "kata" && kata !== undefined) {
       const said = `${ours.stdout}${ours.stderr}`;
       if (typeof kata.shows === "string") expect(ours.stdout, ours.stderr).toBe(kata.shows);
       else expect(said).toMatch(kata.shows);
+      const refused = kata.why === "refused" && kata.shows instanceof RegExp;
+      found.note(name, refused ? `refused: \`${kata.shows.exec(said)?.[0]}\`` : kata.why);
       return;
     }
     const runc = await runRow(engine, "runc", script);
@@ -44,6 +52,7 @@ export function compareRuntimes(
     expect(ours.status, ours.stderr).toBe(runc.status);
     if (typeof shows === "string") expect(ours.stdout, ours.stderr).toBe(shows);
     else expect(ours.stdout, ours.stderr).toMatch(shows);
+    found.note(name, "works");
   });
 
   test("nothing is left: processes, mounts, interfaces, firewall rules, state, control groups", async () => {

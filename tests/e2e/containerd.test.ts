@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Compatibility } from "../harness/compatibility.ts";
 import { Containerd, type Runtime } from "../harness/containerd.ts";
 import { eventually } from "../harness/process.ts";
 
@@ -12,7 +13,10 @@ beforeAll(async () => {
   before = await containerd.host.inventory();
 }, 180_000);
 
+const found = new Compatibility("containerd");
+
 afterAll(async () => {
+  found.write();
   await containerd?.[Symbol.asyncDispose]();
 });
 
@@ -73,13 +77,14 @@ const ROWS: readonly { readonly name: string; readonly script: string; readonly 
 ];
 
 describe("ctr, as with runc:", () => {
-  test.each(ROWS)("$name", { timeout: 240_000 }, async ({ script, shows }) => {
+  test.each(ROWS)("$name", { timeout: 240_000 }, async ({ name, script, shows }) => {
     const runc = await outcome("runc", script);
     const kata = await outcome("kata", script);
     expect(kata.stdout, `${kata.stderr}\nrunc: ${JSON.stringify(runc)}`).toBe(runc.stdout);
     if (typeof shows === "string") expect(kata.stdout).toBe(shows);
     else expect(kata.stdout).toMatch(shows);
     expect(kata.status).toBe(runc.status);
+    found.note(name, "works");
   });
 
   test("the container has a kernel of its own", async () => {
