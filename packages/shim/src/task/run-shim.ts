@@ -11,9 +11,11 @@ import { taskSocket } from "./places.ts";
 import { EventPublisher } from "./publisher.ts";
 import { serveTasks } from "./serve-tasks.ts";
 import { openLogPipe, startShim, TASK_LISTENER } from "./start-shim.ts";
+import { TaskControl } from "./task-control.ts";
 import { TaskReporter } from "./task-reporter.ts";
 import { TaskSandbox } from "./task-sandbox.ts";
 import { TaskService } from "./task-service.ts";
+import { Tasks } from "./tasks.ts";
 import { timestampOf } from "./timestamp.ts";
 
 const RUNTIME = "io.containerd.kata.v2";
@@ -85,16 +87,12 @@ async function serveShim(args: ShimArguments): Promise<number> {
   const publisher = new EventPublisher(namespace, eventSender(addresses, eventHost(host), log), log);
   const shimRpcs = new RpcDurations();
   const sandbox = new TaskSandbox({ namespace, id, socket, debug, host, lifetime, shimRpcs, log });
-  const service = new TaskService({
-    namespace,
-    version: VERSION,
-    host,
-    sandbox,
-    reporter: new TaskReporter(publisher, ops.getpid()),
-    log,
-    leave: () => lifetime.end(),
-  });
-  const server = serveTasks(TASK_LISTENER, service, lifetime, shimRpcs, log);
+  const reporter = new TaskReporter(publisher, ops.getpid());
+  const tasks = new Tasks(sandbox);
+  const leave = () => lifetime.end();
+  const service = new TaskService(tasks, { namespace, host, sandbox, reporter, leave });
+  const control = new TaskControl(tasks, sandbox, reporter);
+  const server = serveTasks(TASK_LISTENER, { service, control }, lifetime, shimRpcs, log);
   const signals = ops.signalOpen([SIG.SIGTERM, SIG.SIGINT]);
   ops.signalRead(signals).then(
     () => lifetime.end(),

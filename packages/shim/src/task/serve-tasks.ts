@@ -3,12 +3,13 @@ import { KataError, type Logger, type RpcDurations } from "@kata-containers/sys"
 import { Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
 import type { Lifetime } from "../daemon/lifetime.ts";
 import { actionOf } from "../daemon/rpc-action.ts";
+import type { TaskControl } from "./task-control.ts";
 import type { TaskService } from "./task-service.ts";
 
 /** Serves containerd's Task API, versions 2 and 3, on a listening socket, which it owns. */
 export function serveTasks(
   listener: number,
-  service: TaskService,
+  { service, control }: { readonly service: TaskService; readonly control: TaskControl },
   lifetime: Lifetime,
   shimRpcs: RpcDurations,
   log: Logger,
@@ -32,22 +33,22 @@ export function serveTasks(
       );
     }
   };
-  answer([Task.State, TaskV3.State], (request) => service.state(request));
+  answer([Task.State, TaskV3.State], (request) => control.state(request));
   answer([Task.Create, TaskV3.Create], (request) => service.create(request));
   answer([Task.Start, TaskV3.Start], (request) => service.start(request));
   answer([Task.Delete, TaskV3.Delete], (request) => service.delete(request));
-  answer([Task.Pids, TaskV3.Pids], (request) => service.pids(request));
-  answer([Task.Pause, TaskV3.Pause], (request) => service.pause(request));
-  answer([Task.Resume, TaskV3.Resume], (request) => service.resume(request));
-  answer([Task.Checkpoint, TaskV3.Checkpoint], () => service.checkpoint());
-  answer([Task.Kill, TaskV3.Kill], (request) => service.kill(request));
+  answer([Task.Pids, TaskV3.Pids], (request) => control.pids(request));
+  answer([Task.Pause, TaskV3.Pause], (request) => control.pause(request));
+  answer([Task.Resume, TaskV3.Resume], (request) => control.resume(request));
+  answer([Task.Checkpoint, TaskV3.Checkpoint], () => control.checkpoint());
+  answer([Task.Kill, TaskV3.Kill], (request) => control.kill(request));
   answer([Task.Exec, TaskV3.Exec], (request) => service.exec(request));
-  answer([Task.ResizePty, TaskV3.ResizePty], (request) => service.resizePty(request));
-  answer([Task.CloseIO, TaskV3.CloseIO], (request) => service.closeIO(request));
-  answer([Task.Update, TaskV3.Update], (request) => service.update(request));
-  answer([Task.Wait, TaskV3.Wait], (request) => service.wait(request));
-  answer([Task.Stats, TaskV3.Stats], (request) => service.stats(request));
-  answer([Task.Connect, TaskV3.Connect], (request) => service.connect(request));
+  answer([Task.ResizePty, TaskV3.ResizePty], (request) => control.resizePty(request));
+  answer([Task.CloseIO, TaskV3.CloseIO], (request) => control.closeIO(request));
+  answer([Task.Update, TaskV3.Update], (request) => control.update(request));
+  answer([Task.Wait, TaskV3.Wait], (request) => control.wait(request));
+  answer([Task.Stats, TaskV3.Stats], (request) => control.stats(request));
+  answer([Task.Connect, TaskV3.Connect], (request) => control.connect(request));
   answer([Task.Shutdown, TaskV3.Shutdown], (request) => service.shutdown(request));
   return serve(unixListener(listener), handlers, {
     onConnectionError: (error) => log.debug("connection of containerd ended", { reason: error.message }),

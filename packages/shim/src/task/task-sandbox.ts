@@ -53,6 +53,7 @@ import type { HostNamespaces } from "./host-namespaces.ts";
 import { checkJoinedNamespaces } from "./joined-namespaces.ts";
 import { mountRootfs } from "./mount-rootfs.ts";
 import { taskRoot } from "./places.ts";
+import type { Size } from "./task-process.ts";
 
 export interface TaskSandboxOrder {
   readonly namespace: string;
@@ -136,7 +137,12 @@ export class TaskSandbox {
     return container;
   }
 
-  /** Whether anything of the sandbox is there. */
+  /** @param execId "": the container's first process */
+  async resize(id: string, execId: string, { row, column }: Size): Promise<void> {
+    await this.sandbox.resize(id, execId || id, row, column);
+  }
+
+  /** Whether nothing of the sandbox is there. */
   get isEmpty(): boolean {
     return (this.#hosted?.sandbox.containers().length ?? 0) === 0;
   }

@@ -1,49 +1,24 @@
-import { type Process, parseProcess, parseResources } from "@kata-containers/oci";
+import { parseProcess } from "@kata-containers/oci";
 import {
-  type Any,
   type CreateTaskRequest,
   type CreateTaskResponse,
-  RuntimeOptions,
-  type TaskCloseIORequest,
-  type TaskConnectRequest,
-  type TaskConnectResponse,
   type TaskDeleteRequest,
   type TaskDeleteResponse,
   type TaskExecProcessRequest,
-  type TaskKillRequest,
-  type TaskPauseRequest,
-  type TaskPidsRequest,
-  type TaskPidsResponse,
-  type TaskResizePtyRequest,
-  type TaskResumeRequest,
   type TaskShutdownRequest,
   type TaskStartRequest,
   type TaskStartResponse,
-  type TaskStateRequest,
-  type TaskStateResponse,
-  type TaskStatsRequest,
-  type TaskStatsResponse,
   TaskStatus,
-  type TaskWaitRequest,
-  type TaskWaitResponse,
-  type UpdateTaskRequest,
 } from "@kata-containers/protocols";
-import { deadline, KataError, type Logger, ops, SIG, sleep } from "@kata-containers/sys";
-import {
-  containerStats,
-  hostHierarchies,
-  type OomEvents,
-  type ProcessExit,
-  pauseContainer,
-  resumeContainer,
-  updateContainer,
-} from "@kata-containers/virtcontainers";
+import { deadline, KataError, ops, sleep } from "@kata-containers/sys";
+import type { OomEvents, ProcessExit } from "@kata-containers/virtcontainers";
 import type { HostNamespaces } from "./host-namespaces.ts";
-import { metricsOf } from "./metrics.ts";
+import { configPathOf, jsonOf, noCheckpoint, placesOf, withSize } from "./task-messages.ts";
 import { Task, TaskProcess } from "./task-process.ts";
 import type { TaskReporter } from "./task-reporter.ts";
 import type { TaskSandbox } from "./task-sandbox.ts";
-import { openTaskStdio, type StdioPlaces, type TaskStdio } from "./task-stdio.ts";
+import { openTaskStdio, type TaskStdio } from "./task-stdio.ts";
+import type { Tasks } from "./tasks.ts";
 import { timestampOf } from "./timestamp.ts";
 
 /** Status of a container that was deleted before it had begun to run. */
@@ -58,35 +33,36 @@ const OOM_PACE_MS = 1_000;
 export interface TaskServiceOrder {
   /** containerd's namespace. */
   readonly namespace: string;
-  readonly version: string;
   readonly host: HostNamespaces;
   readonly sandbox: TaskSandbox;
   readonly reporter: TaskReporter;
-  readonly log: Logger;
   /** Nobody needs this shim any more. */
   readonly leave: () => void;
 }
 
 type Nothing = Record<string, never>;
 
-/** containerd's Task service over one sandbox: each method as containerd's own shim for runc answers it, where a VM allows. */
+/**
+ * containerd's Task service over one sandbox: each method as containerd's own shim for runc answers it, where a VM allows. Here is what makes
+ * and ends tasks and their processes; its other half is TaskControl.
+ */
 export class TaskService {
   readonly #order: TaskServiceOrder;
-  readonly #tasks = new Map<string, Task>();
+  readonly #tasks: Tasks;
   /** Deleted by containerd before the others of its pod were: it goes with the last of them. */
   #deletedFirst = false;
 
-  constructor(order: TaskServiceOrder) {
+  constructor(tasks: Tasks, order: TaskServiceOrder) {
+    this.#tasks = tasks;
     this.#order = order;
   }
 
   async create(request: CreateTaskRequest): Promise<CreateTaskResponse> {
     const { id, bundle, rootfs } = request;
-    if (this.#tasks.has(id)) throw new KataError("AlreadyExists", `task "${id}" already exists`);
     if (request.checkpoint !== "") throw noCheckpoint();
     const places = placesOf(request);
     const task = new Task(id, bundle, places);
-    this.#tasks.set(id, task);
+    this.#tasks.add(task);
     task.making = this.#make(task, request);
     try {
       await task.making;
@@ -129,7 +105,7 @@ export class TaskService {
   }
 
   async start({ id, execId }: TaskStartRequest): Promise<TaskStartResponse> {
-    const task = this.#task(id);
+    const task = this.#tasks.get(id);
     const process = task.process(execId);
     const starting = execId === "" ? this.#startContainer(task) : this.#startExec(task, process);
     // Of several the first: the others are refused.
@@ -140,7 +116,7 @@ export class TaskService {
 
   async #startContainer({ id, init }: Task): Promise<void> {
     const { sandbox, reporter } = this.#order;
-    if (init.size !== undefined) await this.#resize(id, init, init.size);
+    if (init.size !== undefined) await sandbox.resize(id, "", init.size);
     await sandbox.sandbox.startContainer(id);
     init.started = true;
     reporter.started(id, "");
@@ -175,7 +151,7 @@ export class TaskService {
 
   async delete({ id, execId }: TaskDeleteRequest): Promise<TaskDeleteResponse> {
     await this.#noLongerMade(id);
-    const task = this.#task(id);
+    const task = this.#tasks.get(id);
     const process = task.process(execId);
     const exit = execId === "" ? await this.#deletedOnce(task) : await this.#deleteExec(task, process);
     return { pid: ops.getpid(), exitStatus: exit.status, exitedAt: timestampOf(exit.atMs) };
@@ -183,8 +159,8 @@ export class TaskService {
 
   /** Whoever deletes a container that is still being made has given up its making. */
   async #noLongerMade(id: string): Promise<void> {
-    const task = this.#tasks.get(id);
-    if (task === undefined || task.made) return;
+    const task = this.#tasks.making(id);
+    if (task === undefined) return;
     task.abandon.abort();
     this.#order.sandbox.running?.abandonContainer(id);
     await task.making?.catch(() => {});
@@ -201,7 +177,7 @@ export class TaskService {
   async #deleteContainer(task: Task): Promise<ProcessExit> {
     const { id, init } = task;
     const { sandbox, reporter } = this.#order;
-    const status = this.#status(task, init);
+    const status = this.#tasks.statusOf(task, init);
     if (status !== TaskStatus.STOPPED && status !== TaskStatus.CREATED)
       throw new KataError("FailedPrecondition", `cannot delete a running task: ${id}`);
     const arrived = status === TaskStatus.STOPPED && (await outputArrives(init));
@@ -243,7 +219,7 @@ export class TaskService {
 
   async exec(request: TaskExecProcessRequest): Promise<Nothing> {
     const { id, execId } = request;
-    const task = this.#task(id);
+    const task = this.#tasks.get(id);
     if (execId === "" || execId === id)
       throw new KataError("InvalidArgument", `exec id "${execId}" of container "${id}": is none`);
     if (task.execs.has(execId))
@@ -256,131 +232,10 @@ export class TaskService {
     return {};
   }
 
-  async state({ id, execId }: TaskStateRequest): Promise<TaskStateResponse> {
-    const task = this.#task(id);
-    const process = task.process(execId);
-    const { exit, places } = process;
-    return {
-      id,
-      execId,
-      bundle: task.bundle,
-      pid: ops.getpid(),
-      status: this.#status(task, process),
-      ...places,
-      exitStatus: exit?.status ?? 0,
-      exitedAt: exit === undefined ? undefined : timestampOf(exit.atMs),
-    };
-  }
-
-  async kill({ id, execId, signal, all }: TaskKillRequest): Promise<Nothing> {
-    const task = this.#task(id);
-    const process = task.process(execId);
-    if (process.exit !== undefined) {
-      // Whoever ends it need not know that it has ended.
-      if (signal === SIG.SIGKILL || signal === SIG.SIGTERM) return {};
-      throw new KataError("NotFound", "process already finished");
-    }
-    if (execId !== "" && process.guest === undefined)
-      throw new KataError("FailedPrecondition", `process "${execId}" of container "${id}" was not started`);
-    await this.#order.sandbox.sandbox.signal(id, execId || id, signal, all);
-    return {};
-  }
-
-  async pids({ id }: TaskPidsRequest): Promise<TaskPidsResponse> {
-    this.#task(id);
-    return { processes: [{ pid: ops.getpid(), info: undefined }] };
-  }
-
-  async pause({ id }: TaskPauseRequest): Promise<Nothing> {
-    const task = this.#task(id);
-    task.pausing = true;
-    try {
-      await pauseContainer(this.#order.sandbox.sandbox, id);
-    } finally {
-      task.pausing = false;
-    }
-    this.#order.reporter.paused(id);
-    return {};
-  }
-
-  async resume({ id }: TaskResumeRequest): Promise<Nothing> {
-    this.#task(id);
-    await resumeContainer(this.#order.sandbox.sandbox, id);
-    this.#order.reporter.resumed(id);
-    return {};
-  }
-
-  checkpoint(): never {
-    throw noCheckpoint();
-  }
-
-  async resizePty({ id, execId, width, height }: TaskResizePtyRequest): Promise<Nothing> {
-    const process = this.#task(id).process(execId);
-    if (!process.places.terminal)
-      throw new KataError(
-        "FailedPrecondition",
-        `process "${execId || id}" of container "${id}" has no terminal`,
-      );
-    process.size = { row: height, column: width };
-    if (process.guest !== undefined && process.exit === undefined)
-      await this.#resize(id, process, process.size);
-    return {};
-  }
-
-  async closeIO({ id, execId, stdin }: TaskCloseIORequest): Promise<Nothing> {
-    const process = this.#task(id).process(execId);
-    if (stdin) process.closeStdin();
-    return {};
-  }
-
-  async update({ id, resources }: UpdateTaskRequest): Promise<Nothing> {
-    this.#task(id);
-    const limits = parseResources(jsonOf(resources, "LinuxResources"), "resources");
-    await updateContainer(this.#order.sandbox.sandbox, id, limits);
-    return {};
-  }
-
-  async wait({ id, execId }: TaskWaitRequest): Promise<TaskWaitResponse> {
-    const exit = await this.#task(id).process(execId).exited;
-    return { exitStatus: exit.status, exitedAt: timestampOf(exit.atMs) };
-  }
-
-  async stats({ id }: TaskStatsRequest): Promise<TaskStatsResponse> {
-    this.#task(id);
-    const stats = await containerStats(this.#order.sandbox.sandbox, id);
-    const version = hostHierarchies().every((each) => each.version === 2) ? 2 : 1;
-    return { stats: metricsOf(stats, version) };
-  }
-
-  async connect({ id }: TaskConnectRequest): Promise<TaskConnectResponse> {
-    const taskPid = this.#tasks.get(id)?.made ? ops.getpid() : 0;
-    return { shimPid: ops.getpid(), taskPid, version: this.#order.version };
-  }
-
   /** Without effect while there is a container, or one is being made. */
   async shutdown(_: TaskShutdownRequest): Promise<Nothing> {
-    const making = [...this.#tasks.values()].some((task) => !task.made);
-    if (!making && this.#order.sandbox.isEmpty) this.#order.leave();
+    if (!this.#tasks.someAreBeingMade && this.#order.sandbox.isEmpty) this.#order.leave();
     return {};
-  }
-
-  #task(id: string): Task {
-    const task = this.#tasks.get(id);
-    if (task === undefined || !task.made) throw new KataError("NotFound", `task "${id}" does not exist`);
-    return task;
-  }
-
-  #status(task: Task, process: TaskProcess): number {
-    if (process.exit !== undefined) return TaskStatus.STOPPED;
-    if (!process.started) return TaskStatus.CREATED;
-    if (process !== task.init) return TaskStatus.RUNNING;
-    if (task.pausing) return TaskStatus.PAUSING;
-    const container = this.#order.sandbox.running?.containers().find((each) => each.id === task.id);
-    return container?.status === "paused" ? TaskStatus.PAUSED : TaskStatus.RUNNING;
-  }
-
-  async #resize(id: string, { execId }: TaskProcess, { row, column }: { row: number; column: number }) {
-    await this.#order.sandbox.sandbox.resize(id, execId || id, row, column);
   }
 
   /**
@@ -422,31 +277,4 @@ async function outputArrives(process: TaskProcess): Promise<boolean> {
   }
   await process.drained;
   return true;
-}
-
-function placesOf({ stdin, stdout, stderr, terminal }: StdioPlaces): StdioPlaces {
-  return { stdin, stdout, stderr, terminal };
-}
-
-function withSize(spec: Process, { row, column }: { row: number; column: number }): Process {
-  return { ...spec, consoleSize: { height: row, width: column } };
-}
-
-/** The runtime's options: of Kata's, as CRI and ctr give them, the configuration's path; those of other runtimes are not for us. */
-function configPathOf(options: Any | undefined): string {
-  if (options === undefined || !options.typeUrl.endsWith("runtimeoptions.v1.Options")) return "";
-  return RuntimeOptions.decode(options.value).configPath;
-}
-
-/** A part of the OCI specification, as containerd's typeurl sends it: JSON. */
-function jsonOf(any: Any | undefined, type: string): Uint8Array {
-  if (any?.typeUrl.endsWith(`/${type}`)) return any.value;
-  throw new KataError(
-    "InvalidArgument",
-    `type ${JSON.stringify(any?.typeUrl ?? "")}: an OCI ${type} is expected`,
-  );
-}
-
-function noCheckpoint(): KataError {
-  return new KataError("Unimplemented", "checkpoints are not supported: a VM's container cannot be one");
 }
