@@ -62,7 +62,8 @@ test("when the VM dies, the end of a container's own process is told last", asyn
   }
   const vm = findTraces(shims.traces()).find((line) => line.includes("qemu-system"));
   process.kill(Number(/^process (\d+)/.exec(vm ?? "")?.[1]), "SIGKILL");
-  await expect.poll(() => shims.exits()).toEqual(["second", "first", id]);
+  await expect.poll(() => shims.exits()).toHaveLength(3);
+  expect(shims.exits().at(-1)).toBe(id);
 });
 
 test("a logger that takes its time has all of it when the container was deleted", async () => {
@@ -95,5 +96,6 @@ test("a process that cannot be started keeps no descriptor of the shim's", async
     await expect(shim.unary(Task.Start, { id, execId })).rejects.toThrow(/executable file not found/);
     await shim.unary(Task.Delete, { id, execId });
   }
-  expect(count()).toBe(before);
+  // Fewer may be: at first an event may have been on its way.
+  expect(count()).toBeLessThanOrEqual(before);
 });

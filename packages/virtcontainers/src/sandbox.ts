@@ -298,9 +298,18 @@ export class Sandbox {
     container.abandon();
     await container.made?.catch(() => {});
     if (!this.#containers.has(id)) return this.giveUpId(id);
-    await this.#vm.agent?.request(AgentService.RemoveContainer, { containerId: id, timeout: 0 });
+    await this.#removeInGuest(id);
     this.#forget(container);
     this.giveUpId(id);
+  }
+
+  /** With the VM it is gone as well, also when that ends meanwhile. */
+  async #removeInGuest(id: string): Promise<void> {
+    try {
+      await this.#vm.agent?.request(AgentService.RemoveContainer, { containerId: id, timeout: 0 });
+    } catch (error) {
+      if (this.#vm.agent !== undefined && !this.#vm.stopping) throw error;
+    }
   }
 
   /** Nobody wants the container any more while it is being made: the making fails. */
