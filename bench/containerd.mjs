@@ -8,6 +8,7 @@ import { configuration, newId } from "./containers.mjs";
 import { must } from "./measure.mjs";
 
 const { writeImageArchive } = await importTypeScript("tests/harness/image.ts");
+const { containerdConfig } = await importTypeScript("tests/harness/containerd-config.ts");
 
 const IMAGE = "docker.io/library/box:latest";
 
@@ -26,18 +27,7 @@ const IMAGE = "docker.io/library/box:latest";
 export async function withContainerd(use) {
   const directory = mkdtempSync("/var/tmp/kata-bench-containerd-");
   const socket = join(directory, "containerd.sock");
-  writeFileSync(
-    join(directory, "config.toml"),
-    `version = 2
-root = "${directory}/root"
-state = "${directory}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${socket}"
-[plugins."io.containerd.internal.v1.opt"]
-  path = "${directory}/opt"
-`,
-  );
+  writeFileSync(join(directory, "config.toml"), containerdConfig(directory));
   const env = {
     ...process.env,
     PATH: `${resolve("build/bin")}:${process.env.PATH}`,

@@ -1,6 +1,5 @@
 // Writes docs/compatibility.md from what the suites of the clients have left in build/compatibility: tests/e2e/containerd.test.ts,
-// tests/clients/docker-kata.test.ts and podman-kata.test.ts. A client that was not run keeps its column as it is only when nothing is written:
-// so all are to be run first.
+// tests/clients/docker-kata.test.ts and podman-kata.test.ts. All are to be run first.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const CLIENTS = ["docker", "podman", "containerd"];

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { containerdConfig } from "./containerd-config.ts";
 import { writeImageArchive } from "./image.ts";
 import { PrivateHost } from "./private-host.ts";
 import { type Ended, eventually } from "./process.ts";
@@ -26,19 +27,7 @@ export class Containerd implements AsyncDisposable {
   static async start(): Promise<Containerd> {
     const containerd = new Containerd(await PrivateHost.start());
     const { host } = containerd;
-    writeFileSync(
-      join(host.path, "config.toml"),
-      `
-version = 2
-root = "${host.path}/root"
-state = "${host.path}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${host.path}/containerd.sock"
-[plugins."io.containerd.internal.v1.opt"]
-  path = "${host.path}/opt"
-`,
-    );
+    writeFileSync(join(host.path, "config.toml"), containerdConfig(host.path));
     await containerd.launch();
     const archive = writeImageArchive(host.path, "docker.io/library/box:latest");
     const { status, stderr } = await containerd.sh(`ctr image import ${archive} > /dev/null`);

@@ -1,4 +1,4 @@
-import { isSysError, KataError, O, ops } from "@kata-containers/sys";
+import { KataError, O, ops, unlinkIfThere } from "@kata-containers/sys";
 import {
   acceptSession,
   type Listener,
@@ -32,11 +32,7 @@ export function listenOnVsock(port: number, modules: KernelModules): Listener {
 
 /** A unix socket, for an agent that is an ordinary process. */
 export function listenOnUnix(path: string): Listener {
-  try {
-    ops.unlink(path);
-  } catch (error) {
-    if (!isSysError(error, "ENOENT")) throw error;
-  }
+  unlinkIfThere(path);
   return unixListener(ops.unixListen(path, BACKLOG));
 }
 

@@ -1,4 +1,4 @@
-import { exists, isSysError, KataError, ops, SysError } from "@kata-containers/sys";
+import { environment, exists, isSysError, KataError, ops, SysError } from "@kata-containers/sys";
 import { annotationName } from "./annotation-names.ts";
 import type { Key } from "./key.ts";
 import { readLayer } from "./layer.ts";
@@ -32,7 +32,7 @@ export function loadConfig(path?: string): KataConfig {
  */
 export function findConfig(path?: string, env: readonly string[] = ops.env()): string {
   if (path !== undefined && path !== "") return path;
-  const fromEnvironment = variable("KATA_CONF_FILE", env);
+  const fromEnvironment = environment("KATA_CONF_FILE", env);
   if (fromEnvironment !== undefined && fromEnvironment !== "") return absolute(fromEnvironment);
   const found = defaultPaths.find((candidate) => exists(candidate));
   if (found !== undefined) return found;
@@ -108,9 +108,4 @@ function unusable(path: string): string | undefined {
 
 function absolute(path: string): string {
   return path.startsWith("/") ? path : `${ops.readlink("/proc/self/cwd")}/${path}`;
-}
-
-function variable(name: string, env: readonly string[]): string | undefined {
-  const prefix = `${name}=`;
-  return env.find((entry) => entry.startsWith(prefix))?.slice(prefix.length);
 }

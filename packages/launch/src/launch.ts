@@ -8,6 +8,7 @@ import {
   SOCK,
   type SpawnFd,
   type StatusName,
+  signalIfAlive,
   Undo,
 } from "@kata-containers/sys";
 import { describeStep } from "./describe-step.ts";
@@ -121,11 +122,7 @@ function startTimer(ms: number, late: (ms: number) => void): ReturnType<typeof s
 }
 
 function kill(pidfd: Fd): void {
-  try {
-    ops.pidfdSendSignal(pidfd.number, SIG.SIGKILL);
-  } catch (error) {
-    if (!isSysError(error, "ESRCH")) throw error;
-  }
+  signalIfAlive(pidfd.number, SIG.SIGKILL);
 }
 
 function writePlan(plan: LaunchPlan): Fd {

@@ -83,6 +83,15 @@ function replace(path: string, content: Uint8Array | string, mode: number, sync:
   }
 }
 
+/** Removes a name that is no directory's; nothing there is no error. */
+export function unlinkIfThere(path: string): void {
+  try {
+    ops.unlink(path);
+  } catch (error) {
+    if (!isSysError(error, "ENOENT")) throw error;
+  }
+}
+
 /**
  * Removes a file, or a directory with all in it; nothing there is no error.
  * Never follows a symbolic link, and throws SysError EXDEV or EBUSY at a mount point instead of emptying what is mounted there.

@@ -1,7 +1,9 @@
 // The typed face of the native ops, and what every program of ours is built from.
 
+export { acceptAll } from "./accept-all.ts";
 export * from "./constants.ts";
 export { deadline } from "./deadline.ts";
+export { environment } from "./environment.ts";
 export { ERRNO } from "./errno.ts";
 export { Fd, makePipe } from "./fd.ts";
 export {
@@ -11,6 +13,7 @@ export {
   readText,
   removeTree,
   replaceFile,
+  unlinkIfThere,
   writeFileAtomic,
   writeText,
 } from "./files.ts";
@@ -25,6 +28,7 @@ export { processMetrics, readProc, statFigures } from "./process-metrics.ts";
 export { counter, gauge, gauges, itemGauges, label, procBytes, type Sample } from "./prometheus.ts";
 export { RpcDurations } from "./rpc-durations.ts";
 export { EXIT_BROKEN, runMain } from "./run-main.ts";
+export { signalIfAlive } from "./signal-if-alive.ts";
 export { SIG, signalName, signalNumber } from "./signals.ts";
 export { type AbortSignalLike, sleep } from "./sleep.ts";
 export { describeError, mappedStack } from "./stack.ts";

@@ -1,4 +1,4 @@
-import { isSysError, KataError, sleep } from "@kata-containers/sys";
+import { acceptAll } from "@kata-containers/sys";
 import type { Handlers } from "./handlers.ts";
 import { ServerConnection, type ServerOptions } from "./server.ts";
 import type { FrameTransport, Listener } from "./transport.ts";
@@ -9,10 +9,6 @@ export interface Server {
   /** Resolves when the listener has ended and every connection with it; handlers may still be on their way out. */
   readonly closed: Promise<void>;
 }
-
-/** accept(2) failures that pass; the wait keeps them from spinning. */
-const PASSING = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ECONNABORTED"]);
-const PASSING_WAIT_MS = 100;
 
 /** Answers the requests of one connection, or of every connection that a listener accepts. Owns what it is given. */
 export function serve(
@@ -35,7 +31,11 @@ export function serve(
     return { closed, close: () => closeAll(connections) };
   }
   let open = true;
-  const closed = acceptAll(source, () => open, add).finally(() => closeAll(connections));
+  const closed = acceptAll(
+    () => source.accept(),
+    () => open,
+    (transport) => void add(transport),
+  ).finally(() => closeAll(connections));
   return {
     closed,
     close: () => {
@@ -49,25 +49,5 @@ export function serve(
 function closeAll(connections: Iterable<ServerConnection>): void {
   for (const connection of connections) {
     connection.close();
-  }
-}
-
-async function acceptAll(
-  listener: Listener,
-  isOpen: () => boolean,
-  add: (transport: FrameTransport) => Promise<void>,
-): Promise<void> {
-  while (isOpen()) {
-    try {
-      void add(await listener.accept());
-    } catch (caught) {
-      if (!isOpen()) {
-        return;
-      }
-      if (!(isSysError(caught) && PASSING.has(caught.code))) {
-        throw KataError.from(caught, "cannot accept connections");
-      }
-      await sleep(PASSING_WAIT_MS);
-    }
   }
 }

@@ -1,4 +1,4 @@
-import { isSysError, KataError, ops, type Winsize } from "@kata-containers/sys";
+import { KataError, ops, signalIfAlive, type Winsize } from "@kata-containers/sys";
 import type { ChildWaiter } from "./reaper.ts";
 import { shellStatus } from "./reaper.ts";
 import type { Streams } from "./stdio.ts";
@@ -49,12 +49,8 @@ export class GuestProcess {
   /** Sends a signal; nothing when the process has ended. Never reaches another process, whatever became of the pid. */
   signal(signal: number): void {
     if (this.#status !== undefined) return;
-    try {
-      ops.pidfdSendSignal(this.pidfd, signal);
-    } catch (error) {
-      // ESRCH: it has just ended, and the reaper has not told yet.
-      if (!isSysError(error, "ESRCH")) throw error;
-    }
+    // It may have just ended, and the reaper has not told yet.
+    signalIfAlive(this.pidfd, signal);
   }
 
   /** @throws KataError FailedPrecondition when the process has no terminal */

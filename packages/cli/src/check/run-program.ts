@@ -1,4 +1,4 @@
-import { deadline, Fd, isSysError, KataError, ops, SIG } from "@kata-containers/sys";
+import { deadline, Fd, KataError, ops, SIG, signalIfAlive } from "@kata-containers/sys";
 
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 16 << 20;
@@ -50,10 +50,6 @@ async function readAll(pipe: Fd): Promise<string> {
 }
 
 async function endOf(child: Fd, ended: Promise<unknown>): Promise<void> {
-  try {
-    ops.pidfdSendSignal(child.number, SIG.SIGKILL);
-  } catch (error) {
-    if (!isSysError(error, "ESRCH")) throw error;
-  }
+  signalIfAlive(child.number, SIG.SIGKILL);
   await ended;
 }

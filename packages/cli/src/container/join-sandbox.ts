@@ -1,8 +1,14 @@
 import { type KataConfig, refuseContainerAnnotations } from "@kata-containers/config";
-import type { Namespace, Spec } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
-import { type Bundle, connectDaemon, containerBeingMade, type DaemonClient } from "@kata-containers/shim";
-import { Fd, isSysError, KataError, O, ops, type Undo } from "@kata-containers/sys";
+import {
+  type Bundle,
+  checkJoinedNamespaces,
+  containerBeingMade,
+  isSameNamespace,
+  leaveSandbox,
+  openNamespace,
+} from "@kata-containers/shim";
+import { type Fd, isSysError, KataError, ops, type Undo } from "@kata-containers/sys";
 import {
   createFileStore,
   daemonAlive,
@@ -12,7 +18,6 @@ import {
   type Store,
   savedConfigPath,
   withContainer,
-  withoutContainer,
 } from "@kata-containers/virtcontainers";
 import type { Globals } from "../globals.ts";
 import { connectDaemonOf } from "./lost-daemon.ts";
@@ -50,10 +55,13 @@ export async function joinSandbox(order: JoinOrder): Promise<OpenSandbox> {
   const sandbox = await daemon.call(Daemon.State, { id: sandboxId }, { timeoutMs: ANSWER_MS });
   if (sandbox.status === "stopped") throw hasStopped(sandboxId);
   const networkNamespace = undo.use(networkNamespaceOf(record));
-  checkNamespaces(bundle.spec, networkNamespace, `/proc/${sandbox.pid}/ns/pid`, sandboxId);
+  checkJoinedNamespaces(bundle.spec, sandboxId, {
+    network: (path) => isSameNamespace(path, `/proc/self/fd/${networkNamespace.number}`),
+    pid: (path) => isSameNamespace(path, `/proc/${sandbox.pid}/ns/pid`),
+  });
 
   store.join(id, sandboxId);
-  undo.defer(() => leave(store, record, id));
+  undo.defer(() => leaveSandbox(store, record, id, UNDO_MS));
   store.update(sandboxId, (current) => withContainer(current, containerBeingMade(id, bundle)));
   return { config, socket: record.socket, daemon, networkNamespace, ready: Promise.resolve() };
 }
@@ -102,59 +110,6 @@ function networkNamespaceOf(record: SandboxRecord): Fd {
   if (daemonAlive(record)) return fd;
   fd.close();
   throw hasStopped(record.id);
-}
-
-/** A container of a pod has the sandbox's network, and may have its pid namespace; no other. */
-function checkNamespaces(spec: Spec, network: Fd, sandboxPid: string, sandboxId: string): void {
-  const find = (type: Namespace["type"]) => spec.linux?.namespaces?.find((each) => each.type === type);
-  const named = find("network");
-  if (named !== undefined && !(named.path && isSame(named.path, `/proc/self/fd/${network.number}`))) {
-    const what = named.path ? `${named.path} is` : "a new one is";
-    throw new KataError(
-      "InvalidArgument",
-      `linux.namespaces: network: ${what} not that of sandbox "${sandboxId}", which the container joins`,
-    );
-  }
-  const pid = find("pid")?.path;
-  if (pid && !isSame(pid, sandboxPid)) {
-    throw new KataError(
-      "InvalidArgument",
-      `linux.namespaces: pid: ${pid} is not that of sandbox "${sandboxId}", the only one that can be shared`,
-    );
-  }
-}
-
-function isSame(path: string, other: string): boolean {
-  using one = openNamespace(path, "cannot open the namespace");
-  using two = openNamespace(other, "cannot open the sandbox's namespace");
-  const [a, b] = [ops.fstat(one.number), ops.fstat(two.number)];
-  return a.dev === b.dev && a.ino === b.ino;
-}
-
-function openNamespace(path: string, what: string): Fd {
-  try {
-    return new Fd(ops.open(path, O.RDONLY | O.CLOEXEC, 0));
-  } catch (error) {
-    throw KataError.from(error, what);
-  }
-}
-
-/** Removes the container again. What the daemon has not heard of, or cannot say any more, is only in the record. */
-async function leave(store: Store, { id: sandboxId, socket }: SandboxRecord, id: string): Promise<void> {
-  try {
-    using daemon: DaemonClient | undefined = await connectDaemon(socket);
-    if (daemon !== undefined) {
-      await daemon.call(Daemon.Delete, { id, force: true }, { timeoutMs: UNDO_MS });
-      return;
-    }
-  } catch (error) {
-    if (!(error instanceof KataError)) throw error;
-  }
-  try {
-    store.update(sandboxId, (record) => withoutContainer(record, id));
-  } finally {
-    store.remove(id);
-  }
 }
 
 function hasStopped(sandboxId: string): KataError {

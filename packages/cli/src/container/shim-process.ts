@@ -4,12 +4,12 @@ import {
   CLONE,
   type ExitStatus,
   Fd,
-  isSysError,
   KataError,
   O,
   ops,
   SIG,
   type SpawnFd,
+  signalIfAlive,
 } from "@kata-containers/sys";
 import type { ProcessStdio } from "./stdio.ts";
 
@@ -112,13 +112,7 @@ function shimProcess(pid: number, pidfd: Fd): ShimProcess {
   const exit = ops.waitPidfd(pidfd.number);
   // Whoever needs it awaits it; a command that leaves while the shim runs does not.
   exit.catch(() => {});
-  const signal = (number: number) => {
-    try {
-      ops.pidfdSendSignal(pidfd.number, number);
-    } catch (error) {
-      if (!isSysError(error, "ESRCH")) throw error;
-    }
-  };
+  const signal = (number: number) => signalIfAlive(pidfd.number, number);
   return {
     pid,
     exit,

@@ -67,7 +67,8 @@ function checkHooks({ hooks }: Spec, bundle: string): void {
   }
 }
 
-function readConfigJson(file: string): Uint8Array {
+/** Reads a bundle's config.json. @throws KataError NotFound, InvalidArgument when it is no regular file */
+export function readConfigJson(file: string): Uint8Array {
   try {
     // A FIFO would be waited for, for ever and deaf to signals.
     if ((ops.stat(file).mode & S.IFMT) !== S.IFREG) throw invalid(`${file}: is not a regular file`);

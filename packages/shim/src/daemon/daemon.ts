@@ -1,17 +1,15 @@
-import { Fd, KataError, Logger, ops, RpcDurations, SIG, sleep } from "@kata-containers/sys";
+import { Fd, KataError, type Logger, ops, RpcDurations, SIG, sleep } from "@kata-containers/sys";
 import {
   createFileStore,
   loadSavedConfig,
   Phases,
   type SandboxRecord,
   type Store,
-  stateDir,
 } from "@kata-containers/virtcontainers";
 import { serveManagement } from "../management/management.ts";
 import type { DaemonArguments } from "./arguments.ts";
 import { leaveHostView } from "./host-view.ts";
 import { Lifetime } from "./lifetime.ts";
-import { LogFile } from "./log-file.ts";
 import { type Owner, openOwner } from "./owner.ts";
 import {
   type HostedSandbox,
@@ -20,6 +18,7 @@ import {
   undoSandbox,
   wantsDebug,
 } from "./sandbox-host.ts";
+import { openSandboxLog } from "./sandbox-log.ts";
 import { serveDaemon } from "./serve.ts";
 import { Warnings } from "./warnings.ts";
 
@@ -67,7 +66,13 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
   const record = store.update(args.id, nameOwnResources);
   const config = owner?.config ?? loadSavedConfig(args.config);
   const warnings = new Warnings();
-  const log = openLog(args, args.debug || wantsDebug(config), (line) => warnings.add(line));
+  const log = openSandboxLog({
+    sandbox: args,
+    debug: args.debug || wantsDebug(config),
+    onWarning: (line) => warnings.add(line),
+    // An owner's standard error, or /dev/null in its place, is where its daemons write.
+    ...(owner === undefined ? {} : { fd: 2 }),
+  });
   const confinement = leaveHostView(config, record, args.netnsFd);
   const lifetime = new Lifetime();
   const undone = () => lifetime.end();
@@ -115,21 +120,6 @@ async function live(started: Started, store: Store, orphanSeconds: number): Prom
   management?.close();
   if (owner !== undefined || sandbox.containers().length === 0)
     await undoSandbox(store, sandbox.id).catch(() => {});
-}
-
-function openLog(args: DaemonArguments, debug: boolean, onWarning: (line: string) => void): Logger {
-  const level = debug ? "debug" : "warning";
-  const options = {
-    level,
-    name: "containerd-shim-kata-v2",
-    source: "shim",
-    sandbox: args.id,
-    onWarning,
-  } as const;
-  // An owner's standard error, or /dev/null in its place, is where its daemons write.
-  if (args.ownerFd !== undefined) return new Logger({ fd: 2, ...options });
-  const file = new LogFile(`${stateDir(args.root, args.id)}/daemon.log`);
-  return new Logger({ fd: file.fd, onWritten: file.written, ...options });
 }
 
 function say(ready: Fd, message: { socket: string } | { error: string }): void {

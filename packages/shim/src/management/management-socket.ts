@@ -1,4 +1,4 @@
-import { Fd, isSysError, ops } from "@kata-containers/sys";
+import { Fd, ops, unlinkIfThere } from "@kata-containers/sys";
 import { managementLinkPath, managementSocketPath } from "@kata-containers/virtcontainers";
 
 /** Clients that have not been accepted yet. */
@@ -21,13 +21,5 @@ export function listenForManagement(root: string, id: string): Fd {
   } catch (error) {
     listener.close();
     throw error;
-  }
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    ops.unlink(path);
-  } catch (error) {
-    if (!isSysError(error, "ENOENT")) throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { Fd, isSysError, KataError, type Logger, ops, sleep } from "@kata-containers/sys";
+import { acceptAll, Fd, KataError, type Logger, ops } from "@kata-containers/sys";
 import type { SandboxRecord } from "@kata-containers/virtcontainers";
 import type { HostedSandbox } from "../daemon/sandbox-host.ts";
 import { type HttpAnswer, type HttpStream, refuseHttp, serveHttp } from "./http-connection.ts";
@@ -18,14 +18,11 @@ export interface ManagementOrder {
 /** Clients at once. */
 export const MAX_CONNECTIONS = 8;
 
-/** accept(2) failures that pass; the wait keeps them from spinning. */
-const PASSING = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ECONNABORTED"] as const;
-const PASSING_WAIT_MS = 100;
-
 /** The management socket of one sandbox: HTTP/1.1, read-only. Who calls does not count for the daemon's lifetime. */
 export class Management {
   readonly #order: ManagementOrder;
   readonly #connections = new Set<Fd>();
+  #open = true;
   /** Of those who ask at once each gets the same text. */
   #gathering: Promise<Uint8Array> | undefined;
 
@@ -36,24 +33,21 @@ export class Management {
 
   /** Takes no more clients and ends those there are. */
   close(): void {
+    this.#open = false;
     this.#order.listener.close();
     for (const connection of this.#connections) connection.close();
   }
 
   async #acceptAll(): Promise<void> {
     const { listener, log } = this.#order;
-    for (;;) {
-      try {
-        void this.#serve(new Fd(await ops.accept(listener.number)));
-      } catch (error) {
-        // Closed.
-        if (isSysError(error, "ECANCELED", "EBADF")) return;
-        if (!isSysError(error, ...PASSING)) {
-          log.error("the management socket takes no more clients", { reason: KataError.from(error).message });
-          return;
-        }
-        await sleep(PASSING_WAIT_MS);
-      }
+    try {
+      await acceptAll(
+        () => ops.accept(listener.number),
+        () => this.#open,
+        (connection) => void this.#serve(new Fd(connection)),
+      );
+    } catch (error) {
+      log.error("the management socket takes no more clients", { reason: KataError.from(error).message });
     }
   }
 

@@ -1,6 +1,6 @@
 import { runLaterHooks } from "@kata-containers/launch";
-import { Daemon, Task } from "@kata-containers/protocols";
-import { isSysError, KataError, ops } from "@kata-containers/sys";
+import { Task } from "@kata-containers/protocols";
+import { KataError, unlinkIfThere } from "@kata-containers/sys";
 import {
   type ContainerRecord,
   createFileStore,
@@ -9,9 +9,9 @@ import {
   type SandboxRecord,
   type Store,
   undoFromRecord,
-  withoutContainer,
 } from "@kata-containers/virtcontainers";
 import { connectDaemon } from "../client/daemon-client.ts";
+import { leaveSandbox } from "../client/leave-sandbox.ts";
 import type { ShimArguments } from "./arguments.ts";
 import { taskRoot, taskSocket } from "./places.ts";
 
@@ -40,7 +40,7 @@ export async function deleteShim(args: ShimArguments, warn: (message: string) =>
     store.remove(id);
     for (const container of record?.containers.toReversed() ?? []) await runPoststop(container, warn);
     await sendAway(socket, id);
-    unlinkSocket(socket);
+    unlinkIfThere(socket);
   }
 }
 
@@ -69,28 +69,13 @@ async function removeJoined(
   warn: (message: string) => void,
 ): Promise<void> {
   const container = record.containers.find((each) => each.id === id);
-  if (!(await removedByDaemon(record, id))) {
-    try {
-      store.update(record.id, (current) => withoutContainer(current, id));
-    } catch (error) {
-      // The sandbox was removed meanwhile, and all of it.
-      if (!(error instanceof KataError) || error.code !== "NotFound") throw error;
-    }
-    store.remove(id);
+  try {
+    await leaveSandbox(store, record, id, DELETE_MS);
+  } catch (error) {
+    // The sandbox was removed meanwhile, and all of it.
+    if (!(error instanceof KataError) || error.code !== "NotFound") throw error;
   }
   if (container !== undefined) await runPoststop(container, warn);
-}
-
-async function removedByDaemon(record: SandboxRecord, id: string): Promise<boolean> {
-  if (!daemonAlive(record)) return false;
-  try {
-    using daemon = await connectDaemon(record.socket);
-    await daemon?.call(Daemon.Delete, { id, force: true }, { timeoutMs: DELETE_MS });
-    return daemon !== undefined;
-  } catch (error) {
-    if (error instanceof KataError) return false;
-    throw error;
-  }
 }
 
 async function runPoststop(
@@ -109,14 +94,5 @@ async function sendAway(socket: string, id: string): Promise<void> {
     await shim?.call(Task.Shutdown, { id, now: true }, { timeoutMs: SHUTDOWN_MS });
   } catch (error) {
     if (!(error instanceof KataError)) throw error;
-  }
-}
-
-/** What nobody serves any more. */
-export function unlinkSocket(path: string): void {
-  try {
-    ops.unlink(path);
-  } catch (error) {
-    if (!isSysError(error, "ENOENT")) throw error;
   }
 }

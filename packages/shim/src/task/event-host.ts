@@ -1,4 +1,4 @@
-import { Fd, isSysError, makePipe, O, ops, SIG } from "@kata-containers/sys";
+import { Fd, isSysError, makePipe, O, ops, SIG, signalIfAlive } from "@kata-containers/sys";
 import { connectUnix, createClient } from "@kata-containers/ttrpc";
 import type { EventHost } from "./event-sender.ts";
 import type { HostNamespaces } from "./host-namespaces.ts";
@@ -20,7 +20,7 @@ export function eventHost(host: HostNamespaces): EventHost {
       using input = write;
       const { pidfd } = spawnThere(host, argv, read);
       using process = new Fd(pidfd);
-      const timer = setTimeout(() => kill(process), timeoutMs);
+      const timer = setTimeout(() => signalIfAlive(process.number, SIG.SIGKILL), timeoutMs);
       try {
         await ops.write(input.number, stdin).catch(() => {});
         input.close();
@@ -38,12 +38,4 @@ function spawnThere(host: HostNamespaces, argv: readonly string[], stdin: Fd) {
   const [path = ""] = argv;
   const fds = [{ from: input.number, to: 0 }];
   return ops.spawn({ path, argv: [...argv], env: ops.env(), cwd: "/", fds, join: host.all });
-}
-
-function kill(process: Fd): void {
-  try {
-    ops.pidfdSendSignal(process.number, SIG.SIGKILL);
-  } catch (error) {
-    if (!isSysError(error, "ESRCH")) throw error;
-  }
 }

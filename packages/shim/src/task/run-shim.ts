@@ -1,9 +1,19 @@
 import { ContainerdRuntimeInfo, TaskDeleteResponse } from "@kata-containers/protocols";
-import { COMMIT, Logger, ops, RpcDurations, SIG, sleep, VERSION } from "@kata-containers/sys";
+import {
+  COMMIT,
+  environment,
+  Logger,
+  ops,
+  RpcDurations,
+  SIG,
+  sleep,
+  unlinkIfThere,
+  VERSION,
+} from "@kata-containers/sys";
 import { STATUS_VM_DIED } from "@kata-containers/virtcontainers";
 import { Lifetime } from "../daemon/lifetime.ts";
 import { checkShimArguments, parseShimArguments, type ShimArguments } from "./arguments.ts";
-import { deleteShim, unlinkSocket } from "./delete-shim.ts";
+import { deleteShim } from "./delete-shim.ts";
 import { eventHost } from "./event-host.ts";
 import { eventSender } from "./event-sender.ts";
 import { HostNamespaces } from "./host-namespaces.ts";
@@ -80,7 +90,7 @@ async function serveShim(args: ShimArguments): Promise<number> {
   const log = openContainerdLog(args);
   const lifetime = new Lifetime();
   const addresses = {
-    ttrpc: environment("TTRPC_ADDRESS"),
+    ttrpc: environment("TTRPC_ADDRESS") ?? "",
     containerd: address,
     publishBinary: args.publishBinary,
   };
@@ -101,7 +111,7 @@ async function serveShim(args: ShimArguments): Promise<number> {
   lifetime.endUnlessCalled(ORPHAN_MS);
   await lifetime.over;
   // First of all: the name may soon be that of another shim's.
-  host.during(() => unlinkSocket(socket));
+  host.during(() => unlinkIfThere(socket));
   await sandbox.end();
   await publisher.flush(LAST_EVENTS_MS);
   publisher.close();
@@ -114,11 +124,6 @@ async function serveShim(args: ShimArguments): Promise<number> {
 function openContainerdLog({ bundle, id, debug }: ShimArguments): Logger {
   const fd = openLogPipe(bundle ?? ".")?.release() ?? -1;
   return new Logger({ fd, level: debug ? "debug" : "warning", name: "containerd-shim-kata-v2", sandbox: id });
-}
-
-function environment(name: string): string {
-  const entry = ops.env().find((each) => each.startsWith(`${name}=`));
-  return entry?.slice(name.length + 1) ?? "";
 }
 
 function print(what: string | Uint8Array): void {

@@ -1,8 +1,8 @@
 import { type Init, type Method, Task, TaskV3 } from "@kata-containers/protocols";
-import { KataError, type Logger, type RpcDurations } from "@kata-containers/sys";
+import type { Logger, RpcDurations } from "@kata-containers/sys";
 import { Handlers, type Server, serve, unixListener } from "@kata-containers/ttrpc";
+import { answerCalls } from "../daemon/answer-calls.ts";
 import type { Lifetime } from "../daemon/lifetime.ts";
-import { actionOf } from "../daemon/rpc-action.ts";
 import type { TaskControl } from "./task-control.ts";
 import type { TaskService } from "./task-service.ts";
 
@@ -15,23 +15,12 @@ export function serveTasks(
   log: Logger,
 ): Server {
   const handlers = new Handlers();
+  const answerOne = answerCalls(handlers, lifetime, shimRpcs, log);
   const answer = <Req extends object, Res extends object>(
     methods: readonly Method<Req, Res>[],
-    handle: (request: Req) => Promise<Init<Res>> | Init<Res>,
+    handle: (request: Req) => Promise<Init<Res>>,
   ): void => {
-    for (const method of methods) {
-      handlers.unary(method, (request) =>
-        lifetime.during(async () => {
-          log.debug("task call", { method: method.method });
-          try {
-            return await shimRpcs.measure(actionOf(method), async () => handle(request));
-          } catch (error) {
-            log.debug("task call refused", { method: method.method, reason: KataError.from(error).message });
-            throw error;
-          }
-        }),
-      );
-    }
+    for (const method of methods) answerOne(method, handle);
   };
   answer([Task.State, TaskV3.State], (request) => control.state(request));
   answer([Task.Create, TaskV3.Create], (request) => service.create(request));

@@ -1,5 +1,6 @@
 import { parseSpec, podRole } from "@kata-containers/oci";
-import { Fd, isSysError, KataError, MAX_TEXT_BYTES, mkdirp, O, ops, writeText } from "@kata-containers/sys";
+import { Fd, isSysError, KataError, mkdirp, O, ops, writeText } from "@kata-containers/sys";
+import { readConfigJson } from "../client/bundle.ts";
 import type { ShimArguments } from "./arguments.ts";
 import { taskSocket } from "./places.ts";
 
@@ -33,11 +34,7 @@ export async function startShim(args: ShimArguments): Promise<string> {
 
 function annotationsOf(bundle: string): Readonly<Record<string, string>> | undefined {
   const path = `${bundle}/config.json`;
-  try {
-    return parseSpec(ops.readFile(path, MAX_TEXT_BYTES), path).annotations;
-  } catch (error) {
-    throw KataError.from(error);
-  }
+  return parseSpec(readConfigJson(path), path).annotations;
 }
 
 /** A socket that nobody serves any more is removed. */

@@ -100,7 +100,7 @@ export class TaskControl {
     return {};
   }
 
-  checkpoint(): never {
+  async checkpoint(): Promise<never> {
     throw noCheckpoint();
   }
 

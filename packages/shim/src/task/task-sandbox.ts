@@ -10,7 +10,7 @@ import type { ContainerdMount } from "@kata-containers/protocols";
 import {
   type AbortSignalLike,
   KataError,
-  Logger,
+  type Logger,
   ops,
   type RpcDurations,
   Undo,
@@ -26,19 +26,18 @@ import {
   type ProcessStdio,
   type Sandbox,
   type Store,
-  stateDir,
   withContainer,
   withoutContainer,
   withResource,
 } from "@kata-containers/virtcontainers";
 import { type Bundle, readBundle } from "../client/bundle.ts";
 import { claimRecord, containerBeingMade } from "../client/claim-record.ts";
+import { checkJoinedNamespaces, isSameNamespace } from "../client/joined-namespaces.ts";
 import { openNetworkNamespace } from "../client/network-namespace.ts";
 import { wantedScope } from "../client/sandbox-scope.ts";
 import { openTrees, type Trees } from "../client/trees.ts";
 import { leaveHostView } from "../daemon/host-view.ts";
 import type { Lifetime } from "../daemon/lifetime.ts";
-import { LogFile } from "../daemon/log-file.ts";
 import {
   type HostedSandbox,
   hostSandbox,
@@ -46,11 +45,11 @@ import {
   undoSandbox,
   wantsDebug,
 } from "../daemon/sandbox-host.ts";
+import { openSandboxLog } from "../daemon/sandbox-log.ts";
 import { serveDaemon } from "../daemon/serve.ts";
 import { Warnings } from "../daemon/warnings.ts";
 import { serveManagement } from "../management/management.ts";
 import type { HostNamespaces } from "./host-namespaces.ts";
-import { checkJoinedNamespaces } from "./joined-namespaces.ts";
 import { mountRootfs } from "./mount-rootfs.ts";
 import { taskRoot } from "./places.ts";
 import type { Size } from "./task-process.ts";
@@ -203,7 +202,14 @@ export class TaskSandbox {
     if (sandboxId !== this.#order.id || this.#hosted === undefined)
       throw new KataError("NotFound", `sandbox "${sandboxId}" does not exist`);
     refuseContainerAnnotations(bundle.spec.annotations);
-    this.#order.host.during(() => checkJoinedNamespaces(bundle.spec, sandboxId));
+    const pid = `/proc/${ops.getpid()}/ns/pid`;
+    this.#order.host.during(() =>
+      checkJoinedNamespaces(bundle.spec, sandboxId, {
+        network: (path) => isSameNamespace(path, "/proc/thread-self/ns/net"),
+        // Our pid stands for the sandbox's containers on the host, where its namespaces are not the guest's: the name says it.
+        pid: (path) => path === pid,
+      }),
+    );
   }
 
   /** This process becomes the daemon of a new sandbox. */
@@ -226,9 +232,13 @@ export class TaskSandbox {
     );
     const phases = new Phases();
     const warnings = new Warnings();
-    const sandboxLog = openLog(root, id, debug || wantsDebug(config), (line) => {
-      warnings.add(line);
-      log.warn(line, { sandbox: id });
+    const sandboxLog = openSandboxLog({
+      sandbox: record,
+      debug: debug || wantsDebug(config),
+      onWarning: (line) => {
+        warnings.add(line);
+        log.warn(line, { sandbox: id });
+      },
     });
     const confinement = leaveHostView(config, record, network.release());
     this.#hosted = hostSandbox({
@@ -275,10 +285,7 @@ export class TaskSandbox {
   #join(id: string, bundle: Bundle, undo: Undo): void {
     const { id: sandboxId } = this.#order;
     this.#store.join(id, sandboxId);
-    undo.defer(() => {
-      this.#store.update(sandboxId, (record) => withoutContainer(record, id));
-      this.#store.remove(id);
-    });
+    undo.defer(() => this.#hosted?.sandbox.giveUpId(id));
     this.#store.update(sandboxId, (record) => withContainer(record, containerBeingMade(id, bundle)));
   }
 
@@ -325,18 +332,5 @@ function openBundleTrees(host: HostNamespaces, bundle: Bundle, rootfs: readonly 
   return host.duringPrivately(() => {
     mountRootfs(rootfs, bundle.rootfs);
     return openTrees(bundle);
-  });
-}
-
-function openLog(root: string, id: string, debug: boolean, onWarning: (line: string) => void): Logger {
-  const file = new LogFile(`${stateDir(root, id)}/daemon.log`);
-  return new Logger({
-    fd: file.fd,
-    onWritten: file.written,
-    level: debug ? "debug" : "warning",
-    name: "containerd-shim-kata-v2",
-    source: "shim",
-    sandbox: id,
-    onWarning,
   });
 }

@@ -1,4 +1,16 @@
-import { deadline, Fd, isSysError, KataError, makePipe, mkdirp, O, ops, S, SIG } from "@kata-containers/sys";
+import {
+  deadline,
+  Fd,
+  isSysError,
+  KataError,
+  makePipe,
+  mkdirp,
+  O,
+  ops,
+  S,
+  SIG,
+  signalIfAlive,
+} from "@kata-containers/sys";
 import type { ProcessStdio } from "@kata-containers/virtcontainers";
 import type { HostNamespaces } from "./host-namespaces.ts";
 
@@ -168,20 +180,12 @@ class OutputLogger {
     const within = (ms: number) => deadline(this.#exit, ms, () => new Error("late"));
     await within(LOGGER_END_MS)
       .catch(() => {
-        this.#signal(SIG.SIGTERM);
+        signalIfAlive(this.#pidfd.number, SIG.SIGTERM);
         return within(LOGGER_TERM_MS);
       })
-      .catch(() => this.#signal(SIG.SIGKILL));
+      .catch(() => signalIfAlive(this.#pidfd.number, SIG.SIGKILL));
     await this.#exit.catch(() => {});
     this.#pidfd.close();
-  }
-
-  #signal(signal: number): void {
-    try {
-      ops.pidfdSendSignal(this.#pidfd.number, signal);
-    } catch (error) {
-      if (!isSysError(error, "ESRCH", "EBADF")) throw error;
-    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Launched } from "@kata-containers/launch";
-import { Fd, isSysError, ops, SIG } from "@kata-containers/sys";
+import { Fd, isSysError, ops, SIG, signalIfAlive } from "@kata-containers/sys";
 import { relayConsole } from "./console.ts";
 
 const FORWARDED = [
@@ -31,11 +31,7 @@ export async function waitInForeground(process: Launched, signals: Fd): Promise<
 async function forward(process: Launched, signals: Fd): Promise<void> {
   while (true) {
     const signal = await ops.signalRead(signals.number);
-    try {
-      ops.pidfdSendSignal(process.pidfd.number, signal);
-    } catch (error) {
-      if (!isSysError(error, "ESRCH")) throw error;
-    }
+    signalIfAlive(process.pidfd.number, signal);
   }
 }
 

@@ -1,4 +1,4 @@
-import { exists, KataError, O, ops, readText, type SpawnFd } from "@kata-containers/sys";
+import { environment, exists, KataError, O, ops, readText, type SpawnFd } from "@kata-containers/sys";
 
 /** Where the first is in kata-launch, above those that have a meaning there. */
 const FIRST = 10;
@@ -34,10 +34,9 @@ export function passedDescriptors(preserveFds = "0"): PassedDescriptors {
 }
 
 function activated(): number {
-  const env = ops.env();
   const number = (name: string) => {
-    const entry = env.find((each) => each.startsWith(`${name}=`)) ?? "";
-    return /^\d{1,6}$/.test(entry.slice(name.length + 1)) ? Number(entry.slice(name.length + 1)) : 0;
+    const text = environment(name) ?? "";
+    return /^\d{1,6}$/.test(text) ? Number(text) : 0;
   };
   return number("LISTEN_PID") === ops.getpid() ? number("LISTEN_FDS") : 0;
 }

@@ -1,4 +1,4 @@
-import { isSysError, KataError, MNT, ops, removeTree } from "@kata-containers/sys";
+import { isSysError, KataError, MNT, ops, removeTree, unlinkIfThere } from "@kata-containers/sys";
 import { restoreNamespace } from "../network/redirect.ts";
 import { sandboxHash, stateDir } from "../paths.ts";
 import { killCgroup, removeCgroup } from "../resource/cgroup.ts";
@@ -78,14 +78,6 @@ function release(resource: HostResource, { root, id }: SandboxRecord): void | Pr
     case "network":
       // The taps went with the last descriptor of the VMM.
       return restoreNamespace(resource.path, resource.inode, sandboxHash(root, id));
-  }
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    ops.unlink(path);
-  } catch (error) {
-    if (!isSysError(error, "ENOENT")) throw error;
   }
 }
 
