@@ -14,7 +14,7 @@ export interface Thing {
 /** Places of the programs' own, looked at with all that is below. */
 const FILES = ["/run/vc", "/run/kata", "/run/kata-containers", "/run/runk", "/dev/shm"];
 /** Made once, for all sandboxes there will be. */
-const PERMANENT = new Set(["/run/vc/cgroups", "/run/vc/index", "/run/vc/sbs"]);
+const PERMANENT = new Set(["/run/vc/cgroups", "/run/vc/containerd", "/run/vc/index", "/run/vc/sbs"]);
 /** What the tests call their directories in /tmp and /var/tmp. */
 const SCRATCH = /^(kata-(e2e|guest|clients)|runk-(test|output)|device-filter|conformance)-/;
 
