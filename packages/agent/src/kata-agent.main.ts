@@ -2,12 +2,14 @@ import { KataError, Logger, ops, runMain } from "@kata-containers/sys";
 import { type Listener, type Server, serve } from "@kata-containers/ttrpc";
 import { type BootedGuest, boot, finishBoot } from "./boot/boot.ts";
 import { KernelModules } from "./boot/kernel-modules.ts";
+import { Uevents } from "./boot/uevents.ts";
 import { KataLauncher } from "./container/kata-launcher.ts";
 import { listenOnUnix, listenOnVirtioPort, listenOnVsock, parseServerAddr } from "./listen.ts";
 import { GuestNetwork } from "./network/guest-network.ts";
 import { type AgentOptions, DEFAULT_OPTIONS, DEFAULT_PIPE_SIZE } from "./options.ts";
 import { type ChildWaiter, pidfdWaiter, Reaper } from "./process/reaper.ts";
 import { agentHandlers } from "./rpc/handlers.ts";
+import { Hotplug } from "./sandbox/hotplug.ts";
 import { Sandbox } from "./sandbox/sandbox.ts";
 import { AGENT_VERSION } from "./version.ts";
 
@@ -27,7 +29,8 @@ async function runAsInit(): Promise<number> {
     guest.log.error(`unhandled: ${KataError.from(reason).message}`);
   const listening = listen(guest);
   finishBoot(guest);
-  const server = start(await listening, guest.options, guest.modules, reaper, guest.log);
+  const uevents = () => guest.uevents;
+  const server = start(await listening, { ...guest, uevents, waiter: reaper });
   const bootMs = Math.round(ops.monotonicMs());
   // Nobody reads it but who looks for a fault: a line on the serial console costs an emulated guest two milliseconds.
   guest.log.debug("listening", { version: AGENT_VERSION, address: guest.options.serverAddr, bootMs });
@@ -53,25 +56,37 @@ async function runAsProcess(args: readonly string[]): Promise<number> {
     throw new KataError("InvalidArgument", `server address ${address}: only unix:// off PID 1`);
   const log = new Logger({ fd: 2, name: "kata-agent", source: "agent" });
   const modules = new KernelModules({ boot: [], needs: {} });
-  const server = start(listenOnUnix(rest), DEFAULT_OPTIONS, modules, pidfdWaiter, log, launchPath);
+  const server = start(listenOnUnix(rest), {
+    options: DEFAULT_OPTIONS,
+    modules,
+    uevents: () => new Uevents(),
+    waiter: pidfdWaiter,
+    log,
+    launchPath,
+  });
   log.info("listening", { version: AGENT_VERSION, address });
   await server.closed;
   return 0;
 }
 
-function start(
-  listener: Listener,
-  options: AgentOptions,
-  modules: KernelModules,
-  waiter: ChildWaiter,
-  log: Logger,
-  launchPath?: string,
-): Server {
+interface Parts {
+  readonly options: AgentOptions;
+  readonly modules: KernelModules;
+  readonly uevents: () => Uevents;
+  readonly waiter: ChildWaiter;
+  readonly log: Logger;
+  /** Of kata-launch, where it is not the image's. */
+  readonly launchPath?: string | undefined;
+}
+
+function start(listener: Listener, parts: Parts): Server {
+  const { options, modules, uevents, waiter, log, launchPath } = parts;
   const pipeSize = options.containerPipeSize === 0 ? DEFAULT_PIPE_SIZE : options.containerPipeSize;
   const launcher = new KataLauncher({ pipeSize, log, ...(launchPath === undefined ? {} : { launchPath }) });
   const sandbox = new Sandbox({ modules, launcher, waiter });
   const network = new GuestNetwork({ modules, hotplugTimeoutMs: options.hotplugTimeoutMs });
-  return serve(listener, agentHandlers(sandbox, network), {
+  const hotplug = new Hotplug({ timeoutMs: options.hotplugTimeoutMs, uevents });
+  return serve(listener, agentHandlers(sandbox, network, hotplug), {
     onConnectionError: (error) => log.warn(`connection ended: ${error.message}`),
   });
 }

@@ -43,6 +43,7 @@ describe("an annotation sets", () => {
     ["default_vcpus", "8", "default_vcpus", 8],
     ["default_max_vcpus", "3", "default_maxvcpus", 3],
     ["default_memory", "512", "default_memory", 512],
+    ["memory_slots", "2", "memory_slots", 2],
     ["enable_mem_prealloc", "true", "enable_mem_prealloc", true],
     ["enable_hugepages", "0", "enable_hugepages", false, "enable_hugepages = true"],
     ["disable_vhost_net", "t", "disable_vhost_net", true],
@@ -368,7 +369,7 @@ describe("the table", () => {
     const settable = [...annotationSubjects()].filter(([, { kind }]) => kind === "key").map(([name]) => name);
     expect(settable.map((name) => name.split(".").at(-1)).sort()).toEqual(
       `container_pipe_size cpu_features default_max_vcpus default_memory default_vcpus disable_guest_seccomp disable_vhost_net
-      enable_hugepages enable_mem_prealloc entropy_source firmware initrd internetworking_model kernel kernel_params machine_type path shared_fs virtio_fs_cache
+      enable_hugepages enable_mem_prealloc entropy_source firmware initrd internetworking_model kernel kernel_params machine_type memory_slots path shared_fs virtio_fs_cache
       virtio_fs_daemon`.split(/\s+/),
     );
   });

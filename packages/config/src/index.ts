@@ -1,5 +1,6 @@
 export { renderAnnotationDocs } from "./annotation-docs.ts";
 export { type Annotations, applyAnnotations, refuseContainerAnnotations } from "./annotations.ts";
+export { type HostSize, readHostSize } from "./host-size.ts";
 export { type Key, splitWords, type ValueOf } from "./key.ts";
 export { checkFiles, defaultPaths, findConfig, loadConfig, readConfig } from "./load.ts";
 export type { Reading } from "./merge.ts";

@@ -42,5 +42,6 @@ export {
 export { type MountOptions, mountOptionNames, parseMountOptions } from "./mount-options.ts";
 export type { CreateTarget, FdRef, LaunchPlan, SeccompStep, Step, StepList } from "./plan.ts";
 export { readHostFacts } from "./read-host-facts.ts";
+export { parseCpus } from "./scheduling.ts";
 export { sealedProgram } from "./sealed-program.ts";
 export { type CompiledSeccomp, compileFilter } from "./seccomp.ts";

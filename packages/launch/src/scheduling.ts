@@ -88,8 +88,8 @@ export function affinitySteps({ execCPUAffinity = {} }: Process, when: "initial"
 /** No machine has more; a list may name each of them, and no other. */
 const MAX_CPUS = 8192;
 
-/** "0-3,7": cpuset(7), "List format". */
-function parseCpus(list: string, where: string): number[] {
+/** "0-3,7": cpuset(7), "List format". @throws KataError InvalidArgument naming `where` */
+export function parseCpus(list: string, where: string): number[] {
   const cpus = list.split(",").flatMap((part) => {
     const [, first = "", last = first] = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part) ?? [];
     const [from, to] = [Number(first), Number(last)];

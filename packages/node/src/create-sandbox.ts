@@ -1,4 +1,4 @@
-import { type KataConfig, loadSandboxConfig } from "@kata-containers/config";
+import { type KataConfig, loadSandboxConfig, readHostSize } from "@kata-containers/config";
 import { validateContainerId } from "@kata-containers/oci";
 import {
   type Bundle,
@@ -14,11 +14,13 @@ import { Fd, KataError, ops, SOCK, Undo } from "@kata-containers/sys";
 import {
   createFileStore,
   createMemoryStore,
+  firstWorkload,
   identityOf,
   newRecord,
   OWNER_ROOT,
   takeCgroup,
   undoFromRecord,
+  vmSize,
   withCgroups,
   withContainer,
 } from "@kata-containers/virtcontainers";
@@ -70,7 +72,8 @@ async function startInMemory(order: Order): Promise<SandboxLink> {
   const { cgroupsPath } = bundle.spec.linux ?? {};
   const root = ownRoot();
   const networkPath = namedNetwork(bundle.spec);
-  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, networkPath });
+  const size = vmSize(config, readHostSize(), [firstWorkload(bundle.spec)]);
+  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, networkPath, size });
   undo.defer(() => undoFromRecord(sandbox));
   takeCgroup(sandbox);
   const record = withContainer(withCgroups(sandbox), containerBeingMade(id, bundle));

@@ -31,12 +31,13 @@ export async function resumeContainer(sandbox: Sandbox, id: string): Promise<voi
 }
 
 /**
- * Changes limits in the guest's control groups; what is absent or 0 stays. The VM's own size stays as well.
+ * Changes limits in the guest's control groups; what is absent or 0 stays. The VM grows to what they ask for first.
  * @throws KataError InvalidArgument, Unimplemented, and what the guest's kernel refuses
  */
 export async function updateContainer(sandbox: Sandbox, id: string, resources: Resources): Promise<void> {
   checkAllowed("update", id, sandbox.container(id).status);
   const limits = checkUpdate(resources);
+  await sandbox.fit(id, limits);
   const resourcesRestJson = restOf({ linux: { resources: limits } });
   const request = { containerId: id, resources: resourcesToGrpc(limits), resourcesRestJson };
   await sandbox.agent().request(AgentService.UpdateContainer, request);

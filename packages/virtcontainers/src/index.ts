@@ -20,6 +20,7 @@ export * from "./persist/undo.ts";
 export * from "./phases.ts";
 export * from "./process.ts";
 export * from "./resource/cgroup.ts";
+export * from "./resource/vm-size.ts";
 export * from "./sandbox.ts";
 export type { ContainerTrees, Trees, VolumeTree } from "./share/share-container.ts";
 export * from "./spec/guest-spec.ts";

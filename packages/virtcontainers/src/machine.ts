@@ -1,4 +1,4 @@
-import type { KataConfig } from "@kata-containers/config";
+import { type KataConfig, readHostSize } from "@kata-containers/config";
 import { deadline, exists, KataError, type Logger, ops, sleep, Undo } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { AgentChannel } from "./agent-channel/agent-channel.ts";
@@ -7,13 +7,14 @@ import "./hypervisor/qemu/driver.ts";
 import type { Confinement } from "./confine/confinement.ts";
 import { type Console, openConsole } from "./console.ts";
 import { chooseAccelerator } from "./hypervisor/accelerator.ts";
-import type { Vm } from "./hypervisor/hypervisor.ts";
+import type { Vm, VmGrowth } from "./hypervisor/hypervisor.ts";
 import { createHypervisor } from "./hypervisor/registry.ts";
 import { measureTsc } from "./hypervisor/tsc.ts";
 import { vmConfig } from "./hypervisor/vm-config.ts";
 import { NO_NETWORK, openSandboxNetwork, type SandboxNetwork, VHOST_NET } from "./network/sandbox-network.ts";
 import type { ProcessIdentity } from "./persist/record.ts";
 import type { Phases } from "./phases.ts";
+import { type VmSize, vmLimits, vmSize } from "./resource/vm-size.ts";
 import type { GuestMount, ShareServer } from "./share/share.ts";
 import { createVirtio9p } from "./share/virtio-9p.ts";
 import { createVirtioFs } from "./share/virtio-fs.ts";
@@ -25,6 +26,8 @@ export type MachineDeps = {
   readonly log: Logger;
   /** The sandbox's name among those of the host's things that have no place for its id. */
   readonly hash: string;
+  /** What it has when it boots; undefined: what the configuration gives every sandbox. */
+  readonly size: VmSize | undefined;
 };
 
 /** A virtual machine with its share and the connection to its agent: generic, it knows of no container yet. */
@@ -38,6 +41,9 @@ export interface Machine {
   readonly shareServerPid: number;
   /** Resolves with the agent's stream. @throws KataError when the guest dies or does not answer in `dial_timeout`. */
   readonly connected: Promise<FrameTransport>;
+  /** What it had when it booted. */
+  readonly size: VmSize;
+  readonly growth: VmGrowth;
   /** What the guest has of the sandbox's network namespace. */
   readonly network: Pick<SandboxNetwork, "configure">;
   /** Resolves with the reason when VMM or share server have ended. */
@@ -69,7 +75,16 @@ export async function bootMachine(deps: MachineDeps): Promise<Machine> {
   const share = await shareDriver.open();
   passed.defer(() => share.close());
   const { kernelParams } = channel;
-  const vmm = vmConfig(config, choice.accelerator, ops.cpuCount(), kernelParams, await tscKhz());
+  const host = readHostSize();
+  const size = deps.size ?? vmSize(config, host, []);
+  const vmm = vmConfig(
+    config,
+    choice.accelerator,
+    size,
+    vmLimits(config, host),
+    kernelParams,
+    await tscKhz(),
+  );
   // At once: each waits for the other on a socket, not here.
   const [vm, server] = await bothOrNone(
     hypervisor.start(vmm, {
@@ -83,7 +98,17 @@ export async function bootMachine(deps: MachineDeps): Promise<Machine> {
   phases.end("qemu");
   network.started(vm);
   const { guestMount } = shareDriver;
-  const machine = new RunningMachine({ vm, server, network, guestMount, channel, console, config, phases });
+  const machine = new RunningMachine({
+    vm,
+    size,
+    server,
+    network,
+    guestMount,
+    channel,
+    console,
+    config,
+    phases,
+  });
   undo.commit();
   return machine;
 }
@@ -113,6 +138,7 @@ const QEMU_FIRST_MS = 200;
 
 type Parts = {
   readonly vm: Vm;
+  readonly size: VmSize;
   readonly server: ShareServer;
   readonly network: SandboxNetwork;
   readonly guestMount: GuestMount;
@@ -125,6 +151,8 @@ type Parts = {
 class RunningMachine implements Machine {
   readonly processes: Machine["processes"];
   readonly guestMount: GuestMount;
+  readonly size: VmSize;
+  readonly growth: VmGrowth;
   readonly network: Machine["network"];
   readonly agentUrl: string | undefined;
   readonly shareServerPid: number;
@@ -136,6 +164,8 @@ class RunningMachine implements Machine {
     const { vm, server, console } = parts;
     this.#parts = parts;
     this.guestMount = parts.guestMount;
+    this.size = parts.size;
+    this.growth = vm;
     this.network = parts.network;
     this.agentUrl = parts.channel.url;
     this.shareServerPid = (server.identity ?? vm.identity).pid;

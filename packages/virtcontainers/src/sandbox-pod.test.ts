@@ -1,6 +1,7 @@
 import type { Spec } from "@kata-containers/oci";
 import { Fd, setOps } from "@kata-containers/sys";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { updateContainer } from "./container-control.ts";
 import { installOps, noStdio, settle, type World, world } from "./testing/sandbox-world.ts";
 
 beforeEach(installOps);
@@ -162,4 +163,65 @@ test("only a container that joins may share the pid namespace", async () => {
   };
   await make(all, "d", { linux, annotations });
   expect(all.agent.requests.get("CreateContainer")).toMatchObject({ sandboxPidns: true });
+});
+
+describe("the size of the VM", () => {
+  const asking = (quota: number, limit: number): Partial<Spec> => ({
+    linux: { resources: { cpu: { quota, period: 100_000 }, memory: { limit } } },
+  });
+  const MIB = 2 ** 20;
+
+  test("grows by whole blocks of memory, and by CPUs, before a container that asks for them is made", async () => {
+    const all = await pod();
+    await make(all, "d", asking(150_000, 200 * MIB));
+    expect(all.machine.grown).toEqual(["256 MiB", "2 vCPUs"]);
+    const made = all.agent.asked.lastIndexOf("CreateContainer");
+    expect(all.agent.asked.slice(made - 2, made)).toEqual(["GetGuestDetails", "OnlineCPUMem"]);
+    expect(all.agent.requests.get("OnlineCPUMem")).toEqual({
+      wait: true,
+      nbCpus: 3,
+      cpuOnly: false,
+      memBlocks: 4,
+    });
+    expect(all.store.load("c").size).toEqual({ vcpus: 3, memoryMiB: 512 });
+  });
+
+  test("does not grow for what is there: of a container that has ended, and of the last block", async () => {
+    const all = await pod();
+    await make(all, "d", asking(0, 100 * MIB));
+    expect(all.machine.grown).toEqual(["128 MiB"]);
+    await make(all, "e", asking(0, 20 * MIB));
+    await all.sandbox.removeContainer("d", true);
+    await make(all, "f", asking(0, 108 * MIB));
+    expect(all.machine.grown).toEqual(["128 MiB"]);
+    await updateContainer(all.sandbox, "f", { memory: { limit: 109 * MIB } });
+    expect(all.machine.grown).toEqual(["128 MiB", "128 MiB"]);
+    expect(all.agent.requests.get("OnlineCPUMem")).toMatchObject({ memBlocks: 4 });
+  });
+
+  test("what cannot be had is refused, and nothing is left of the request", async () => {
+    const all = await pod();
+    await expect(make(all, "d", asking(0, 4000 * MIB))).rejects.toThrow(
+      /4256 MiB .*more than 4096 MiB, default_maxmemory/,
+    );
+    await expect(updateContainer(all.sandbox, "c", { memory: { limit: 4000 * MIB } })).rejects.toThrow(
+      /more than 4096 MiB/,
+    );
+    expect(all.agent.asked).not.toContain("UpdateContainer");
+    expect(Object.keys(statuses(all))).toEqual(["c"]);
+    await make(all, "e", asking(0, MIB));
+    expect(all.machine.grown).toEqual(["128 MiB"]);
+  });
+
+  test.each([
+    [{ memBlockSizeBytes: 0, memBlocks: 0 }],
+    [{ memBlockSizeBytes: 2 ** 40, memBlocks: 1 }],
+    [{ memBlockSizeBytes: 3 * 2 ** 27, memBlocks: 1 }],
+    [{ memBlockSizeBytes: 2 ** 27, memBlocks: 2 ** 50 }],
+  ])("a guest that says %j of its memory gets none", async (block) => {
+    const all = await pod();
+    all.agent.answers.set("GetGuestDetails", block);
+    await expect(make(all, "d", asking(0, MIB))).rejects.toThrow("the guest's memory cannot grow");
+    expect(all.machine.grown).toEqual([]);
+  });
 });

@@ -8,6 +8,7 @@ import { GUEST_SHARED_DIR } from "./paths.ts";
 import { type SandboxRecord, withResource } from "./persist/record.ts";
 import type { Store } from "./persist/store.ts";
 import type { Phases } from "./phases.ts";
+import type { Growing } from "./resource/sandbox-size.ts";
 import { shmStorage } from "./share/memory-volume.ts";
 
 export type SandboxVmDeps = {
@@ -61,6 +62,12 @@ export class SandboxVm {
     if (this.#agent === undefined)
       throw new KataError("Unavailable", `sandbox "${this.#id}" has no running VM`);
     return this.#agent;
+  }
+
+  /** What may grow. @throws KataError when there is no machine, or no agent yet */
+  async growing(): Promise<Growing> {
+    const { size, growth } = await this.#machine;
+    return { size, growth, agent: this.connectedAgent() };
   }
 
   /** @throws KataError when there is no machine */

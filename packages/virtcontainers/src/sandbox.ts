@@ -1,4 +1,4 @@
-import type { Process, Spec } from "@kata-containers/oci";
+import type { Process, Resources, Spec } from "@kata-containers/oci";
 import { AgentService, processToGrpc, restOf, specToGrpc } from "@kata-containers/protocols";
 import { deadline, KataError, ops, type RpcDurations, SIG } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
@@ -17,6 +17,8 @@ import {
 } from "./persist/record.ts";
 import type { Store } from "./persist/store.ts";
 import { GuestProcess, type ProcessExit, type ProcessStdio, STATUS_VM_DIED } from "./process.ts";
+import { SandboxSize } from "./resource/sandbox-size.ts";
+import { type VmSize, workloadOf } from "./resource/vm-size.ts";
 import { SandboxVm, type SandboxVmDeps } from "./sandbox-vm.ts";
 import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./share/share-container.ts";
 import { ShareTrees } from "./share/trees.ts";
@@ -67,12 +69,15 @@ export class Sandbox {
   /** How often containers ran out of memory. */
   readonly ooms = new OomEvents();
   readonly #containers = new Map<string, Container>();
+  readonly #size: SandboxSize;
 
   constructor(id: string, machine: Promise<Machine>, deps: SandboxDeps) {
     this.id = id;
     this.#deps = deps;
     this.#trees = deps.trees;
     this.#vm = new SandboxVm(id, machine, deps, () => this.#onVmEnd());
+    const save = (size: VmSize) => this.#save((record) => ({ ...record, size }));
+    this.#size = new SandboxSize({ config: deps.config, log: deps.log, save });
   }
 
   /** Resolves with the reason when the VM is gone, however that came about. */
@@ -156,6 +161,7 @@ export class Sandbox {
     // Here, while the guest boots: it has one CPU, and under emulation a slow one.
     const seccomp = filterOf(spec, this.#warn(id));
     const agent = await this.#vm.start(spec, shared.shmBytes);
+    await this.fit(id, spec.linux?.resources);
     this.ooms.follow(agent, (name) => this.#containers.has(name), this.#deps.log);
     const create = () =>
       agent.request(AgentService.CreateContainer, {
@@ -191,6 +197,15 @@ export class Sandbox {
     this.#forget(container);
     // The id is given up by whoever took it.
     if (id !== this.id) this.#save((record) => withoutContainer(record, id));
+  }
+
+  /**
+   * Makes the VM large enough for a container's limits: those of a new one, or a change of them.
+   * @throws KataError see SandboxSize
+   */
+  async fit(id: string, resources: Resources | undefined): Promise<void> {
+    const workload = workloadOf(resources, this.#size.workload(id));
+    await this.#size.fit(id, workload, () => this.#vm.growing());
   }
 
   async startContainer(id: string): Promise<void> {
@@ -340,6 +355,7 @@ export class Sandbox {
     for (const process of [...container.processes.values()].toReversed()) process.end(STATUS_VM_DIED);
     for (const name of container.shared.toReversed()) this.#trees.detach(name);
     this.#containers.delete(container.id);
+    this.#size.forget(container.id);
     this.ooms.forget(container.id);
   }
 
@@ -352,6 +368,7 @@ export class Sandbox {
 
   async #onContainerEnd(container: Container): Promise<void> {
     this.ooms.wake();
+    this.#size.forget(container.id);
     if (container.status !== "stopped") container.become("stopped");
     if (this.#containers.has(container.id)) this.#noteEnd(container);
     if (container.id !== this.id || this.#vm.stopping) return;

@@ -4,6 +4,7 @@ import { type Client, createClient, memoryPair, serve } from "@kata-containers/t
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KernelModules } from "../boot/kernel-modules.ts";
 import { GuestNetwork } from "../network/guest-network.ts";
+import { Hotplug } from "../sandbox/hotplug.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { FakeLauncher, FakeWaiter } from "../testing/fake-launcher.ts";
 import { agentHandlers } from "./handlers.ts";
@@ -60,7 +61,13 @@ beforeEach(() => {
   const [host, guest] = memoryPair();
   const modules = new KernelModules({ boot: [], needs: {} });
   const network = new GuestNetwork({ modules, hotplugTimeoutMs: 1 });
-  serve(guest, agentHandlers(new Sandbox({ modules, launcher, waiter }), network));
+  const hotplug = new Hotplug({
+    timeoutMs: 1,
+    uevents: () => {
+      throw new Error("nobody waits");
+    },
+  });
+  serve(guest, agentHandlers(new Sandbox({ modules, launcher, waiter }), network, hotplug));
   client = createClient(host);
 });
 afterEach(() => {

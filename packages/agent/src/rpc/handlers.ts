@@ -1,6 +1,7 @@
 import { AgentService, Health } from "@kata-containers/protocols";
 import { Handlers } from "@kata-containers/ttrpc";
 import type { GuestNetwork } from "../network/guest-network.ts";
+import type { Hotplug } from "../sandbox/hotplug.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { containerMethods } from "./container-methods.ts";
 import { healthMethods } from "./health-methods.ts";
@@ -11,8 +12,8 @@ import { sandboxMethods } from "./sandbox-methods.ts";
 import { streamMethods, WRITE_STDIN_DATA } from "./stream-methods.ts";
 
 /** What the agent answers; every other method of the service is Unimplemented. */
-export function agentHandlers(sandbox: Sandbox, network: GuestNetwork): Handlers {
-  const ofSandbox = sandboxMethods(sandbox);
+export function agentHandlers(sandbox: Sandbox, network: GuestNetwork, hotplug: Hotplug): Handlers {
+  const ofSandbox = sandboxMethods(sandbox, hotplug);
   const ofContainer = containerMethods(sandbox);
   const ofResource = resourceMethods(sandbox);
   const ofStream = streamMethods(sandbox);
@@ -26,6 +27,7 @@ export function agentHandlers(sandbox: Sandbox, network: GuestNetwork): Handlers
     .unary(AgentService.CopyFile, ofSandbox.CopyFile)
     .unary(AgentService.ReseedRandomDev, ofSandbox.ReseedRandomDev)
     .unary(AgentService.SetGuestDateTime, ofSandbox.SetGuestDateTime)
+    .unary(AgentService.OnlineCPUMem, ofSandbox.OnlineCPUMem)
     .unary(AgentService.GetGuestDetails, ofSandbox.GetGuestDetails)
     .unary(AgentService.GetMetrics, metricsMethods().GetMetrics)
     .unary(AgentService.CreateContainer, ofContainer.CreateContainer)

@@ -2,17 +2,17 @@ import type {
   CopyFileRequest,
   CreateSandboxRequest,
   GuestDetailsRequest,
+  OnlineCPUMemRequest,
   ReseedRandomDevRequest,
   SetGuestDateTimeRequest,
 } from "@kata-containers/protocols";
-import { exists, isSysError, KataError, ops, readText } from "@kata-containers/sys";
+import { exists, isSysError, KataError, ops } from "@kata-containers/sys";
 import { copyFile } from "../sandbox/copy-file.ts";
+import { type Hotplug, MEMORY_PROBE, memoryBlockSize, memoryBlocks } from "../sandbox/hotplug.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { STORAGE_DRIVERS } from "../storage/storage.ts";
 import { AGENT_VERSION } from "../version.ts";
 
-const MEMORY_BLOCK_SIZE = "/sys/devices/system/memory/block_size_bytes";
-const MEMORY_PROBE = "/sys/devices/system/memory/probe";
 /** There when the kernel has filters: seccomp(2). */
 const SECCOMP = "/proc/sys/kernel/seccomp/actions_avail";
 /** More than any pool holds; a larger request is a mistake. */
@@ -20,7 +20,7 @@ const MAX_SEED = 64 << 10;
 const USEC_PER_SEC = 1_000_000;
 
 /** The RPCs about the guest as a whole. */
-export const sandboxMethods = (sandbox: Sandbox) => ({
+export const sandboxMethods = (sandbox: Sandbox, hotplug: Hotplug) => ({
   CreateSandbox: async (request: CreateSandboxRequest) => {
     await sandbox.create(request);
     return {};
@@ -58,8 +58,14 @@ export const sandboxMethods = (sandbox: Sandbox) => ({
     return {};
   },
 
+  OnlineCPUMem: async (request: OnlineCPUMemRequest) => {
+    await hotplug.online(request);
+    return {};
+  },
+
   GetGuestDetails: async (request: GuestDetailsRequest) => ({
     memBlockSizeBytes: request.memBlockSize ? memoryBlockSize() : 0,
+    memBlocks: request.memBlockSize ? memoryBlocks().length : 0,
     supportMemHotplugProbe: request.memHotplugProbe && exists(MEMORY_PROBE),
     agentDetails: {
       version: AGENT_VERSION,
@@ -69,8 +75,3 @@ export const sandboxMethods = (sandbox: Sandbox) => ({
     },
   }),
 });
-
-/** Bytes; the file is hexadecimal. 0 when this kernel has no memory hotplug. */
-function memoryBlockSize(): number {
-  return exists(MEMORY_BLOCK_SIZE) ? Number.parseInt(readText(MEMORY_BLOCK_SIZE), 16) : 0;
-}

@@ -3,7 +3,9 @@ import { type Refusal, refused } from "../key.ts";
 const noImage = "the guest's root file system is its initrd (set initrd)";
 const noBlock = "no block device is given to the virtual machine, files are shared by virtio-fs";
 const noAnnotation = "there is no such key, so that no annotation sets it";
-const noHotplug = "CPUs and memory are not plugged in later, a sandbox has default_vcpus and default_memory";
+const noVirtioMem =
+  "memory is added in modules (memory_slots); QEMU's virtio-mem has no interrupt that the guest takes";
+const noOverhead = "a sandbox has default_vcpus and default_memory on top of what its containers ask for";
 const noBus = "devices are on the machine's root bus";
 const noVfio = "host devices are not passed through";
 const noLimit = "network cards are not limited (limit the interface in its network namespace)";
@@ -43,11 +45,10 @@ export const hypervisorRefused: Readonly<Record<string, Refusal>> = {
   disable_guest_selinux: refused("no SELinux label is set in the guest", true),
   selinux_label: refused("no SELinux label is set", ""),
 
-  memory_slots: refused(noHotplug),
-  memory_offset: refused(noHotplug, 0),
-  enable_virtio_mem: refused(noHotplug, false),
-  overhead_vcpus: refused(noHotplug),
-  overhead_memory: refused(noHotplug),
+  memory_offset: refused("there is no memory that starts anywhere else", 0),
+  enable_virtio_mem: refused(noVirtioMem, false),
+  overhead_vcpus: refused(noOverhead),
+  overhead_memory: refused(noOverhead),
   enable_swap: refused("the virtual machine's memory is not locked", true),
   file_mem_backend: refused("guest memory is anonymous memory, shared with virtiofsd", ""),
   hugepage_type: refused("huge pages are hugetlbfs's", "hugetlbfs"),

@@ -99,7 +99,7 @@ export const hypervisor = {
       { min: -1, max: 240, unit: "vCPUs" },
       {
         annotation: replaced,
-        help: "vCPUs of a sandbox: at most as many as the host has CPUs. -1: as many as those; 0: one.",
+        help: "vCPUs of a sandbox, on top of those that its containers' limits ask for (docs/resources.md): at most as many as the host has CPUs. -1: as many as those; 0: one.",
         example: 2,
       },
     ),
@@ -115,7 +115,11 @@ export const hypervisor = {
     default_memory: count(
       256,
       { min: 64, max: 16_777_216, unit: "MiB" },
-      { annotation: replaced, help: "Memory of a sandbox, in MiB.", example: 2048 },
+      {
+        annotation: replaced,
+        help: "Memory of a sandbox in MiB, on top of its containers' limits (docs/resources.md).",
+        example: 2048,
+      },
     ),
     default_maxmemory: count(
       0,
@@ -124,6 +128,15 @@ export const hypervisor = {
         annotation: "it limits default_memory, which an annotation may set",
         help: "The most memory that a sandbox may get, in MiB. 0: no limit but the host's.",
         example: 8192,
+      },
+    ),
+    memory_slots: count(
+      10,
+      { min: 0, max: 255, unit: "memory modules" },
+      {
+        annotation: replaced,
+        help: "How often the memory of a running sandbox can grow. 0: never; one whose containers ask for more then is an error.",
+        example: 20,
       },
     ),
     enable_mem_prealloc: flag(false, {

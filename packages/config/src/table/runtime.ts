@@ -54,7 +54,9 @@ export const runtime = {
     sandbox_cgroup_only: refused(
       "QEMU, virtiofsd and kata-shim are always in the container's cgroup, the daemon in one beside it",
     ),
-    static_sandbox_resource_mgmt: refused("a sandbox has default_vcpus and default_memory"),
+    static_sandbox_resource_mgmt: refused(
+      "a sandbox is sized for what is known when it starts, and grows with what is asked later (docs/resources.md)",
+    ),
     enable_vcpus_pinning: refused("vCPUs are not pinned", false),
     experimental: refused("there is no experimental feature", []),
     experimental_force_guest_pull: refused("images are not pulled in the guest", false),

@@ -1086,20 +1086,24 @@ export interface OnlineCPUMemRequest {
   wait: boolean;
   nbCpus: number;
   cpuOnly: boolean;
+  /** ours: so many are to be there, mem_blocks of GetGuestDetails and what was added since */
+  memBlocks: number;
 }
 export const OnlineCPUMemRequest: Codec<OnlineCPUMemRequest> = /* @__PURE__ */ new Codec<OnlineCPUMemRequest>(
   "grpc.OnlineCPUMemRequest",
-  () => ({ wait: false, nbCpus: 0, cpuOnly: false }),
+  () => ({ wait: false, nbCpus: 0, cpuOnly: false, memBlocks: 0 }),
   (m, w) => {
     if (m.wait) w.bool(8, m.wait);
     if (m.nbCpus) w.uint32(16, m.nbCpus);
     if (m.cpuOnly) w.bool(24, m.cpuOnly);
+    if (m.memBlocks) w.uint64(800, m.memBlocks);
   },
   (m, r) => {
     switch (r.field) {
       case 1: m.wait = r.bool(); return true;
       case 2: m.nbCpus = r.uint32(); return true;
       case 3: m.cpuOnly = r.bool(); return true;
+      case 100: m.memBlocks = r.uint64(); return true;
       default: return false;
     }
   },
@@ -1175,20 +1179,24 @@ export interface GuestDetailsResponse {
   memBlockSizeBytes: number;
   agentDetails: AgentDetails | undefined;
   supportMemHotplugProbe: boolean;
+  /** ours, with mem_block_size: how many the guest has */
+  memBlocks: number;
 }
 export const GuestDetailsResponse: Codec<GuestDetailsResponse> = /* @__PURE__ */ new Codec<GuestDetailsResponse>(
   "grpc.GuestDetailsResponse",
-  () => ({ memBlockSizeBytes: 0, agentDetails: undefined, supportMemHotplugProbe: false }),
+  () => ({ memBlockSizeBytes: 0, agentDetails: undefined, supportMemHotplugProbe: false, memBlocks: 0 }),
   (m, w) => {
     if (m.memBlockSizeBytes) w.uint64(8, m.memBlockSizeBytes);
     if (m.agentDetails) w.message(18, AgentDetails, m.agentDetails);
     if (m.supportMemHotplugProbe) w.bool(24, m.supportMemHotplugProbe);
+    if (m.memBlocks) w.uint64(800, m.memBlocks);
   },
   (m, r) => {
     switch (r.field) {
       case 1: m.memBlockSizeBytes = r.uint64(); return true;
       case 2: m.agentDetails = r.message(AgentDetails, m.agentDetails); return true;
       case 3: m.supportMemHotplugProbe = r.bool(); return true;
+      case 100: m.memBlocks = r.uint64(); return true;
       default: return false;
     }
   },

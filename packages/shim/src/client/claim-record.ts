@@ -1,10 +1,11 @@
-import type { KataConfig } from "@kata-containers/config";
+import { type KataConfig, readHostSize } from "@kata-containers/config";
 import { laterHooks } from "@kata-containers/oci";
 import { type Fd, ops, type Undo } from "@kata-containers/sys";
 import {
   type ContainerRecord,
   checkKept,
   createFileStore,
+  firstWorkload,
   newRecord,
   type SandboxRecord,
   type SandboxScope,
@@ -12,6 +13,7 @@ import {
   saveConfig,
   takeCgroup,
   undoFromRecord,
+  vmSize,
   withContainer,
 } from "@kata-containers/virtcontainers";
 import type { Bundle } from "./bundle.ts";
@@ -40,13 +42,15 @@ export interface ClaimedRecord {
 /**
  * Writes a new sandbox's record and the configuration that it keeps, and makes the daemon's socket: from here on the id is taken, and
  * what is made for it is removed when something fails.
- * @throws KataError AlreadyExists, FailedPrecondition when the cgroup has processes
+ * @throws KataError AlreadyExists, FailedPrecondition when the cgroup has processes, InvalidArgument when the machine would be too large
  */
 export function claimRecord({ id, root, bundle, scope, config, undo, ours }: RecordClaim): ClaimedRecord {
   const store = createFileStore(root);
   const { cgroupsPath } = bundle.spec.linux ?? {};
   const networkPath = namedNetwork(bundle.spec);
-  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, networkPath, scope });
+  const size = vmSize(config, readHostSize(), [firstWorkload(bundle.spec)]);
+  const configPath = config.path;
+  const sandbox = newRecord({ id, root, configPath, cgroupsPath, networkPath, size, scope });
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
   undo.defer(() => removeRecord(store, record, ours ? ops.getpid() : 0));

@@ -23,7 +23,7 @@ import type { Warnings } from "./warnings.ts";
 
 export interface HostOrder {
   /** Of the sandbox. */
-  readonly record: Pick<SandboxRecord, "root" | "id" | "cgroups">;
+  readonly record: Pick<SandboxRecord, "root" | "id" | "cgroups" | "size">;
   readonly store: Store;
   readonly config: KataConfig;
   /** Of the process, which has left the host's view. */
@@ -48,10 +48,10 @@ export interface HostedSandbox {
 /** Makes this process the sandbox's: boots its VM, and answers for it from then on. */
 export function hostSandbox(order: HostOrder): HostedSandbox {
   const { record, store, config, confinement, shimRpcs, phases, log, warnings, undone } = order;
-  const { root, id, cgroups } = record;
+  const { root, id, cgroups, size } = record;
   const hash = sandboxHash(root, id);
   const agentRpcs = new RpcDurations();
-  const sandbox = createSandbox(id, { config, confinement, phases, log, store, hash, agentRpcs });
+  const sandbox = createSandbox(id, { config, confinement, phases, log, store, hash, size, agentRpcs });
   const { vm_start_timeout, stop_timeout } = config.runtime;
   const { dial_timeout, request_timeout } = config.agent;
   const times = {

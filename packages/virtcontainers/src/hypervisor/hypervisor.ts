@@ -13,18 +13,28 @@ export type Capabilities = {
 };
 
 /**
+ * Where a guest's memory comes from. "anonymous": taken when used. "prealloc": all of it at the start. "hugetlb": the host's huge pages,
+ * all of it at the start.
+ */
+export type MemoryKind = "anonymous" | "prealloc" | "hugetlb";
+
+/**
  * What a VM is made of. Nothing in here speaks of the pod: hostname, network, share and containers come later by RPC
  * and hotplug, so that a VM made ahead or cloned from a template is the same thing as one booted for this sandbox.
  */
 export type VmConfig = {
   readonly vcpus: number;
+  /** vCPUs that it may get while it runs, these included. */
+  readonly maxVcpus: number;
   readonly memoryMiB: number;
+  /** Memory that it may get while it runs, this included, in as many pieces as it has slots for. */
+  readonly maxMemoryMiB: number;
+  readonly memorySlots: number;
   readonly machineType: string;
   readonly kernelParams: readonly string[];
   /** Added to the CPU's features, or taken away, in QEMU's words: "pmu=off", "-sse4a". */
   readonly cpuFeatures: readonly string[];
-  /** "anonymous": taken when used. "prealloc": all of it at the start. "hugetlb": the host's huge pages, all of it at the start. */
-  readonly memory: "anonymous" | "prealloc" | "hugetlb";
+  readonly memory: MemoryKind;
   /** The device that feeds the guest's entropy. */
   readonly entropySource: string;
   /** Where the VMM sees the directory that it shares itself, by 9p; undefined: the share has a server of its own. */
@@ -74,8 +84,16 @@ export interface NicSlots {
   unplugNic(id: string): Promise<void>;
 }
 
+/** What a running machine may get more of. It is the guest's when its kernel has brought it online. */
+export interface VmGrowth {
+  /** @throws KataError ResourceExhausted when it has not so many left; the VMM's reason */
+  addVcpus(count: number): Promise<void>;
+  /** @param MiB a multiple of the guest's memory block @throws KataError naming the VMM's reason; without effect then */
+  addMemory(MiB: number): Promise<void>;
+}
+
 /** A running virtual machine. */
-export interface Vm extends NicSlots {
+export interface Vm extends NicSlots, VmGrowth {
   readonly identity: ProcessIdentity;
   /** Resolves when the VMM's process has ended, however that came about. */
   readonly ended: Promise<ExitStatus>;

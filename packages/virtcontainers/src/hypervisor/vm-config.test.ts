@@ -2,18 +2,16 @@ import { parseConfig } from "@kata-containers/config";
 import { expect, test } from "vitest";
 import { vmConfig } from "./vm-config.ts";
 
-const of = (toml: string, hostCpus = 4) =>
-  vmConfig(parseConfig(toml, "/c.toml"), "tcg", hostCpus, [], undefined);
+const LIMITS = { vcpus: 4, memoryMiB: 8000, memoryBy: "the host's memory" };
+const of = (toml: string, size = { vcpus: 1, memoryMiB: 256 }) =>
+  vmConfig(parseConfig(toml, "/c.toml"), "tcg", size, LIMITS, [], undefined);
 const hypervisor = (keys: string) => of(`[hypervisor.qemu]\n${keys}`);
 
-test.each([
-  ["default_vcpus = 2", 2],
-  ["default_vcpus = 0", 1],
-  ["default_vcpus = -1", 4],
-  ["default_vcpus = 200", 4],
-  ["default_vcpus = -1\ndefault_maxvcpus = 3", 3],
-])("%s gives so many vCPUs on a host with 4: %i", (keys, vcpus) => {
-  expect(hypervisor(keys).vcpus).toBe(vcpus);
+test("it boots with its size, and can grow to what it may have", () => {
+  const { vcpus, maxVcpus, memoryMiB, maxMemoryMiB, memorySlots } = of("", { vcpus: 2, memoryMiB: 300 });
+  expect([vcpus, maxVcpus, memoryMiB, maxMemoryMiB, memorySlots]).toEqual([2, 4, 300, 8000, 10]);
+  // A default_memory of more than the host has is the administrator's own.
+  expect(of("", { vcpus: 1, memoryMiB: 9000 }).maxMemoryMiB).toBe(9000);
 });
 
 test("words are split at their separator, blanks and empty ones left out", () => {

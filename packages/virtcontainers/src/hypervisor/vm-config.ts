@@ -1,24 +1,28 @@
 import { type KataConfig, splitWords } from "@kata-containers/config";
 import { SHARE_DIR } from "../confine/confinement.ts";
+import type { VmLimits, VmSize } from "../resource/vm-size.ts";
 import type { Accelerator } from "./accelerator.ts";
 import type { VmConfig } from "./hypervisor.ts";
 
 /**
  * What the configuration asks of a sandbox's virtual machine.
- * @param hostCpus CPUs that this process may use
+ * @param size what it has when it boots, at most `limits`
  * @param channelParams where the agent listens, in its own options
  * @param tscKhz frequency of the host's time-stamp counter, if it has one
  */
 export function vmConfig(
   { hypervisor, agent }: KataConfig,
   accelerator: Accelerator,
-  hostCpus: number,
+  size: VmSize,
+  limits: VmLimits,
   channelParams: readonly string[],
   tscKhz: number | undefined,
 ): VmConfig {
   return {
-    vcpus: vcpus(hypervisor, hostCpus),
-    memoryMiB: hypervisor.default_memory,
+    ...size,
+    maxVcpus: Math.max(size.vcpus, limits.vcpus),
+    maxMemoryMiB: Math.max(size.memoryMiB, limits.memoryMiB),
+    memorySlots: hypervisor.memory_slots,
     machineType: hypervisor.machine_type,
     kernelParams: [...channelParams, ...agentParams(agent), ...splitWords(hypervisor.kernel_params, " ")],
     cpuFeatures: splitWords(hypervisor.cpu_features, ","),
@@ -30,12 +34,6 @@ export function vmConfig(
     tscKhz,
     debug: hypervisor.enable_debug,
   };
-}
-
-/** As upstream: a negative number, and one that the host does not have, stand for all of the host's CPUs. */
-function vcpus({ default_vcpus, default_maxvcpus }: KataConfig["hypervisor"], hostCpus: number): number {
-  const wanted = default_vcpus < 0 ? hostCpus : Math.max(1, default_vcpus);
-  return Math.min(wanted, hostCpus, default_maxvcpus === 0 ? hostCpus : default_maxvcpus);
 }
 
 function memory({ enable_hugepages, enable_mem_prealloc }: KataConfig["hypervisor"]): VmConfig["memory"] {

@@ -10,6 +10,7 @@ import {
   scopeCgroups,
 } from "../resource/cgroup.ts";
 import { claimCgroup, claimPath } from "../resource/cgroup-claim.ts";
+import type { VmSize } from "../resource/vm-size.ts";
 import { currentBootId } from "./process-identity.ts";
 import { type HostResource, RECORD_VERSION, type SandboxRecord } from "./record.ts";
 
@@ -21,6 +22,8 @@ export type NewSandbox = {
   readonly cgroupsPath: string | undefined;
   /** The network namespace that the spec names, see `namedNetwork`. */
   readonly networkPath?: string | undefined;
+  /** Its machine's when it boots. */
+  readonly size?: VmSize;
   /** systemd's scope that the sandbox will be in, in place of `cgroupsPath`. */
   readonly scope?: SandboxScope | undefined;
 };
@@ -30,7 +33,7 @@ export type NewSandbox = {
  * @throws KataError InvalidArgument when the cgroups path is none.
  */
 export function newRecord(sandbox: NewSandbox): SandboxRecord {
-  const { id, root, configPath, cgroupsPath, networkPath, scope } = sandbox;
+  const { id, root, configPath, cgroupsPath, networkPath, size, scope } = sandbox;
   const cgroups =
     scope === undefined ? sandboxCgroups(cgroupsPath, sandboxHash(root, id)) : scopeCgroups(scope);
   const sockets = [socketPath(root, id), managementSocketPath(root, id)];
@@ -47,6 +50,7 @@ export function newRecord(sandbox: NewSandbox): SandboxRecord {
     socket: socketPath(root, id),
     configPath,
     cgroups,
+    ...(size === undefined ? {} : { size }),
     ...(scope === undefined ? {} : { scope: scope.unit }),
     resources,
     containers: [],

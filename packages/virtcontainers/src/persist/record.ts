@@ -1,6 +1,7 @@
 import type { LaterHooks } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
 import type { SandboxCgroups } from "../resource/cgroup.ts";
+import type { VmSize } from "../resource/vm-size.ts";
 
 /** A process, told apart from a later one with the same pid by its start time (field 22 of /proc/<pid>/stat, clock ticks since boot). */
 export type ProcessIdentity = { readonly pid: number; readonly startTime: number };
@@ -59,6 +60,8 @@ export type SandboxRecord = {
   readonly configPath: string;
   /** Where its processes run, as paths below every cgroup hierarchy. */
   readonly cgroups: SandboxCgroups;
+  /** Its virtual machine's; undefined: what the configuration gives every sandbox. */
+  readonly size?: VmSize;
   /** systemd's unit that the cgroups are in: "docker-0123.scope". It goes by itself when nothing is left in it. */
   readonly scope?: string;
   /** In the order they are made; undone in reverse. */
@@ -134,12 +137,17 @@ function isRecord(value: unknown): value is SandboxRecord {
     isObject(value.cgroups) &&
     typeof value.cgroups.sandbox === "string" &&
     typeof value.cgroups.daemon === "string" &&
+    (value.size === undefined || isSize(value.size)) &&
     (value.scope === undefined || typeof value.scope === "string") &&
     Array.isArray(value.resources) &&
     value.resources.every(isResource) &&
     Array.isArray(value.containers) &&
     value.containers.every(isContainer)
   );
+}
+
+function isSize(value: unknown): value is VmSize {
+  return isObject(value) && Number.isSafeInteger(value.vcpus) && Number.isSafeInteger(value.memoryMiB);
 }
 
 function isResource(value: unknown): value is HostResource {

@@ -13,6 +13,9 @@ import { Sandbox } from "../sandbox.ts";
 export class FakeAgent implements Agent {
   readonly asked: string[] = [];
   readonly requests = new Map<string, unknown>();
+  readonly answers = new Map<string, object>([
+    ["GetGuestDetails", { memBlockSizeBytes: 2 ** 27, memBlocks: 2 }],
+  ]);
   refuse: string | undefined;
   closed = false;
   #exits = new Map<string, (status: number) => void>();
@@ -34,7 +37,7 @@ export class FakeAgent implements Agent {
     this.asked.push(method.method);
     this.requests.set(method.method, message);
     if (method.method === this.refuse) throw new KataError("Internal", `agent: ${method.method} failed`);
-    const answer = method.response.empty();
+    const answer = Object.assign(method.response.empty(), this.answers.get(method.method));
     if (method.method !== "WaitProcess") return answer;
     const { execId } = message as Partial<ProcessRef>;
     const status = new Promise<number>((resolve) => this.#exits.set(execId ?? "", resolve));
@@ -59,6 +62,12 @@ export class FakeMachine implements Machine {
   readonly guestMount = { driver: "virtio-fs", source: "kataShared", fstype: "virtiofs", options: [] };
   readonly agentUrl = "vsock://3:1024";
   readonly shareServerPid = 78;
+  readonly size = { vcpus: 1, memoryMiB: 256 };
+  readonly grown: string[] = [];
+  readonly growth = {
+    addVcpus: async (count: number) => void this.grown.push(`${count} vCPUs`),
+    addMemory: async (MiB: number) => void this.grown.push(`${MiB} MiB`),
+  };
   readonly network = { configure: async () => {} };
   readonly connected = Promise.resolve(memoryPair()[0]);
   stops = 0;
@@ -74,7 +83,7 @@ export class FakeMachine implements Machine {
 const config = {
   runtime: { stop_timeout: 1 },
   agent: { request_timeout: 1 },
-  hypervisor: { default_memory: 256 },
+  hypervisor: { default_vcpus: 1, default_maxvcpus: 4, default_memory: 256, default_maxmemory: 4096 },
 } as unknown as KataConfig;
 let opened = 0;
 
@@ -85,6 +94,9 @@ export function installOps(): void {
     monotonicMs: 0,
     realtimeMs: 5,
     statfs: { blocks: 1, bsize: 4096 },
+    cpuCount: 4,
+    // The only text that is read: /proc/meminfo.
+    utf8Decode: "MemTotal:       16777216 kB\n",
   };
   setOps(
     new Proxy(Object.create(null), {

@@ -4,7 +4,10 @@ import { type QemuDescriptors, qemuArguments } from "./arguments.ts";
 
 const vm: VmConfig = {
   vcpus: 2,
+  maxVcpus: 2,
   memoryMiB: 256,
+  maxMemoryMiB: 256,
+  memorySlots: 10,
   machineType: "pc",
   kernelParams: ["a=1", "quiet"],
   cpuFeatures: [],
@@ -140,4 +143,17 @@ test("a share that QEMU serves itself tells the inodes of several file systems a
   );
   expect(args).toContain("virtio-9p-pci,fsdev=share,mount_tag=kataShared");
   expect(args.join(" ")).not.toContain("vhost-user-fs");
+});
+
+test("a machine that may grow has places for more vCPUs, and slots for memory modules", () => {
+  const size = (more: Partial<VmConfig>) => {
+    const args = qemuArguments({ ...vm, ...more }, fds, paths);
+    return [argument(args, "-smp"), argument(args, "-m")];
+  };
+  expect(size({})).toEqual(["2", "256M"]);
+  expect(size({ maxVcpus: 8, maxMemoryMiB: 4096 })).toEqual(["2,maxcpus=8", "256M,slots=10,maxmem=4096M"]);
+  expect(size({ maxMemoryMiB: 4096, memorySlots: 0 })).toEqual(["2", "256M"]);
+  // 1 TiB is more than an emulated CPU addresses.
+  expect(size({ maxMemoryMiB: 1 << 20 })[1]).toBe("256M,slots=10,maxmem=524288M");
+  expect(size({ maxMemoryMiB: 1 << 20, accelerator: "kvm" })[1]).toContain("maxmem=1048576M");
 });

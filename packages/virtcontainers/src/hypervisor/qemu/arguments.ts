@@ -1,5 +1,5 @@
 import { SHARE_TAG } from "../../paths.ts";
-import type { AgentDevice, VmConfig } from "../hypervisor.ts";
+import type { AgentDevice, MemoryKind, VmConfig } from "../hypervisor.ts";
 import { kernelCommandLine } from "./kernel-command-line.ts";
 
 /** Descriptor numbers as the QEMU process sees them. */
@@ -65,7 +65,7 @@ export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: Qem
 }
 
 function machine(config: VmConfig): string[] {
-  const memory = `${config.memoryMiB}M`;
+  const size = `${config.memoryMiB}M`;
   return [
     ...[
       "-machine",
@@ -75,9 +75,9 @@ function machine(config: VmConfig): string[] {
       ? ["-accel", "kvm", "-cpu", cpu("host", config), "-global", "kvm-pit.lost_tick_policy=discard"]
       : ["-accel", `tcg,tb-size=${TCG_CODE_MIB}`, "-cpu", cpu(TCG_CPU, config)]),
     ...["-rtc", "base=utc,driftfix=slew,clock=host"],
-    ...["-smp", String(config.vcpus), "-m", memory],
+    ...["-smp", cpus(config), "-m", `${size}${slots(config)}`],
     // Shared, because virtiofsd reads and writes the guest's memory.
-    ...["-object", `memory-backend-memfd,id=memory,size=${memory},share=on${MEMORY[config.memory]}`],
+    ...["-object", `memory-backend-memfd,id=memory,size=${size},share=on${memoryOptions(config)}`],
   ];
 }
 
@@ -86,8 +86,32 @@ function unused({ machineType }: VmConfig): string {
   return machineType === "q35" ? ",sata=off" : "";
 }
 
+/** With a place for each vCPU that may be added. */
+function cpus({ vcpus, maxVcpus }: VmConfig): string {
+  return maxVcpus > vcpus ? `${vcpus},maxcpus=${maxVcpus}` : String(vcpus);
+}
+
+/** An emulated CPU addresses 40 bits: QEMU refuses a machine whose memory could be beyond that. */
+const MAX_EMULATED_MIB = 512 << 10;
+
+function slots({ memoryMiB, maxMemoryMiB, memorySlots, accelerator }: VmConfig): string {
+  const most = accelerator === "tcg" ? Math.min(maxMemoryMiB, MAX_EMULATED_MIB) : maxMemoryMiB;
+  return memorySlots === 0 || most <= memoryMiB ? "" : `,slots=${memorySlots},maxmem=${most}M`;
+}
+
 /** Huge pages are taken at once: a guest that finds none later dies of SIGBUS. */
-const MEMORY = { anonymous: "", prealloc: ",prealloc=on", hugetlb: ",hugetlb=on,prealloc=on" } as const;
+export const MEMORY = {
+  anonymous: { hugetlb: false, prealloc: false },
+  prealloc: { hugetlb: false, prealloc: true },
+  hugetlb: { hugetlb: true, prealloc: true },
+} as const satisfies Record<MemoryKind, object>;
+
+function memoryOptions({ memory }: VmConfig): string {
+  return Object.entries(MEMORY[memory])
+    .filter(([, on]) => on)
+    .map(([name]) => `,${name}=on`)
+    .join("");
+}
 
 function cpu(model: string, { cpuFeatures }: VmConfig): string {
   return [model, ...cpuFeatures].join(",");

@@ -5,6 +5,7 @@ import { type ConfinedProcess, spawnConfined } from "../../confine/spawn.ts";
 import type { Capabilities, Hypervisor, Nic, Vm, VmConfig, VmDescriptors } from "../hypervisor.ts";
 import { registerHypervisor } from "../registry.ts";
 import { NIC_PORTS, type QemuDescriptors, type QemuNic, qemuArguments } from "./arguments.ts";
+import { QemuGrowth } from "./growth.ts";
 import { commandsOf, QemuNicSlots } from "./nic-slots.ts";
 import { connectQmp, type Qmp, type QmpEvent, type QmpTransport } from "./qmp.ts";
 import { stopQemu } from "./stop-qemu.ts";
@@ -16,8 +17,8 @@ const CAPABILITIES: Capabilities = {
   fsSharing: true,
   blockHotplug: false,
   networkHotplug: true,
-  cpuHotplug: false,
-  memoryHotplug: false,
+  cpuHotplug: true,
+  memoryHotplug: true,
   pause: false,
   save: false,
 };
@@ -88,7 +89,7 @@ class Qemu implements Hypervisor {
         },
         this.#confinement,
       );
-      return new QemuVm(process, socketTransport(ours), config.machineType === "q35" ? NIC_PORTS : []);
+      return new QemuVm(process, socketTransport(ours), config);
     } catch (error) {
       ops.close(ours);
       throw error;
@@ -103,15 +104,18 @@ class QemuVm implements Vm {
   readonly #qmp: Promise<Qmp | undefined>;
 
   readonly #nics: QemuNicSlots;
+  readonly #growth: QemuGrowth;
 
-  constructor(process: ConfinedProcess, transport: QmpTransport, nicPorts: readonly string[]) {
+  constructor(process: ConfinedProcess, transport: QmpTransport, { machineType, memory }: VmConfig) {
     this.#process = process;
     this.#transport = transport;
     const onEvent = ({ name, details }: QmpEvent): void => {
       if (name === "DEVICE_DELETED") this.#nics.deviceDeleted(deviceOf(details));
     };
     this.#qmp = connectQmp(transport, onEvent, QMP_TIMEOUT_MS).catch(() => undefined);
-    this.#nics = new QemuNicSlots(commandsOf(this.#qmp, QMP_TIMEOUT_MS), nicPorts);
+    const command = commandsOf(this.#qmp, QMP_TIMEOUT_MS);
+    this.#nics = new QemuNicSlots(command, machineType === "q35" ? NIC_PORTS : []);
+    this.#growth = new QemuGrowth(command, memory);
     process.ended.then(() => this.#transport.close());
   }
 
@@ -133,6 +137,14 @@ class QemuVm implements Vm {
 
   unplugNic(id: string): Promise<void> {
     return this.#nics.unplugNic(id);
+  }
+
+  addVcpus(count: number): Promise<void> {
+    return this.#growth.addVcpus(count);
+  }
+
+  addMemory(MiB: number): Promise<void> {
+    return this.#growth.addMemory(MiB);
   }
 
   stop(deadlineMs: number): Promise<void> {

@@ -14,6 +14,7 @@ const BASE_PARAMS = [
   "no_timer_check",
   "acpi=noirq",
   "rcupdate.rcu_expedited=1",
+  "swiotlb=noforce",
   // Our own kernel has the driver built in; a sandbox has the interfaces that it was given, and those that it makes.
   "dummy.numdummies=0",
 ];

@@ -1,0 +1,83 @@
+import type { OnlineCPUMemRequest } from "@kata-containers/protocols";
+import { exists, ops, readText, writeText } from "@kata-containers/sys";
+import type { Uevents } from "../boot/uevents.ts";
+
+// CPUs and memory that the machine got while it ran: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu and
+// Documentation/admin-guide/mm/memory-hotplug.rst.
+
+const CPUS = "/sys/devices/system/cpu";
+const MEMORY = "/sys/devices/system/memory";
+export const MEMORY_PROBE = `${MEMORY}/probe`;
+
+/** Bytes; the file is hexadecimal. 0 when this kernel has no memory hotplug. */
+export function memoryBlockSize(): number {
+  const file = `${MEMORY}/block_size_bytes`;
+  return exists(file) ? Number.parseInt(readText(file), 16) : 0;
+}
+
+/** The guest's blocks of memory, online or not: their directories. */
+export function memoryBlocks(): string[] {
+  return numbered(MEMORY, "memory");
+}
+
+interface HotplugParts {
+  /** How long the kernel may take to find what was added. */
+  readonly timeoutMs: number;
+  /** Tells of devices; asked for when somebody waits for one. */
+  readonly uevents: () => Pick<Uevents, "waitFor">;
+}
+
+/** What the machine gets while it runs. */
+export class Hotplug {
+  readonly #parts: HotplugParts;
+
+  constructor(parts: HotplugParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Brings online what there is, and with `wait` what is to come: `nbCpus` CPUs in all, and `memBlocks` blocks of memory.
+   * @throws KataError DeadlineExceeded when they do not appear; SysError when the kernel does not take them
+   */
+  async online({ wait, nbCpus, cpuOnly, memBlocks }: OnlineCPUMemRequest): Promise<void> {
+    await this.#reach(wait ? nbCpus : 0, "CPUs", () => onlineAll(numbered(CPUS, "cpu"), "online", "1"));
+    if (cpuOnly) return;
+    const blocks = () => onlineAll(memoryBlocks(), "state", "online");
+    await this.#reach(wait ? memBlocks : 0, "blocks of memory", blocks);
+  }
+
+  async #reach(wanted: number, what: string, bringOnline: () => number): Promise<void> {
+    if (bringOnline() >= wanted) return;
+    const { timeoutMs, uevents } = this.#parts;
+    const reached = () => (bringOnline() >= wanted ? true : undefined);
+    await uevents().waitFor(reached, timeoutMs, `${wanted} ${what}`);
+  }
+}
+
+/** @returns how many of them are online now */
+function onlineAll(directories: readonly string[], file: string, on: string): number {
+  let count = 0;
+  for (const directory of directories) {
+    const path = `${directory}/${file}`;
+    const isOnline = () => readText(path).trim() === on;
+    // The first CPU has no such file on most machines: it cannot be taken offline.
+    if (exists(path) && !isOnline()) {
+      try {
+        writeText(path, on);
+      } catch (error) {
+        // A kernel that does it by itself was faster.
+        if (!isOnline()) throw error;
+      }
+    }
+    count++;
+  }
+  return count;
+}
+
+function numbered(directory: string, name: string): string[] {
+  const pattern = new RegExp(`^${name}\\d+$`);
+  return ops
+    .readdir(directory)
+    .filter(({ name: entry }) => pattern.test(entry))
+    .map(({ name: entry }) => `${directory}/${entry}`);
+}

@@ -1,0 +1,60 @@
+import { KataError } from "@kata-containers/sys";
+import type { MemoryKind, VmGrowth } from "../hypervisor.ts";
+import { MEMORY } from "./arguments.ts";
+import type { Command } from "./nic-slots.ts";
+
+/** What a running QEMU gets more of: CPUs of the topology that it was started with, and memory modules. By QMP. */
+export class QemuGrowth implements VmGrowth {
+  readonly #command: Command;
+  readonly #kind: MemoryKind;
+  #modules = 0;
+
+  constructor(command: Command, kind: MemoryKind) {
+    this.#command = command;
+    this.#kind = kind;
+  }
+
+  async addVcpus(count: number): Promise<void> {
+    const free = freePlaces(await this.#command("query-hotpluggable-cpus", {}));
+    if (free.length < count)
+      throw new KataError(
+        "ResourceExhausted",
+        `QEMU has places for ${free.length} more vCPUs, not for ${count}`,
+      );
+    for (const { type, props } of free.slice(0, count))
+      await this.#command("device_add", { driver: type, ...props });
+  }
+
+  async addMemory(MiB: number): Promise<void> {
+    const id = `memory${++this.#modules}`;
+    const { hugetlb, prealloc } = MEMORY[this.#kind];
+    const options = { ...(hugetlb ? { hugetlb } : {}), ...(prealloc ? { prealloc } : {}) };
+    const size = MiB * 2 ** 20;
+    await this.#command("object-add", {
+      "qom-type": "memory-backend-memfd",
+      id,
+      size,
+      share: true,
+      ...options,
+    });
+    try {
+      await this.#command("device_add", { driver: "pc-dimm", id: `${id}-module`, memdev: id });
+    } catch (error) {
+      await this.#command("object-del", { id }).catch(() => {});
+      throw error;
+    }
+  }
+}
+
+interface CpuPlace {
+  readonly type: string;
+  readonly props: Readonly<Record<string, unknown>>;
+}
+
+/** Those without a CPU, the lowest first: QEMU lists them from the last one. */
+function freePlaces(answer: unknown): CpuPlace[] {
+  const places: readonly (CpuPlace & { readonly "qom-path"?: string })[] = Array.isArray(answer)
+    ? answer
+    : [];
+  return places.filter((place) => place["qom-path"] === undefined).toReversed();
+}
