@@ -1,13 +1,20 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
 import { memberOptions, sandboxOptions } from "../harness/pod.ts";
-import { testConfiguration, writeConfiguration } from "../harness/programs.ts";
+import { configurationFile, testConfiguration, writeConfiguration } from "../harness/programs.ts";
 import { useRuntime } from "../harness/runtime.ts";
 
 const runtime = useRuntime();
+afterEach(() => {
+  runtime.configuration = configurationFile;
+});
+const configure = (keys: Readonly<Record<string, unknown>>): void => {
+  const file = runtime.scratch.join("configuration.toml");
+  runtime.configuration = writeConfiguration(file, { "hypervisor.qemu": keys });
+};
 const MIB = 1 << 20;
 const several = availableParallelism() > 1;
 
@@ -86,9 +93,7 @@ describe("a sandbox's VM", () => {
 
   it("that would be larger than it may be is refused before anything is made; so is an update", async () => {
     const most = testConfiguration().hypervisor.default_memory + 100;
-    runtime.configuration = writeConfiguration(runtime.scratch, {
-      "hypervisor.qemu": { default_maxmemory: most },
-    });
+    configure({ default_maxmemory: most });
     const ended = await runtime.kata([
       "run",
       "--bundle",
@@ -107,7 +112,7 @@ describe("a sandbox's VM", () => {
   });
 
   it("without slots for memory says so, and the container keeps its limit", async () => {
-    runtime.configuration = writeConfiguration(runtime.scratch, { "hypervisor.qemu": { memory_slots: 0 } });
+    configure({ memory_slots: 0 });
     const id = await runtime.start();
     const refused = await runtime.kata(["update", "--memory", "100m", "--memory-swap", "100m", id]);
     expect(refused.status).toBe(1);

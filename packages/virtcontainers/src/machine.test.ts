@@ -36,7 +36,14 @@ test("a machine whose share cannot be opened leaves no descriptor", async () => 
   );
   const confinement = {} as Confinement;
   const log = new Logger({ fd: -1, name: "test" });
-  const booting = bootMachine({ config, confinement, phases: new Phases(), log, hash: "0a" });
+  const booting = bootMachine({
+    config,
+    confinement,
+    phases: new Phases(),
+    log,
+    hash: "0a",
+    size: undefined,
+  });
   await expect(booting).rejects.toThrow("cannot make virtiofsd's socket: unixListen: ENOSPC");
   expect([...open]).toEqual([]);
 });
