@@ -1,5 +1,5 @@
 import { parseSpec } from "@kata-containers/oci";
-import { type Bundle, bundleOf, readBundle } from "@kata-containers/shim";
+import { type Bundle, bundleOf, checkNamespacesOf, readBundle } from "@kata-containers/shim";
 import { joinPath, KataError, ops } from "@kata-containers/sys";
 import type { ContainerOptions } from "./api.ts";
 import { defaultSpec } from "./default-spec.ts";
@@ -14,6 +14,7 @@ export function containerBundle(options: ContainerOptions): Bundle {
     throw unimplemented(bundle, "process.terminal: a library's container has none");
   if (Object.values(bundle.spec.hooks ?? {}).some((hooks) => hooks !== undefined && hooks.length > 0))
     throw unimplemented(bundle, "hooks: the library runs none");
+  checkNamespacesOf(bundle.spec);
   return bundle;
 }
 

@@ -11,6 +11,7 @@ export {
 } from "./client/daemon-process.ts";
 export { checkJoinedNamespaces, isSameNamespace, openNamespace } from "./client/joined-namespaces.ts";
 export { leaveSandbox } from "./client/leave-sandbox.ts";
+export { checkNamespacesOf } from "./client/namespace-paths.ts";
 export { namedNetwork, openNetworkNamespace } from "./client/network-namespace.ts";
 export { insideScope, releaseScope, wantedScope } from "./client/sandbox-scope.ts";
 export { openTrees, type Trees, type VolumeTree } from "./client/trees.ts";

@@ -3,6 +3,7 @@ import { podRole, validateContainerId } from "@kata-containers/oci";
 import { Daemon } from "@kata-containers/protocols";
 import {
   type Bundle,
+  checkNamespacesOf,
   containerBeingMade,
   createTimeoutMs,
   type DaemonClient,
@@ -21,7 +22,6 @@ import { absolutePath } from "../paths.ts";
 import { passOnWarning, reportWarning } from "../report-error.ts";
 import { CreateHooks } from "./create-hooks.ts";
 import { joinSandbox } from "./join-sandbox.ts";
-import { checkNamespacePaths } from "./namespace-paths.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 import { writePidFile } from "./pid-file.ts";
 import { type ShimProcess, spawnContainerShim } from "./shim-process.ts";
@@ -63,7 +63,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const stopwatch = new Stopwatch();
   const id = validateContainerId(order.id);
   const bundle = readBundle(absolutePath(order.bundle));
-  checkNamespacePaths(bundle.spec);
+  checkNamespacesOf(bundle.spec);
   const scope = wantedScope(order.globals.systemdCgroup, bundle, id);
   // A tree can be attached once: the guest's share gets one clone, kata-shim another.
   using trees = openTrees(bundle);

@@ -33,6 +33,7 @@ import {
 import { type Bundle, readBundle } from "../client/bundle.ts";
 import { claimRecord, containerBeingMade } from "../client/claim-record.ts";
 import { checkJoinedNamespaces, isSameNamespace } from "../client/joined-namespaces.ts";
+import { checkNamespacesOf } from "../client/namespace-paths.ts";
 import { openNetworkNamespace } from "../client/network-namespace.ts";
 import { wantedScope } from "../client/sandbox-scope.ts";
 import { openTrees, type Trees } from "../client/trees.ts";
@@ -116,7 +117,11 @@ export class TaskSandbox {
   async createContainer(order: ContainerOrder): Promise<Container> {
     const { id } = order;
     const { host } = this.#order;
-    const bundle = host.during(() => readBundle(order.bundle));
+    const bundle = host.during(() => {
+      const read = readBundle(order.bundle);
+      checkNamespacesOf(read.spec);
+      return read;
+    });
     checkTerminal(bundle, order.terminal);
     const role = podRole(bundle.spec.annotations);
     if (role.kind === "container") this.#checkJoins(role.sandboxId, bundle);

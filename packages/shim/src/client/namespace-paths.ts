@@ -1,5 +1,6 @@
 import type { NamespaceType, Spec } from "@kata-containers/oci";
 import { CLONE, Fd, isSysError, KataError, O, ops } from "@kata-containers/sys";
+import { checkNamespaces } from "@kata-containers/virtcontainers";
 
 const FLAGS: Readonly<Record<NamespaceType, number>> = {
   pid: CLONE.NEWPID,
@@ -13,11 +14,21 @@ const FLAGS: Readonly<Record<NamespaceType, number>> = {
 };
 
 /**
+ * What can be told of a specification's namespaces before anything is made: that each path is one of its type, and that a container in a
+ * VM can have it. What `checkNamespaces` warns of is told by the sandbox.
+ * @throws KataError naming the namespace and the path
+ */
+export function checkNamespacesOf(spec: Spec): void {
+  checkNamespacePaths(spec);
+  checkNamespaces(spec);
+}
+
+/**
  * "The runtime MUST generate an error if `path` is not associated with a namespace of type `type`" (OCI config-linux.md, "Namespaces"):
  * also of those that a container in a VM has no use for.
  * @throws KataError naming the namespace and the path
  */
-export function checkNamespacePaths(spec: Spec): void {
+function checkNamespacePaths(spec: Spec): void {
   for (const { type, path } of spec.linux?.namespaces ?? []) {
     if (path === undefined || path === "" || flagOf(type, path) === FLAGS[type]) continue;
     throw new KataError("InvalidArgument", `linux.namespaces: ${type}: ${path} is no ${type} namespace`);
