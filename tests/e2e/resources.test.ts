@@ -6,6 +6,7 @@ import { findTraces } from "../harness/leaks.ts";
 import { memberOptions, sandboxOptions } from "../harness/pod.ts";
 import { configurationFile, testConfiguration, writeConfiguration } from "../harness/programs.ts";
 import { useRuntime } from "../harness/runtime.ts";
+import { sandboxProcesses } from "../harness/sandbox-processes.ts";
 
 const runtime = useRuntime();
 afterEach(() => {
@@ -118,5 +119,29 @@ describe("a sandbox's VM", () => {
     expect(refused.status).toBe(1);
     expect(refused.stderr).toMatch(/^kata-runtime: the VM cannot grow to 1 vCPUs and \d+ MiB: QMP: .*\n$/);
     expect(await runtime.ok(["exec", id, "echo", "alive"])).toBe("alive\n");
+  });
+});
+
+describe.runIf(several)("CPUs of the host", () => {
+  const vmmCpus = () => {
+    const qemu = sandboxProcesses(runtime.traces()).get("qemu");
+    return /^Cpus_allowed_list:\s+(.*)$/m.exec(readFileSync(`/proc/${qemu}/status`, "utf8"))?.[1];
+  };
+
+  it("that a cpuset names are the sandbox's, until an update names others", async () => {
+    const id = await runtime.start({
+      edit: (config) => {
+        Object.assign(config.linux.resources, { cpu: { cpus: "1" } });
+      },
+    });
+    expect(vmmCpus()).toBe("1");
+    await runtime.ok(["update", "--cpuset-cpus", "0-1", id]);
+    expect(vmmCpus()).toBe("0-1");
+    const refused = await runtime.kata(["update", "--cpuset-cpus", "0,x", id]);
+    expect(refused).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("linux.resources.cpu.cpus: is no list"),
+    });
+    expect(vmmCpus()).toBe("0-1");
   });
 });

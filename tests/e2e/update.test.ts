@@ -79,10 +79,7 @@ describe.each(CGROUP_VERSIONS)("update with cgroup $version in the guest", ({ ve
 describe("update refuses", () => {
   const none = "nobody";
   it.each([
-    [
-      ["--cpuset-cpus", "0", "C"],
-      "cannot update cpu.cpus: the host's CPUs and memory nodes are not the VM's",
-    ],
+    [["--cpuset-cpus", "8191", "C"], "linux.resources.cpu.cpus: cannot give the sandbox 8191 of the host's"],
     [["--kernel-memory", "1m", "C"], "cannot update memory.kernel: Linux has no limit of kernel memory"],
     [
       ["--blkio-weight", "100", "C"],

@@ -81,23 +81,27 @@ export function personalitySteps(spec: Spec): Step[] {
  */
 export function affinitySteps({ execCPUAffinity = {} }: Process, when: "initial" | "final"): Step[] {
   const list = execCPUAffinity[when];
-  if (list) return [{ op: "affinity", cpus: parseCpus(list, `process.execCPUAffinity.${when}`) }];
+  if (list) {
+    const where = `process.execCPUAffinity.${when}`;
+    const cpus = parseCpus(list) ?? invalid(where, `is not a list of CPUs: ${JSON.stringify(list)}`);
+    return [{ op: "affinity", cpus }];
+  }
   return when === "final" && execCPUAffinity.initial ? [{ op: "affinity", cpus: [] }] : [];
 }
 
 /** No machine has more; a list may name each of them, and no other. */
 const MAX_CPUS = 8192;
 
-/** "0-3,7": cpuset(7), "List format". @throws KataError InvalidArgument naming `where` */
-export function parseCpus(list: string, where: string): number[] {
-  const cpus = list.split(",").flatMap((part) => {
+/** "0-3,7": cpuset(7), "List format". undefined: it is none. */
+export function parseCpus(list: string): number[] | undefined {
+  const cpus = new Set<number>();
+  for (const part of list.split(",")) {
     const [, first = "", last = first] = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part) ?? [];
     const [from, to] = [Number(first), Number(last)];
-    if (first === "" || from > to || to >= MAX_CPUS)
-      invalid(where, `is not a list of CPUs: ${JSON.stringify(list)}`);
-    return Array.from({ length: to - from + 1 }, (_, index) => from + index);
-  });
-  return [...new Set(cpus)];
+    if (first === "" || from > to || to >= MAX_CPUS) return undefined;
+    for (let cpu = from; cpu <= to; cpu++) cpus.add(cpu);
+  }
+  return [...cpus];
 }
 
 function number(names: Readonly<Record<string, number>>, name: string, where: string): number {

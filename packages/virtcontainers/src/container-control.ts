@@ -37,7 +37,7 @@ export async function resumeContainer(sandbox: Sandbox, id: string): Promise<voi
 export async function updateContainer(sandbox: Sandbox, id: string, resources: Resources): Promise<void> {
   checkAllowed("update", id, sandbox.container(id).status);
   const limits = checkUpdate(resources);
-  await sandbox.fit(id, limits);
+  await sandbox.fit(id, resources);
   const resourcesRestJson = restOf({ linux: { resources: limits } });
   const request = { containerId: id, resources: resourcesToGrpc(limits), resourcesRestJson };
   await sandbox.agent().request(AgentService.UpdateContainer, request);

@@ -139,15 +139,30 @@ test("an update of what a VM cannot have asks the agent for nothing", async () =
   const all = world();
   await create(all);
   const before = all.agent.asked.length;
-  const resources = { memory: { limit: 1 << 20 }, cpu: { cpus: "0" } };
+  const resources = { memory: { limit: 1 << 20 }, blockIO: { weight: 500 } };
   await expect(updateContainer(all.sandbox, "c", resources)).rejects.toThrow(
-    "cannot update cpu.cpus: the host's",
+    "cannot update blockIO.weight: the VM",
   );
   expect(all.agent.asked.length).toBe(before);
-  await updateContainer(all.sandbox, "c", { ...resources, cpu: { cpus: "", mems: "" } });
+  await updateContainer(all.sandbox, "c", { ...resources, blockIO: {} });
   expect(all.agent.requests.get("UpdateContainer")).toMatchObject({
     resources: { Memory: { Limit: 1048576n } },
   });
+});
+
+test("a cpuset is the sandbox's on the host, as long as the container runs", async () => {
+  const all = world();
+  await create(all);
+  await updateContainer(all.sandbox, "c", { cpu: { cpus: "0", quota: 5000 } });
+  expect(all.cpusets.get("c")).toBe("0");
+  expect(all.agent.requests.get("UpdateContainer")).toMatchObject({
+    resources: { CPU: { Quota: 5000, Cpus: undefined } },
+  });
+  await all.sandbox.startContainer("c");
+  all.agent.exit("c", 0);
+  await all.sandbox.wait("c", "");
+  await settle();
+  expect([...all.cpusets]).toEqual([]);
 });
 
 test("a forced removal of the last container stops the VM and forgets it", async () => {

@@ -17,6 +17,7 @@ import {
 } from "./persist/record.ts";
 import type { Store } from "./persist/store.ts";
 import { GuestProcess, type ProcessExit, type ProcessStdio, STATUS_VM_DIED } from "./process.ts";
+import { HostCpuset } from "./resource/host-cpuset.ts";
 import { SandboxSize } from "./resource/sandbox-size.ts";
 import { type VmSize, workloadOf } from "./resource/vm-size.ts";
 import { SandboxVm, type SandboxVmDeps } from "./sandbox-vm.ts";
@@ -27,7 +28,11 @@ import { checkNamespaces } from "./spec/check-namespaces.ts";
 import { dropSeccomp, filterOf, guestProcess, sandboxPidns, withFilterApart } from "./spec/guest-spec.ts";
 import { checkAllowed, checkExec } from "./states.ts";
 
-export type SandboxDeps = SandboxVmDeps & Pick<MachineDeps, "config" | "log"> & { readonly trees: Trees };
+export type SandboxDeps = SandboxVmDeps &
+  Pick<MachineDeps, "config" | "log"> & {
+    readonly trees: Trees;
+    readonly cpuset: Pick<HostCpuset, "fit" | "forget">;
+  };
 
 export type NewSandboxDeps = MachineDeps & {
   readonly store: Store;
@@ -42,7 +47,8 @@ export function createSandbox(id: string, deps: NewSandboxDeps): Sandbox {
   const trees = new ShareTrees(confinement.shareDir, confinement.sharePlaces);
   const timeoutMs = config.agent.request_timeout * 1000;
   const talk = (channel: FrameTransport): Agent => createAgent(channel, timeoutMs, agentRpcs);
-  return new Sandbox(id, machine, { ...deps, trees, talk });
+  const cpuset = new HostCpuset(confinement.cgroupProcs);
+  return new Sandbox(id, machine, { ...deps, trees, cpuset, talk });
 }
 
 export type NewContainer = ContainerTrees & {
@@ -200,10 +206,12 @@ export class Sandbox {
   }
 
   /**
-   * Makes the VM large enough for a container's limits: those of a new one, or a change of them.
-   * @throws KataError see SandboxSize
+   * Gives the sandbox what a container's limits ask of the host, those of a new one or a change of them: CPUs to run on, and a VM that
+   * is large enough.
+   * @throws KataError see HostCpuset, SandboxSize
    */
   async fit(id: string, resources: Resources | undefined): Promise<void> {
+    this.#deps.cpuset.fit(id, resources?.cpu);
     const workload = workloadOf(resources, this.#size.workload(id));
     await this.#size.fit(id, workload, () => this.#vm.growing());
   }
@@ -355,8 +363,14 @@ export class Sandbox {
     for (const process of [...container.processes.values()].toReversed()) process.end(STATUS_VM_DIED);
     for (const name of container.shared.toReversed()) this.#trees.detach(name);
     this.#containers.delete(container.id);
-    this.#size.forget(container.id);
+    this.#giveBack(container.id);
     this.ooms.forget(container.id);
+  }
+
+  /** What the container had asked of the host. */
+  #giveBack(id: string): void {
+    this.#size.forget(id);
+    this.#deps.cpuset.forget(id);
   }
 
   /** Those that came last end first: a container's own process after those that were executed in it, the sandbox's after all. */
@@ -368,7 +382,7 @@ export class Sandbox {
 
   async #onContainerEnd(container: Container): Promise<void> {
     this.ooms.wake();
-    this.#size.forget(container.id);
+    this.#giveBack(container.id);
     if (container.status !== "stopped") container.become("stopped");
     if (this.#containers.has(container.id)) this.#noteEnd(container);
     if (container.id !== this.id || this.#vm.stopping) return;

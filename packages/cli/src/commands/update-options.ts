@@ -29,11 +29,8 @@ export const limitOptions = {
 /** Those that a VM cannot have: the daemon refuses them, as it does in a file. */
 export const guestLimitOptions = {
   ...limitOptions,
-  "cpuset-cpus": { ...limitOptions["cpuset-cpus"], help: "refused: the host's CPUs are not the VM's" },
-  "cpuset-mems": {
-    ...limitOptions["cpuset-mems"],
-    help: "refused: the host's memory nodes are not the VM's",
-  },
+  "cpuset-cpus": { ...limitOptions["cpuset-cpus"], help: "CPUs of the host for the sandbox (0-2,5)" },
+  "cpuset-mems": { ...limitOptions["cpuset-mems"], help: "memory nodes of the host for the sandbox" },
   "blkio-weight": { ...limitOptions["blkio-weight"], help: "refused: the VM has no block devices" },
 } as const;
 

@@ -18,7 +18,8 @@ test.each([
   ["half a CPU", [{ quota: 50_000 }], 2, 256],
   ["two halves, in periods of their own", [{ quota: 50_000 }, { quota: 5_000, period: 10_000 }], 2, 256],
   ["1.5 and 0.6 CPUs", [{ quota: 150_000 }, { quota: 60_000 }], 4, 256],
-  ["cpusets that share a CPU", [{ cpus: [0, 1] }, { cpus: [1, 2] }], 4, 256],
+  ["one CPU of the host's", [{ cpus: [3] }], 1, 256],
+  ["cpusets that share a CPU", [{ cpus: [0, 1] }, { cpus: [1, 2] }], 3, 256],
   ["a quota goes before a cpuset", [{ cpus: [0, 1, 2] }, { quota: 100_000 }], 2, 256],
   ["memory, each byte begins a MiB", [{ memoryBytes: 100 * MIB }, { memoryBytes: 1 }], 1, 357],
 ])("%s", (_, workloads, vcpus, memoryMiB) => {

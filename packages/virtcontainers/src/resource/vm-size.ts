@@ -37,9 +37,20 @@ export function workloadOf(resources: Resources | undefined, before = UNLIMITED)
     // Negative: no limit.
     quota: Math.max(0, quota || before.quota),
     period: period || before.period,
-    cpus: cpus ? parseCpus(cpus, "linux.resources.cpu.cpus") : before.cpus,
+    cpus: cpus ? numbersOf("cpus", cpus) : before.cpus,
     memoryBytes: memoryLimit(limit || before.memoryBytes),
   };
+}
+
+/**
+ * A cpuset's CPUs or memory nodes.
+ * @throws KataError InvalidArgument when it is none
+ */
+export function numbersOf(name: "cpus" | "mems", list: string): readonly number[] {
+  const numbers = parseCpus(list);
+  if (numbers !== undefined) return numbers;
+  const why = `is no list of numbers as 0-3,7: ${JSON.stringify(list)}`;
+  throw new KataError("InvalidArgument", `linux.resources.cpu.${name}: ${why}`);
 }
 
 /** What is more than any machine has says "no limit", as the kernel's own value for it (PAGE_COUNTER_MAX). */
@@ -89,7 +100,7 @@ export function vmLimits({ hypervisor }: KataConfig, host: HostSize): VmLimits {
 
 /**
  * As upstream: a machine has what the configuration gives every sandbox, and on top of that what its containers may use. Without any
- * quota the CPUs are those of their cpusets.
+ * quota it has no fewer vCPUs than their cpusets have CPUs; upstream has the base on top of these too, which could not run.
  * @param warn hears that there are fewer vCPUs than the containers' limits ask for: they are slower, as on a small host
  * @throws KataError InvalidArgument when the memory is more than the machine may have
  */
@@ -102,7 +113,9 @@ export function vmSize(
   const limits = vmLimits(config, host);
   const { default_vcpus, default_memory } = config.hypervisor;
   const base = Math.min(default_vcpus < 0 ? limits.vcpus : Math.max(1, default_vcpus), limits.vcpus);
-  const vcpus = Math.ceil(base + cpusOf(workloads));
+  const quota = quotaOf(workloads);
+  const cpus = new Set(workloads.flatMap((each) => each.cpus)).size;
+  const vcpus = quota > 0 ? Math.ceil(base + quota) : Math.max(base, cpus);
   const asked = Math.ceil(workloads.reduce((sum, each) => sum + each.memoryBytes, 0) / MIB);
   if (asked > 0 && default_memory + asked > limits.memoryMiB) {
     const sum = `${default_memory + asked} MiB (default_memory ${default_memory}, memory limits of its containers ${asked})`;
@@ -114,12 +127,8 @@ export function vmSize(
   return { vcpus: Math.min(vcpus, limits.vcpus), memoryMiB: default_memory + asked };
 }
 
-/** In CPUs: "1.5". */
-function cpusOf(workloads: readonly Workload[]): number {
-  const thousandths = workloads.reduce(
-    (sum, { quota, period }) => sum + Math.round((quota * 1000) / period),
-    0,
-  );
-  if (thousandths > 0) return thousandths / 1000;
-  return new Set(workloads.flatMap(({ cpus }) => cpus)).size;
+/** In CPUs, to a thousandth. */
+function quotaOf(workloads: readonly Workload[]): number {
+  const thousandths = workloads.map(({ quota, period }) => Math.round((quota * 1000) / period));
+  return thousandths.reduce((sum, each) => sum + each, 0) / 1000;
 }

@@ -36,7 +36,7 @@ test.each<[string, Partial<Spec>, string]>([
 
 test("what names the host's CPUs and devices is told, for an executed process too", () => {
   const process = { cwd: "/", execCPUAffinity: { initial: "0" } };
-  const told = "process.execCPUAffinity is not applied: the host's CPUs and memory nodes are not the VM's";
+  const told = "process.execCPUAffinity is not applied: the host's CPUs are not the VM's";
   expect(checkGuestProcess(process)).toEqual([told]);
   const resources = { rdma: { mlx5_0: { hcaHandles: 1 } } };
   expect(checkGuestSpec(spec({ process, linux: { resources } }))).toEqual([

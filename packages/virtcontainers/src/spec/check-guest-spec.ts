@@ -1,6 +1,6 @@
 import type { Process, Spec } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
-import { droppedResources, HOST_CPUS } from "./update-resources.ts";
+import { droppedResources } from "./update-resources.ts";
 
 const LISTENER = "its listener is on the host, the call in the guest";
 
@@ -29,7 +29,7 @@ export function checkGuestSpec({ process, mounts = [], linux = {} }: Spec): read
 /** The same for a process that is executed in a container. */
 export function checkGuestProcess(process: Process | undefined): readonly string[] {
   const { initial, final } = process?.execCPUAffinity ?? {};
-  return initial || final ? [`process.execCPUAffinity is not applied: ${HOST_CPUS}`] : [];
+  return initial || final ? ["process.execCPUAffinity is not applied: the host's CPUs are not the VM's"] : [];
 }
 
 function refuse(path: string, why: string): never {

@@ -18,7 +18,7 @@ export type GuestPlaces = {
  * - the network namespace is the host's (the guest has the VM's network), the pid namespace is the agent's business (`sandboxPidns`);
  *   paths of the others name files of the host;
  * - cgroupsPath is a place in the host's hierarchy;
- * - cpuset, CPU affinity, block I/O, hugepages and network classes name hardware of the host, device rules its device numbers: the
+ * - a cpuset is for the host's side (HostCpuset); CPU affinity, block I/O, hugepages and network classes name hardware of the host, device rules its device numbers: the
  *   VM has none of them. CPU, memory and pids limits stay and hold in the guest;
  * - a seccomp profile is the guest's to enforce, unless the configuration drops it (`dropSeccomp`);
  * - labels of the host's SELinux and AppArmor policies are unknown to the guest's kernel.

@@ -11,15 +11,14 @@ test("what docker and CRI send for what is not limited is neither refused nor wa
     unified: {},
     rdma: {},
   };
-  expect(checkUpdate(resources)).toEqual({ memory: resources.memory, cpu: resources.cpu });
+  expect(checkUpdate(resources)).toEqual({ memory: resources.memory, cpu: { shares: 0 } });
   expect(droppedResources(resources)).toEqual([]);
 });
 
 test("a limit that names the host's hardware is refused by update, and warned of at create", () => {
-  const resources = { cpu: { cpus: "0-1" }, memory: { kernel: 1 }, blockIO: { weight: 500 } };
-  expect(() => checkUpdate(resources)).toThrow("cannot update cpu.cpus: the host's CPUs");
+  const resources = { memory: { kernel: 1 }, blockIO: { weight: 500 } };
+  expect(() => checkUpdate(resources)).toThrow("cannot update memory.kernel: Linux has no limit");
   expect(droppedResources(resources)).toEqual([
-    "linux.resources.cpu.cpus is not applied: the host's CPUs and memory nodes are not the VM's",
     "linux.resources.memory.kernel is not applied: Linux has no limit of kernel memory any more (deprecated since 5.4)",
     "linux.resources.blockIO.weight is not applied: the VM has none of the host's block devices",
   ]);

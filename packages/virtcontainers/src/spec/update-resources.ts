@@ -2,16 +2,19 @@ import type { Resources } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
 
 /**
- * What of `update` goes to the guest: memory, CPU time, the number of processes, and files of cgroup v2 by their names.
+ * What of `update` goes to the guest: memory, CPU time, the number of processes, and files of cgroup v2 by their names. Cpusets are the
+ * host's to set.
  * @throws KataError Unimplemented for a limit that a container in a VM cannot have, before anything is changed
  */
 export function checkUpdate(resources: Resources): Resources {
   for (const [key, why] of refusals(resources))
     throw new KataError("Unimplemented", `cannot update ${key}: ${why}`);
   const { memory, cpu, pids, unified } = resources;
+  // The host's CPUs: see HostCpuset.
+  const { cpus: _cpus, mems: _mems, ...time } = cpu ?? {};
   return {
     ...(memory === undefined ? {} : { memory }),
-    ...(cpu === undefined ? {} : { cpu }),
+    ...(cpu === undefined ? {} : { cpu: time }),
     ...(pids === undefined ? {} : { pids }),
     ...(isEmpty(unified) ? {} : { unified }),
   };
@@ -24,8 +27,6 @@ function isEmpty(map: object | undefined): boolean {
 const DROPPED = [
   "memory.kernel",
   "memory.swappiness",
-  "cpu.cpus",
-  "cpu.mems",
   "blockIO.weight",
   "blockIO",
   "hugepageLimits",
@@ -40,16 +41,13 @@ export function droppedResources(resources: Resources): string[] {
     .map(([key, why]) => `linux.resources.${key} is not applied: ${why}`);
 }
 
-export const HOST_CPUS = "the host's CPUs and memory nodes are not the VM's";
 const NO_KERNEL_LIMIT = "Linux has no limit of kernel memory any more (deprecated since 5.4)";
 const NO_BLOCK_DEVICES = "the VM has none of the host's block devices";
 
 /** 0 and "" mean "as it is", as docker sends them for everything that is not changed. */
-function refusals({ memory, cpu, blockIO, hugepageLimits, network, rdma }: Resources): [string, string][] {
+function refusals({ memory, blockIO, hugepageLimits, network, rdma }: Resources): [string, string][] {
   const { weight, leafWeight, ...devices } = blockIO ?? {};
   const rows: [string, unknown, string][] = [
-    ["cpu.cpus", cpu?.cpus, HOST_CPUS],
-    ["cpu.mems", cpu?.mems, HOST_CPUS],
     ["memory.kernel", memory?.kernel, NO_KERNEL_LIMIT],
     ["memory.swappiness", memory?.swappiness === 0, "the agent's protocol takes 0 for none"],
     ["blockIO.weight", weight || leafWeight, NO_BLOCK_DEVICES],

@@ -116,6 +116,8 @@ export type World = {
   machine: FakeMachine;
   store: Store;
   attached: Map<string, { readOnly: boolean }>;
+  /** By container. */
+  cpusets: Map<string, string | undefined>;
 };
 
 /** A sandbox `c` with a record in memory; nothing of it is real. */
@@ -133,6 +135,7 @@ export function world(): World {
     containers: [],
   });
   const attached: World["attached"] = new Map();
+  const cpusets: World["cpusets"] = new Map();
   const agent = new FakeAgent();
   const machine = new FakeMachine();
   const sandbox = new Sandbox("c", Promise.resolve(machine), {
@@ -141,13 +144,14 @@ export function world(): World {
     phases: new Phases(),
     log: new Logger({ fd: -1, name: "test" }),
     talk: () => agent,
+    cpuset: { fit: (id, cpu) => void cpusets.set(id, cpu?.cpus), forget: (id) => void cpusets.delete(id) },
     trees: {
       attach: (name, _tree, { readOnly }) => void attached.set(name, { readOnly }),
       detach: (name) => void attached.delete(name),
       makeReadOnly: (name) => void attached.set(name, { readOnly: true }),
     },
   });
-  return { sandbox, agent, machine, store, attached };
+  return { sandbox, agent, machine, store, attached, cpusets };
 }
 
 /** Standard streams on /dev/null. */
