@@ -9,6 +9,7 @@ import { QemuGrowth } from "./growth.ts";
 import { commandsOf, QemuNicSlots } from "./nic-slots.ts";
 import { connectQmp, type Qmp, type QmpEvent, type QmpTransport } from "./qmp.ts";
 import { stopQemu } from "./stop-qemu.ts";
+import { topologyChange } from "./topology.ts";
 
 registerHypervisor("qemu", ({ config, confinement }) => new Qemu(config, confinement));
 
@@ -106,16 +107,18 @@ class QemuVm implements Vm {
   readonly #nics: QemuNicSlots;
   readonly #growth: QemuGrowth;
 
-  constructor(process: ConfinedProcess, transport: QmpTransport, { machineType, memory }: VmConfig) {
+  constructor(process: ConfinedProcess, transport: QmpTransport, config: VmConfig) {
     this.#process = process;
     this.#transport = transport;
     const onEvent = ({ name, details }: QmpEvent): void => {
       if (name === "DEVICE_DELETED") this.#nics.deviceDeleted(deviceOf(details));
     };
     this.#qmp = connectQmp(transport, onEvent, QMP_TIMEOUT_MS).catch(() => undefined);
+    const { machineType, memory, accelerator } = config;
     const command = commandsOf(this.#qmp, QMP_TIMEOUT_MS);
-    this.#nics = new QemuNicSlots(command, machineType === "q35" ? NIC_PORTS : []);
-    this.#growth = new QemuGrowth(command, memory);
+    const change = topologyChange(command, accelerator);
+    this.#nics = new QemuNicSlots(command, change, machineType === "q35" ? NIC_PORTS : []);
+    this.#growth = new QemuGrowth(command, change, memory);
     process.ended.then(() => this.#transport.close());
   }
 

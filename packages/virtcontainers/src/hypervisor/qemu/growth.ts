@@ -2,15 +2,18 @@ import { KataError } from "@kata-containers/sys";
 import type { MemoryKind, VmGrowth } from "../hypervisor.ts";
 import { MEMORY } from "./arguments.ts";
 import type { Command } from "./nic-slots.ts";
+import type { TopologyChange } from "./topology.ts";
 
 /** What a running QEMU gets more of: CPUs of the topology that it was started with, and memory modules. By QMP. */
 export class QemuGrowth implements VmGrowth {
   readonly #command: Command;
+  readonly #change: TopologyChange;
   readonly #kind: MemoryKind;
   #modules = 0;
 
-  constructor(command: Command, kind: MemoryKind) {
+  constructor(command: Command, change: TopologyChange, kind: MemoryKind) {
     this.#command = command;
+    this.#change = change;
     this.#kind = kind;
   }
 
@@ -21,8 +24,10 @@ export class QemuGrowth implements VmGrowth {
         "ResourceExhausted",
         `QEMU has places for ${free.length} more vCPUs, not for ${count}`,
       );
-    for (const { type, props } of free.slice(0, count))
-      await this.#command("device_add", { driver: type, ...props });
+    await this.#change(async () => {
+      for (const { type, props } of free.slice(0, count))
+        await this.#command("device_add", { driver: type, ...props });
+    });
   }
 
   async addMemory(MiB: number): Promise<void> {
@@ -38,7 +43,8 @@ export class QemuGrowth implements VmGrowth {
       ...options,
     });
     try {
-      await this.#command("device_add", { driver: "pc-dimm", id: `${id}-module`, memdev: id });
+      const module = { driver: "pc-dimm", id: `${id}-module`, memdev: id };
+      await this.#change(() => this.#command("device_add", module));
     } catch (error) {
       await this.#command("object-del", { id }).catch(() => {});
       throw error;

@@ -2,6 +2,7 @@ import { KataError } from "@kata-containers/sys";
 import type { Nic, NicSlots } from "../hypervisor.ts";
 import { cardId } from "./arguments.ts";
 import type { Qmp } from "./qmp.ts";
+import type { TopologyChange } from "./topology.ts";
 
 /** Runs a QMP command, with descriptors for QEMU. */
 export type Command = (
@@ -13,12 +14,14 @@ export type Command = (
 /** Network cards of a running QEMU: by QMP, and by descriptor. */
 export class QemuNicSlots implements NicSlots {
   readonly #command: Command;
+  readonly #change: TopologyChange;
   /** Ports that take a card each, and the card that is in one; undefined: the root bus takes them. */
   readonly #ports: Map<string, string | undefined> | undefined;
 
   /** @param ports names of hotplug ports; none: the root bus takes cards */
-  constructor(command: Command, ports: readonly string[]) {
+  constructor(command: Command, change: TopologyChange, ports: readonly string[]) {
     this.#command = command;
+    this.#change = change;
     this.#ports = ports.length === 0 ? undefined : new Map(ports.map((port) => [port, undefined]));
   }
 
@@ -31,7 +34,8 @@ export class QemuNicSlots implements NicSlots {
       if (vhost !== undefined) await this.#command("getfd", { fdname: vhostName(id) }, [vhost.number]);
       await this.#command("netdev_add", { type: "tap", id, fd: id, ...accelerated });
       const card = { driver: "virtio-net-pci", id: cardId(id), netdev: id, mac, romfile: "" };
-      await this.#command("device_add", port === undefined ? card : { ...card, bus: port });
+      const placed = port === undefined ? card : { ...card, bus: port };
+      await this.#change(() => this.#command("device_add", placed));
     } catch (error) {
       this.#freePort(id);
       await this.#forget(id);
