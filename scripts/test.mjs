@@ -1,8 +1,9 @@
 // make test / make test-full: runs the suites in order, cheapest first, and ends with one line that counts the tests:
 // `N passed, N failed`. A suite that cannot start counts as one failure. Exit status 1 when anything failed.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { otherCells, skipped } from "../tests/harness/matrix.mjs";
 
 const full = process.argv.includes("--full");
 /** What SPECIFICATION.md promises of `make test`, on 2 cores or more; one core is given twice that. */
@@ -107,15 +108,6 @@ const rustTests = ["test", "--locked", "--features", "kata-sys/types"];
 const endToEnd = (name, folder, minutes, launcher = []) =>
   vitest(name, ["--config", "tests/vitest.config.ts", folder], minutes, launcher);
 
-/** All cells of tests/harness/cells.ts but the default one. */
-function otherCells() {
-  const channels = existsSync("/dev/vhost-vsock") ? ["virtio-serial", "vsock"] : ["virtio-serial"];
-  const all = channels.flatMap((channel) =>
-    ["pc", "q35"].flatMap((machine) => ["debian", "own"].map((kernel) => `${kernel}-${machine}-${channel}`)),
-  );
-  return all.slice(1);
-}
-
 const results = [
   suite("static checks", "/bin/sh", ["-c", "exec scripts/check --static 2>&1"], checkSteps, 10),
   vitest("unit tests (TypeScript)", [], 5),
@@ -146,9 +138,9 @@ const results = [
   endToEnd("faults", "tests/faults", 10),
 ];
 if (full) {
-  for (const cell of otherCells()) {
-    process.env.KATA_TEST_CELL = cell;
-    results.push(endToEnd(`containers in VMs, ${cell}`, "tests/e2e", 30));
+  for (const { name } of otherCells) {
+    process.env.KATA_TEST_CELL = name;
+    results.push(endToEnd(`containers in VMs, ${name}`, "tests/e2e", 30));
   }
   delete process.env.KATA_TEST_CELL;
   // Another seed each time: the log names it.
@@ -169,6 +161,7 @@ console.log(`== all suites: ${minutes.toFixed(1)} minutes${verdict}`);
 
 const passed = results.reduce((n, r) => n + r.passed, 0);
 const failed = results.reduce((n, r) => n + r.failed, 0);
+if (skipped !== undefined) console.log(skipped);
 for (const failure of failures) console.log(`FAILED ${failure}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

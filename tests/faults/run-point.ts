@@ -1,8 +1,9 @@
 import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cellConfiguration, cells } from "../harness/cells.ts";
+import { cellConfiguration } from "../harness/cells.ts";
 import { expectNoLeaks } from "../harness/leaks.ts";
+import { cells } from "../harness/matrix.mjs";
 import { eventually } from "../harness/process.ts";
 import { buildConfiguration, kataRuntime } from "../harness/programs.ts";
 import { PANIC_PARAMS, panicGuest } from "./panic-guest.ts";

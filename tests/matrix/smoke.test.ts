@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Cell, cellConfiguration, cells } from "../harness/cells.ts";
+import { cellConfiguration } from "../harness/cells.ts";
+import { type Cell, otherCells } from "../harness/matrix.mjs";
 import { writeConfiguration } from "../harness/programs.ts";
 import { useSharedRuntime } from "../harness/runtime.ts";
 
@@ -9,7 +10,7 @@ import { useSharedRuntime } from "../harness/runtime.ts";
 const chipset = { pc: "0x8086 0x1237", q35: "0x8086 0x29c0" };
 
 // The default cell has all the other suites.
-describe.each(cells.slice(1))("$name", (cell: Cell) => {
+describe.each(otherCells)("$name", (cell: Cell) => {
   const runtime = useSharedRuntime();
   let id = "";
   let volume = "";

@@ -1,0 +1,16 @@
+/** One cell: a guest kernel, a machine, a channel to the agent. */
+export interface Cell {
+  readonly name: string;
+  readonly kernel: "debian" | "own";
+  readonly machine: "pc" | "q35";
+  readonly channel: "virtio-serial" | "vsock";
+}
+
+/** Every cell that this host can run: vsock needs vhost. */
+export const cells: readonly Cell[];
+
+/** All but that which an installation has by default here: agent_channel "auto" is vsock where the host has it. */
+export const otherCells: readonly Cell[];
+
+/** One line that says which cells this host cannot run, and why; undefined when it can run all. */
+export const skipped: string | undefined;
