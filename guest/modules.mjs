@@ -2,9 +2,11 @@
 // own .modinfo section ("depends="), because a package that was never installed has no modules.dep.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+
+const MODULE_MAX = 64 * 1024 * 1024;
 
 /** "virtio-rng" and "virtio_rng" are one module; the kernel says "_". */
 const canonical = (name) => name.replaceAll("-", "_");
@@ -25,13 +27,21 @@ function modinfo(elf) {
   throw new Error("no .modinfo section");
 }
 
-/** Every module file of a kernel, by canonical name. */
+/** Every module file of a kernel, by canonical name. Debian 13 and newer compress them. */
 function indexModules(directory) {
   const found = new Map();
   for (const entry of readdirSync(directory, { recursive: true })) {
-    if (entry.endsWith(".ko")) found.set(canonical(basename(entry, ".ko")), join(directory, entry));
+    if (/\.ko(\.xz)?$/.test(entry))
+      found.set(canonical(basename(entry).replace(/\.ko.*/, "")), join(directory, entry));
   }
   return found;
+}
+
+function readModule(path) {
+  const file = readFileSync(path);
+  return path.endsWith(".xz")
+    ? execFileSync("xz", ["-dc"], { input: file, maxBuffer: MODULE_MAX, stdio: ["pipe", "pipe", "inherit"] })
+    : file;
 }
 
 /** Names built into the kernel itself: nothing to load. */
@@ -48,8 +58,8 @@ function builtin(directory) {
 function stripped(path) {
   const work = mkdtempSync(join(tmpdir(), "kata-module-"));
   try {
-    const copy = join(work, basename(path));
-    copyFileSync(path, copy);
+    const copy = join(work, "module.ko");
+    writeFileSync(copy, readModule(path));
     execFileSync("strip", ["--strip-unneeded", "--remove-section=.BTF", copy], {
       stdio: ["ignore", "inherit", "inherit"],
     });
