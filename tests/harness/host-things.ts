@@ -15,8 +15,12 @@ export interface Thing {
 const FILES = ["/run/vc", "/run/kata", "/run/kata-containers", "/run/runk", "/dev/shm"];
 /** Made once, for all sandboxes there will be. */
 const PERMANENT = new Set(["/run/vc/cgroups", "/run/vc/containerd", "/run/vc/index", "/run/vc/sbs"]);
+/** What the directory of a test's own is called (`Scratch`), with the pid behind it. */
+export const SCRATCH_PREFIX = "kata-scratch-";
 /** What the tests call their directories in /tmp and /var/tmp. */
-const SCRATCH = /^(kata-(e2e|guest|clients)|runk-(test|output)|device-filter|conformance)-/;
+const SCRATCH = new RegExp(
+  `^(${SCRATCH_PREFIX}|(kata-(e2e|guest|clients)|runk-(test|output)|device-filter|conformance)-)`,
+);
 
 /** All of them on the host, whoever's they are and whatever they are called, by a line of text. */
 export function thingsOnHost(): Map<string, Thing> {

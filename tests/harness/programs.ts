@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type KataConfig, type Overrides, parseConfig, renderTemplate } from "@kata-containers/config";
 import { cellConfiguration, cellNamed } from "./cells.ts";
+import { SCRATCH_PREFIX } from "./host-things.ts";
 
 /** What `make build` makes. */
 export const repository = resolve(import.meta.dirname, "../..");
@@ -34,7 +35,7 @@ export class Scratch implements Disposable {
 
   /** Its name has none of a container id in it ("e2e-PID-7"), which the leak check looks for everywhere. */
   get path(): string {
-    this.#path ??= mkdtempSync(join(tmpdir(), `kata-scratch-${process.pid}-`));
+    this.#path ??= mkdtempSync(join(tmpdir(), `${SCRATCH_PREFIX}${process.pid}-`));
     return this.#path;
   }
 

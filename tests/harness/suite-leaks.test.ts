@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { eventually } from "./process.ts";
+import { Scratch } from "./programs.ts";
 import { SuiteLeaks } from "./suite-leaks.ts";
 
 /** A name that the check takes for this suite's while others are at work here. */
@@ -63,6 +64,16 @@ test("files, mounts, control groups and network namespaces are found, and those 
     spawnSync("umount", [shm]);
     rmdirSync(cgroup);
     rmSync(shm, { recursive: true });
+  }
+  expect(leaks.find()).toEqual([]);
+});
+
+test("a test's directory is found until it is removed", () => {
+  const leaks = new SuiteLeaks();
+  {
+    using scratch = new Scratch();
+    const { path } = scratch;
+    expect(leaks.find()).toEqual([`file: ${path}`]);
   }
   expect(leaks.find()).toEqual([]);
 });
