@@ -54,7 +54,7 @@ describe("QEMU", () => {
     expect(status("qemu", "NSpid")).toMatch(/\t1$/);
   });
 
-  it("has a command line that says nothing of the sandbox: that of another one is the same", async () => {
+  it("has a command line that says nothing of a sandbox without network: that of another one is the same", async () => {
     const other = await runtime.start({
       env: ["OTHER=1"],
       annotations: { "org.example": "other" },

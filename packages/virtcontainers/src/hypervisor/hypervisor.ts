@@ -19,8 +19,9 @@ export type Capabilities = {
 export type MemoryKind = "anonymous" | "prealloc" | "hugetlb";
 
 /**
- * What a VM is made of. Nothing in here speaks of the pod: hostname, network, share and containers come later by RPC
- * and hotplug, so that a VM made ahead or cloned from a template is the same thing as one booted for this sandbox.
+ * What a VM is made of. Nothing in here speaks of the pod: hostname, containers and what is in the share come later by RPC. Network
+ * cards are apart, in VmDescriptors, with the pod's MAC: those that are there when the VM starts. A VM that is made ahead or cloned from a
+ * template has none then, and gets all of them as one that is running gets its later ones, by NicSlots.
  */
 export type VmConfig = {
   readonly vcpus: number;
@@ -62,7 +63,7 @@ export type VmDescriptors = {
   readonly share: number | undefined;
   /** Where its console goes: a stream socket. */
   readonly console: number;
-  /** Network cards that it has from the start. */
+  /** Network cards that it has from the start; their MAC is on the VMM's command line. */
   readonly nics: readonly Nic[];
 };
 

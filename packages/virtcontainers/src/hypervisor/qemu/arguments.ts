@@ -39,7 +39,10 @@ const TCG_CODE_MIB = 64;
  */
 const TCG_CPU = "max,-erms,-fsrm";
 
-/** The command line of a VM, without the program's name. No -name: see VmConfig; in the host's process list its cgroup and its parent name the sandbox. */
+/**
+ * The command line of a VM, without the program's name. Of the sandbox it says the MAC of the network cards that there are, no more (see
+ * VmConfig), and so no -name: in the host's process list its cgroup and its parent name the sandbox.
+ */
 export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: QemuPaths): string[] {
   return [
     ...machine(config),
