@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+NAMES ?=
 TARGET := x86_64-unknown-linux-gnu
 LAUNCH := target/$(TARGET)/release/kata-launch
 
@@ -67,8 +68,8 @@ test: setup-test build guest-kernel ## everything once: unit tests, ops on the e
 test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, a systemd host, docker and podman
 	@node scripts/test.mjs --full
 
-bench: build ## the promises of SPECIFICATION.md, measured
-	@node bench/run.mjs
+bench: build ## the promises of SPECIFICATION.md, measured; NAMES="run exec": these of them
+	@node bench/run.mjs $(NAMES)
 
 guest-kernel: setup ## our own guest kernel, build/guest/vmlinux-own (5 to 13 minutes; cached)
 	@node guest/kernel-own/build.mjs

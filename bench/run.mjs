@@ -1,5 +1,5 @@
 // make bench: checks the promises of SPECIFICATION.md, in its order, and prints a table.
-// `node bench/run.mjs NAME...` checks some. Exit status 1 when a promise is broken, 0 otherwise.
+// `make bench NAMES="NAME..."` checks some. Exit status 1 when a promise is broken, 0 otherwise.
 import { cpus, release, totalmem } from "node:os";
 import { cliMemory } from "./promises/cli-memory.mjs";
 import { compile } from "./promises/compile.mjs";
