@@ -42,7 +42,6 @@ const NAMELESS = new Set(["kata-create", "kata-host", "kata-task"]);
 /** Other names a program is run by: the kernel starts the guest's first process as /init. */
 const ALIASES = { "kata-agent": ["init"] };
 const TESTS = {
-  "engine-hello": "packages/sys/src/engine-tests/hello.main.ts",
   "engine-tests": "packages/sys/src/engine-tests/engine-tests.main.ts",
   "compile-config": "packages/launch/src/engine-tests/compile-config.main.ts",
   "ttrpc-engine": "packages/ttrpc/src/engine-tests/ttrpc-engine.main.ts",
