@@ -71,7 +71,7 @@ test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the
 bench: build ## the promises of SPECIFICATION.md, measured; NAMES="run exec": these of them
 	@node bench/run.mjs $(NAMES)
 
-guest-kernel: setup ## our own guest kernel, build/guest/vmlinux-own (5 to 13 minutes; cached)
+guest-kernel: setup ## our own guest kernel, build/guest/vmlinux-own (5 to 15 minutes; cached)
 	@node guest/kernel-own/build.mjs
 
 install: build ## install under DESTDIR/PREFIX
