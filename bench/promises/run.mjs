@@ -16,7 +16,12 @@ export const run = {
     const ours = () => shell(`${kata.join(" ")} run --bundle ${bundle} ${newId()}`);
     try {
       const bare = bareBoot(folder, machine);
-      const compared = compare(ours, () => shell(bare), {
+      const theirs = () => {
+        const seconds = shell(bare);
+        checkBareBoot(folder);
+        return seconds;
+      };
+      const compared = compare(ours, theirs, {
         ...{ limit: 1.5, pairs: 9 },
         ...{ name: "bare", unit: "s", digits: 2 },
       });
@@ -58,20 +63,35 @@ function machineOf(words) {
   );
 }
 
+/** What the bare /init writes on its console. */
+const HELLO = "bare init";
+
 /**
- * The command that boots our kernel in QEMU with a bare static /init that powers off, on the machine that the product uses.
+ * The command that boots our kernel in QEMU with a bare static /init that says hello and powers off, on the machine that the product
+ * uses. The console goes to a file, which QEMU makes anew.
  * @param {string} folder @param {string[]} machine
  */
 function bareBoot(folder, machine) {
-  const source = "#include <sys/reboot.h>\nint main(void) { return reboot(RB_POWER_OFF); }\n";
+  const source = `#include <sys/reboot.h>
+#include <unistd.h>
+int main(void) { return write(1, "${HELLO}\\n", ${HELLO.length + 1}) < 0 || reboot(RB_POWER_OFF); }
+`;
   writeFileSync(join(folder, "init.c"), source);
   must("cc", ["-static", "-Os", "-o", join(folder, "init"), join(folder, "init.c")]);
   must("/bin/sh", ["-c", `cd ${folder} && echo init | cpio -o -H newc --quiet > initrd`]);
   const qboot = "/usr/share/qemu/qboot.rom";
   return [
-    "timeout 60 qemu-system-x86_64 -nodefaults -no-user-config -nographic -no-reboot -serial null",
+    "timeout 60 qemu-system-x86_64 -nodefaults -no-user-config -nographic -no-reboot",
+    `-serial file:${folder}/console`,
     machine.map((word) => `'${word}'`).join(" "),
     existsSync(qboot) ? `-bios ${qboot}` : "",
     `-kernel ${resolve("build/guest/vmlinux")} -initrd ${folder}/initrd`,
   ].join(" ");
+}
+
+/** A kernel that panics ends QEMU too, and with the same status: later than a boot, which would flatter us. @param {string} folder */
+function checkBareBoot(folder) {
+  const console = readFileSync(join(folder, "console"), "latin1");
+  if (!console.includes(HELLO))
+    throw new Error(`the bare /init did not run; its console's end: ${console.trim().split("\n").at(-1)}`);
 }
