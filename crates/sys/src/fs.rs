@@ -32,8 +32,6 @@ ops! {
     /// `to` is not close-on-exec.
     sync dup2(from: i32, to: i32) -> ();
     sync set_cloexec(fd: i32, on: bool) -> ();
-    /// F_GETFL
-    sync file_flags(fd: i32) -> i32;
     sync set_nonblock(fd: i32, on: bool) -> ();
     sync pread(fd: i32, len: u32, offset: u64) -> Bytes;
     /// SHA-512 of the whole file, wherever its offset is.
@@ -64,7 +62,6 @@ ops! {
     sync rename(from: String, to: String) -> ();
     sync symlink(target: String, path: String) -> ();
     sync readlink(path: String) -> String;
-    sync link(from: String, to: String) -> ();
     sync mknod(path: String, mode: u32, major: u32, minor: u32) -> ();
     sync chmod(path: String, mode: u32) -> ();
     sync fchmod(fd: i32, mode: u32) -> ();
@@ -74,7 +71,6 @@ ops! {
     sync stat(path: String) -> Stat;
     /// As stat, but undefined where nothing is: ENOENT, ENOTDIR.
     sync stat_if_there(path: String) -> Option<Stat>;
-    sync lstat(path: String) -> Stat;
     sync fstat(fd: i32) -> Stat;
     sync access(path: String, mode: i32) -> ();
     sync statfs(path: String) -> StatFs;
@@ -175,13 +171,9 @@ fn set_cloexec(fd: i32, on: bool) -> Res<()> {
     Ok(())
 }
 
-fn file_flags(fd: i32) -> Res<i32> {
-    // SAFETY: no pointer.
-    Ok(check(unsafe { libc::fcntl(fd, libc::F_GETFL) }).call("fcntl")? as i32)
-}
-
 fn set_nonblock(fd: i32, on: bool) -> Res<()> {
-    let flags = file_flags(fd)?;
+    // SAFETY: no pointer.
+    let flags = check(unsafe { libc::fcntl(fd, libc::F_GETFL) }).call("fcntl")? as i32;
     let flags = if on {
         flags | libc::O_NONBLOCK
     } else {
@@ -387,10 +379,6 @@ fn readlink(path: String) -> Res<String> {
     Ok(target.to_string_lossy().into_owned())
 }
 
-fn link(from: String, to: String) -> Res<()> {
-    rustix::fs::link(&*from, &*to).on("link", &to)
-}
-
 fn mknod(path: String, mode: u32, major: u32, minor: u32) -> Res<()> {
     let device = rustix::fs::makedev(major, minor);
     let kind = FileType::from_raw_mode(mode);
@@ -452,12 +440,6 @@ fn stat_if_there(path: String) -> Res<Option<Stat>> {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         stat => stat.on("stat", &path).map(|stat| Some(stat_of(&stat))),
     }
-}
-
-fn lstat(path: String) -> Res<Stat> {
-    rustix::fs::lstat(&*path)
-        .on("lstat", &path)
-        .map(|stat| stat_of(&stat))
 }
 
 fn fstat(number: i32) -> Res<Stat> {

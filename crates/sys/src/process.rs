@@ -13,15 +13,10 @@ wire! {
     /// Exactly one of code and signal is there.
     pub struct ExitStatus { pub pid: i32, pub code: Option<i32>, pub signal: Option<i32> }
     pub struct Uname { pub sysname: String, pub nodename: String, pub release: String, pub version: String, pub machine: String }
-    /// RLIM_INFINITY: -1
-    pub struct Rlimit { pub soft: i64, pub hard: i64 }
 }
 
 ops! {
     sync getpid() -> i32;
-    sync getppid() -> i32;
-    sync getuid() -> u32;
-    sync getgid() -> u32;
     sync geteuid() -> u32;
     /// waitid(P_PIDFD, WEXITED): waits for the child, reaps it.
     later wait_pidfd(pidfd: i32) -> ExitStatus;
@@ -37,21 +32,15 @@ ops! {
     sync namespace_type(fd: i32) -> u32;
     own unshare(flags: u32) -> ();
     own setsid() -> i32;
-    own umask(mask: u32) -> u32;
     own chdir(path: String) -> ();
     own chroot(path: String) -> ();
     /// Goes on as another program: returns only to throw. What is close-on-exec is closed; blocked signals stay blocked.
     own execve(path: String, argv: Vec<String>, env: Vec<String>) -> ();
-    sync prctl(option: i32, arg2: i64, arg3: i64) -> i32;
-    /// Returns the old limit; sets the new one when there is one.
-    sync prlimit(pid: i32, resource: u32, limit: Option<Rlimit>) -> Rlimit;
     /// Of sched_getaffinity(2).
     sync cpu_count() -> u32;
     sync uname() -> Uname;
     sync sethostname(name: String) -> ();
-    sync set_domainname(name: String) -> ();
     sync set_realtime(sec: i64, usec: i64) -> ();
-    sync reboot(cmd: u32) -> ();
     sync sync() -> ();
     sync finit_module(fd: i32, params: String) -> ();
     /// RNDADDENTROPY, then RNDRESEEDCRNG.
@@ -73,21 +62,6 @@ pub(crate) fn c_string(text: &str) -> Res<CString> {
 fn getpid() -> Res<i32> {
     // SAFETY: no pointer.
     Ok(unsafe { libc::getpid() })
-}
-
-fn getppid() -> Res<i32> {
-    // SAFETY: no pointer.
-    Ok(unsafe { libc::getppid() })
-}
-
-fn getuid() -> Res<u32> {
-    // SAFETY: no pointer.
-    Ok(unsafe { libc::getuid() })
-}
-
-fn getgid() -> Res<u32> {
-    // SAFETY: no pointer.
-    Ok(unsafe { libc::getgid() })
 }
 
 fn geteuid() -> Res<u32> {
@@ -202,58 +176,12 @@ fn setsid() -> Res<i32> {
     Ok(check(unsafe { libc::setsid() }).call("setsid")? as i32)
 }
 
-fn umask(mask: u32) -> Res<u32> {
-    // SAFETY: no pointer.
-    Ok(unsafe { libc::umask(mask) })
-}
-
 fn chdir(path: String) -> Res<()> {
     rustix::process::chdir(&*path).on("chdir", &path)
 }
 
 fn chroot(path: String) -> Res<()> {
     rustix::process::chroot(&*path).on("chroot", &path)
-}
-
-fn prctl(option: i32, arg2: i64, arg3: i64) -> Res<i32> {
-    // Options that take an address of ours are refused: a script has none to give.
-    const WITH_POINTER: [i32; 6] = [
-        libc::PR_SET_NAME,
-        libc::PR_GET_NAME,
-        libc::PR_GET_PDEATHSIG,
-        libc::PR_SET_MM,
-        libc::PR_GET_TSC,
-        libc::PR_SET_SECCOMP,
-    ];
-    if option == libc::PR_GET_CHILD_SUBREAPER {
-        let mut on = 0;
-        // SAFETY: the kernel writes one int.
-        check(unsafe { libc::prctl(option, &raw mut on) }).call("prctl")?;
-        return Ok(on);
-    }
-    if WITH_POINTER.contains(&option) {
-        return Err(OpError::argument("option", "one that takes no pointer"));
-    }
-    // SAFETY: no pointer.
-    Ok(check(unsafe { libc::prctl(option, arg2, arg3, 0i64, 0i64) }).call("prctl")? as i32)
-}
-
-fn prlimit(pid: i32, resource: u32, limit: Option<Rlimit>) -> Res<Rlimit> {
-    let new = limit.map(|limit| libc::rlimit {
-        rlim_cur: limit.soft as u64,
-        rlim_max: limit.hard as u64,
-    });
-    let mut old = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    let new_at = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: both limits outlive the call; null means no new one.
-    check(unsafe { libc::prlimit(pid, resource, new_at, &raw mut old) }).call("prlimit")?;
-    Ok(Rlimit {
-        soft: old.rlim_cur as i64,
-        hard: old.rlim_max as i64,
-    })
 }
 
 fn cpu_count() -> Res<u32> {
@@ -277,10 +205,6 @@ fn sethostname(name: String) -> Res<()> {
     rustix::system::sethostname(name.as_bytes()).on("sethostname", &name)
 }
 
-fn set_domainname(name: String) -> Res<()> {
-    rustix::system::setdomainname(name.as_bytes()).on("setdomainname", &name)
-}
-
 fn set_realtime(sec: i64, usec: i64) -> Res<()> {
     let time = libc::timespec {
         tv_sec: sec,
@@ -289,12 +213,6 @@ fn set_realtime(sec: i64, usec: i64) -> Res<()> {
     // SAFETY: the time outlives the call.
     check(unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &raw const time) })
         .call("clock_settime")?;
-    Ok(())
-}
-
-fn reboot(cmd: u32) -> Res<()> {
-    // SAFETY: no pointer.
-    check(unsafe { libc::reboot(cmd as i32) }).call("reboot")?;
     Ok(())
 }
 

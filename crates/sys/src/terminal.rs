@@ -20,8 +20,6 @@ ops! {
     /// Raw mode; returns the old settings, opaque, for setTermios.
     sync make_raw(fd: i32) -> Bytes;
     sync set_termios(fd: i32, termios: Bytes) -> ();
-    /// Clears ONLCR, as runc does on a new console.
-    sync clear_onlcr(fd: i32) -> ();
 }
 
 fn open_pty() -> Res<PtyPair> {
@@ -116,10 +114,4 @@ fn set_termios(fd: i32, termios: Bytes) -> Res<()> {
     apply(fd, &unsafe {
         termios.0.as_ptr().cast::<libc::termios>().read_unaligned()
     })
-}
-
-fn clear_onlcr(fd: i32) -> Res<()> {
-    let mut termios = termios_of(fd)?;
-    termios.c_oflag &= !libc::ONLCR;
-    apply(fd, &termios)
 }

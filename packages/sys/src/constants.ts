@@ -139,19 +139,6 @@ export const CLONE = {
   NEWNET: 0x40000000,
 } as const;
 
-/** prctl(2) options. */
-export const PR = {
-  SET_PDEATHSIG: 1,
-  SET_DUMPABLE: 4,
-  SET_NAME: 15,
-  CAPBSET_READ: 23,
-  CAPBSET_DROP: 24,
-  SET_CHILD_SUBREAPER: 36,
-  GET_CHILD_SUBREAPER: 37,
-  SET_NO_NEW_PRIVS: 38,
-  GET_NO_NEW_PRIVS: 39,
-} as const;
-
 /** prlimit(2) resources, by the names config.json uses. */
 export const RLIMIT = {
   RLIMIT_CPU: 0,
@@ -186,6 +173,3 @@ export const IN = { MODIFY: 2 } as const;
 
 /** netlink(7) protocols. */
 export const NETLINK = { ROUTE: 0, KOBJECT_UEVENT: 15 } as const;
-
-/** reboot(2) commands. */
-export const REBOOT = { RESTART: 0x01234567, POWER_OFF: 0x4321fedc, HALT: 0xcdef0123 } as const;

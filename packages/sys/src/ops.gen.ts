@@ -31,12 +31,6 @@ export type Uname = {
   machine: string;
 };
 
-/** RLIM_INFINITY: -1 */
-export type Rlimit = {
-  soft: number;
-  hard: number;
-};
-
 export type SpawnFd = {
   from: number;
   to: number;
@@ -178,9 +172,6 @@ export interface Ops {
 
   // process
   getpid(): number;
-  getppid(): number;
-  getuid(): number;
-  getgid(): number;
   geteuid(): number;
   /** waitid(P_PIDFD, WEXITED): waits for the child, reaps it. */
   waitPidfd(pidfd: number): Promise<ExitStatus>;
@@ -203,8 +194,6 @@ export interface Ops {
   /** Own: refused in a host program. */
   setsid(): number;
   /** Own: refused in a host program. */
-  umask(mask: number): number;
-  /** Own: refused in a host program. */
   chdir(path: string): void;
   /** Own: refused in a host program. */
   chroot(path: string): void;
@@ -213,16 +202,11 @@ export interface Ops {
    * Own: refused in a host program.
    */
   execve(path: string, argv: string[], env: string[]): void;
-  prctl(option: number, arg2: number, arg3: number): number;
-  /** Returns the old limit; sets the new one when there is one. */
-  prlimit(pid: number, resource: number, limit?: Rlimit): Rlimit;
   /** Of sched_getaffinity(2). */
   cpuCount(): number;
   uname(): Uname;
   sethostname(name: string): void;
-  setDomainname(name: string): void;
   setRealtime(sec: number, usec: number): void;
-  reboot(cmd: number): void;
   sync(): void;
   finitModule(fd: number, params: string): void;
   /** RNDADDENTROPY, then RNDRESEEDCRNG. */
@@ -249,8 +233,6 @@ export interface Ops {
   /** `to` is not close-on-exec. */
   dup2(from: number, to: number): void;
   setCloexec(fd: number, on: boolean): void;
-  /** F_GETFL */
-  fileFlags(fd: number): number;
   setNonblock(fd: number, on: boolean): void;
   pread(fd: number, len: number, offset: number): Uint8Array;
   /** SHA-512 of the whole file, wherever its offset is. */
@@ -283,7 +265,6 @@ export interface Ops {
   rename(from: string, to: string): void;
   symlink(target: string, path: string): void;
   readlink(path: string): string;
-  link(from: string, to: string): void;
   mknod(path: string, mode: number, major: number, minor: number): void;
   chmod(path: string, mode: number): void;
   fchmod(fd: number, mode: number): void;
@@ -293,7 +274,6 @@ export interface Ops {
   stat(path: string): Stat;
   /** As stat, but undefined where nothing is: ENOENT, ENOTDIR. */
   statIfThere(path: string): Stat | undefined;
-  lstat(path: string): Stat;
   fstat(fd: number): Stat;
   access(path: string, mode: number): void;
   statfs(path: string): StatFs;
@@ -388,8 +368,6 @@ export interface Ops {
   /** Raw mode; returns the old settings, opaque, for setTermios. */
   makeRaw(fd: number): Uint8Array;
   setTermios(fd: number, termios: Uint8Array): void;
-  /** Clears ONLCR, as runc does on a new console. */
-  clearOnlcr(fd: number): void;
 
   // kvm
   /** Creates a VM with one vCPU and goes the way of a booting kernel, from real to long mode; false when the kernel's KVM cannot. ENOENT/EACCES of /dev/kvm throw. */

@@ -16,7 +16,6 @@ test("what concerns the whole process is refused in a host program", async () =>
     () => ops.chroot("/"),
     () => ops.chdir("/"),
     () => ops.pivotRoot(".", "."),
-    () => ops.umask(0),
     () => ops.setsid(),
     () => ops.reapAny(),
     () => ops.signalOpen([10]),

@@ -6,6 +6,7 @@ import {
   O,
   type Ops,
   ops,
+  readText,
   removeTree,
   SysError,
   setOps,
@@ -186,6 +187,12 @@ export function sockets(): { a: Fd; b: Fd } & Disposable {
       ends.b.close();
     },
   };
+}
+
+/** Flags of an open description (open(2)), and O.CLOEXEC of the descriptor: proc(5), fdinfo. */
+export function fileFlags(fd: number): number {
+  const [, octal = ""] = /^flags:\t(\d+)$/m.exec(readText(`/proc/self/fdinfo/${fd}`)) ?? [];
+  return Number.parseInt(octal, 8);
 }
 
 export function openFile(path: string, flags: number = O.RDONLY): Fd {

@@ -14,7 +14,7 @@ import {
   readText,
   writeText,
 } from "../index.ts";
-import { child, equal, fails, ok, outcomeOf, startChild, test } from "./harness.ts";
+import { child, equal, fails, ok, openFile, outcomeOf, startChild, test } from "./harness.ts";
 
 /** A test in a mount namespace of its own, with nothing propagated. */
 function mountTest(name: string, run: (directory: string) => Promise<void> | void): void {
@@ -85,6 +85,27 @@ mountTest("a file system is configured step by step", async (dir) => {
   await fails(() => ops.fsopen("nofs", 0), "ENODEV", "fsopen", "nofs");
   await fails(() => ops.fsmount(0, 0, 0), "EINVAL", "fsmount");
   await fails(() => ops.fsconfigCreate(0), "EINVAL", "fsconfig", "create");
+});
+
+mountTest("a file system is given descriptors: overlay's layers, since Linux 6.13", async (dir) => {
+  const [major = 0, minor = 0] = ops.uname().release.split(".").map(Number);
+  const takesThem = major > 6 || (major === 6 && minor >= 13);
+  using config = new Fd(ops.fsopen("overlay", FS.CLOEXEC));
+  for (const name of ["upper", "lower"]) {
+    mkdirp(`${dir}/${name}`);
+    writeText(`${dir}/${name}/${name}-file`, "x");
+    using layer = openFile(`${dir}/${name}`, O.DIRECTORY);
+    const add = () => ops.fsconfigFd(config.number, "lowerdir+", layer.number);
+    if (!takesThem) await fails(add, "EINVAL", "fsconfig", "lowerdir+");
+    else add();
+  }
+  if (!takesThem) return;
+  ops.fsconfigCreate(config.number);
+  using mounted = new Fd(ops.fsmount(config.number, FS.CLOEXEC, 0));
+  mkdirp(`${dir}/merged`);
+  ops.moveMount(mounted.number, "", AT.FDCWD, `${dir}/merged`, MOVE_MOUNT.F_EMPTY_PATH);
+  const names = ops.readdir(`${dir}/merged`).map(({ name }) => name);
+  equal(names.sort(), ["lower-file", "upper-file"]);
 });
 
 mountTest("pivot_root changes the root", async (dir) => {

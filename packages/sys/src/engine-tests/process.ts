@@ -1,10 +1,9 @@
-import { CLONE, Fd, ops, PR, SIG, sleep } from "../index.ts";
+import { CLONE, Fd, ops, SIG, sleep } from "../index.ts";
 import { child, equal, fails, ok, outcomeOf, ownTest, runProgram, startChild, test } from "./harness.ts";
 
 test("ids are those that /proc tells", () => {
   equal(ops.readlink("/proc/self"), String(ops.getpid()));
-  equal([ops.getuid(), ops.geteuid(), ops.getgid()], [0, 0, 0]);
-  ok(ops.getppid() >= 0, "parent");
+  equal(ops.geteuid(), 0);
 });
 
 test("the time-stamp counter counts on, beside the monotonic clock", () => {
@@ -41,16 +40,14 @@ test("a signal goes by pidfd and by pid, and none to a process that is gone", as
 });
 
 test("a process that is not our child can be waited for by poll only", async () => {
-  using parent = new Fd(ops.pidfdOpen(ops.getppid()));
-  await fails(() => ops.waitPidfd(parent.number), "ECHILD", "waitid");
-  const pending = ops.pidfdEnded(parent.number);
-  ops.cancel(parent.number);
+  using other = new Fd(ops.pidfdOpen(1));
+  await fails(() => ops.waitPidfd(other.number), "ECHILD", "waitid");
+  const pending = ops.pidfdEnded(other.number);
+  ops.cancel(other.number);
   await fails(() => pending, "ECANCELED");
 });
 
 child("reaper", async () => {
-  equal(ops.prctl(PR.SET_CHILD_SUBREAPER, 1, 0), 0);
-  equal(ops.prctl(PR.GET_CHILD_SUBREAPER, 0, 0), 1);
   equal(ops.reapAny(), undefined);
   const orphan = ops.spawn({
     path: "/bin/sh",
@@ -64,8 +61,8 @@ child("reaper", async () => {
   return 0;
 });
 
-test("a subreaper reaps orphans", async () => {
-  equal(await outcomeOf(startChild("reaper")), { code: 0, text: "" });
+test("the first process of a pid namespace reaps orphans", async () => {
+  equal(await outcomeOf(startChild("reaper", "", { unshare: CLONE.NEWPID })), { code: 0, text: "" });
 });
 
 ownTest("signals come through a signalfd", async () => {
@@ -93,11 +90,9 @@ ownTest("a child has no signal blocked", async () => {
 
 child("uts", async () => {
   ops.sethostname("inner");
-  ops.setDomainname("domain");
   equal(ops.uname().nodename, "inner");
   const long = "x".repeat(65);
   await fails(() => ops.sethostname(long), "EINVAL", "sethostname", long);
-  await fails(() => ops.setDomainname(long), "EINVAL", "setdomainname", long);
   return 0;
 });
 
@@ -108,21 +103,12 @@ test("a host name is the namespace's own", async () => {
 });
 
 child("self", async (dir) => {
-  equal(ops.umask(0o27), 0o22);
-  await fails(() => Reflect.apply(ops.umask, ops, []), "EINVAL", "umask");
-  ops.mkdir(`${dir}/d`, 0o777);
-  equal(ops.stat(`${dir}/d`).mode & 0o777, 0o750);
+  ops.mkdir(`${dir}/d`, 0o700);
   ops.chdir(`${dir}/d`);
   equal(ops.readlink("/proc/self/cwd"), `${dir}/d`);
   await fails(() => ops.chdir("/nonexistent"), "ENOENT", "chdir", "/nonexistent");
   equal(ops.setsid(), ops.getpid());
   await fails(() => ops.setsid(), "EPERM", "setsid");
-  const limit = ops.prlimit(0, 7);
-  equal(ops.prlimit(0, 7, { soft: 100, hard: limit.hard }), limit);
-  equal(ops.prlimit(0, 7).soft, 100);
-  await fails(() => ops.prlimit(0, 99), "EINVAL", "prlimit");
-  await fails(() => ops.prctl(PR.SET_NAME, 0, 0), "EINVAL", "prctl");
-  await fails(() => ops.prctl(9999, 0, 0), "EINVAL", "prctl");
   ops.unshare(CLONE.NEWNS);
   await fails(() => ops.unshare(1), "EINVAL", "unshare");
   await fails(() => ops.setns(0, 0), "EINVAL", "setns");
@@ -141,10 +127,9 @@ test("a process changes itself", async (dir) => {
 });
 
 child("caged", async () => {
-  // Without privilege every one of these is refused: that they reach the kernel is what is tested. That setRealtime, reboot and
-  // finitModule do what they say cannot be tried on a machine that goes on; the guest does it in tests/guest and tests/e2e.
+  // Without privilege every one of these is refused: that they reach the kernel is what is tested. That setRealtime and finitModule
+  // do what they say is seen in the guest, in tests/guest and tests/e2e: here they would change the machine.
   await fails(() => ops.setRealtime(0, 0), "EPERM", "clock_settime");
-  await fails(() => ops.reboot(0x89abcdef), "EPERM", "reboot");
   await fails(() => ops.finitModule(0, ""), ["EPERM", "ENOSYS"], "finit_module"); // ENOSYS: a kernel without modules
   await fails(() => ops.addEntropy(new Uint8Array(8)), "EPERM", "ioctl RNDADDENTROPY", "/dev/urandom");
   ops.sync();
