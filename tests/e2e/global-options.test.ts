@@ -101,6 +101,8 @@ it("features has runc's structure, and only what works", async () => {
   expect(theirs.linux.capabilities).toEqual(expect.arrayContaining([...ours.linux.capabilities]));
   expect(theirs.linux.seccomp.actions).toEqual(expect.arrayContaining(ours.linux.seccomp.actions));
   expect(theirs.linux.seccomp.operators).toEqual(ours.linux.seccomp.operators);
+  const namespaces = ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"];
+  expect(ours.linux.namespaces).toEqual(namespaces);
   expect(ours.mountOptions).toEqual(expect.arrayContaining(["bind", "ro", "rro", "nosuid", "rprivate"]));
   expect(ours.potentiallyUnsafeConfigAnnotations).toContain("io.katacontainers.config.");
 });

@@ -13,8 +13,6 @@ export const featuresCommand = defineCommand({
       mountOptions: mountOptionNames().filter((name) => !name.endsWith("idmap")),
       native: false,
       unsafeAnnotations: ["io.katacontainers.config.", "io.katacontainers.config_path"],
-      // The network namespace is the host's, and the VM's within it; a cgroup namespace has no meaning across kernels.
-      namespaces: ["ipc", "mount", "network", "pid", "uts"],
     });
     printText(`${JSON.stringify(features, undefined, 4)}\n`);
     return 0;

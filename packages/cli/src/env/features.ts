@@ -1,5 +1,5 @@
 import { CAPABILITIES } from "@kata-containers/launch";
-import { OCI_VERSION } from "@kata-containers/oci";
+import { NAMESPACE_TYPES, OCI_VERSION } from "@kata-containers/oci";
 import { VERSION } from "@kata-containers/sys";
 
 /** What a seccomp profile may use (packages/seccomp). */
@@ -30,7 +30,6 @@ const SECCOMP = {
 /** What a program can do: the structure of the OCI runtime specification, features.md. */
 export function describeFeatures(own: {
   readonly hooks: readonly string[];
-  readonly namespaces: readonly string[];
   readonly mountOptions: readonly string[];
   /** Names of annotations, and beginnings of such names, that change what the runtime does. */
   readonly unsafeAnnotations: readonly string[];
@@ -43,7 +42,7 @@ export function describeFeatures(own: {
     hooks: own.hooks,
     mountOptions: own.mountOptions,
     linux: {
-      namespaces: own.namespaces,
+      namespaces: [...NAMESPACE_TYPES].sort(),
       capabilities: CAPABILITIES,
       cgroup: { v1: true, v2: true, systemd: true, systemdUser: false },
       seccomp: own.native ? { ...SECCOMP, actions: [...SECCOMP.actions, "SCMP_ACT_NOTIFY"].sort() } : SECCOMP,

@@ -1,6 +1,5 @@
 import { describeFeatures, printText } from "@kata-containers/cli";
 import { mountOptionNames } from "@kata-containers/launch";
-import { NAMESPACE_TYPES } from "@kata-containers/oci";
 import { defineCommand } from "../define-command.ts";
 
 export const features = defineCommand({
@@ -15,7 +14,6 @@ export const features = defineCommand({
       native: true,
       unsafeAnnotations: [],
       mountOptions: mountOptionNames(),
-      namespaces: [...NAMESPACE_TYPES].sort(),
     });
     printText(`${JSON.stringify(text, undefined, 4)}\n`);
     return 0;
