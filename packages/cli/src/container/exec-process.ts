@@ -23,7 +23,11 @@ export function wantedProcess(
   if (command.length === 0)
     throw new KataError("InvalidArgument", "exec: COMMAND is missing (or name a --process file)");
   const own = container();
-  const user = { ...own.user, ...readUser(options.user), ...readGroups(options["additional-gids"]) };
+  const user = {
+    ...own.user,
+    ...readUser(options.user),
+    ...withGroups(own.user, options["additional-gids"]),
+  };
   return {
     ...own,
     args: command,
@@ -61,9 +65,9 @@ function readUser(text: string | undefined): Partial<User> {
   return gid === undefined ? { uid: Number(uid) } : { uid: Number(uid), gid: Number(gid) };
 }
 
-function readGroups(texts: readonly string[]): Partial<User> {
+function withGroups(own: User | undefined, texts: readonly string[]): Partial<User> {
   if (texts.length === 0) return {};
-  const additionalGids = texts
+  const added = texts
     .flatMap((text) => text.split(","))
     .map((text) => {
       if (!/^\d{1,10}$/.test(text) || !isId(Number(text)))
@@ -73,7 +77,7 @@ function readGroups(texts: readonly string[]): Partial<User> {
         );
       return Number(text);
     });
-  return { additionalGids };
+  return { additionalGids: [...(own?.additionalGids ?? []), ...added] };
 }
 
 /** As runc: not inheritable, so that no ambient one comes of it (CVE-2022-29162). */
