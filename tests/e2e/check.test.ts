@@ -37,7 +37,17 @@ describe("check", () => {
   it("finds this host ready, with one line for each thing", async () => {
     const { status, stdout, stderr } = await runtime.kata(["check"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    for (const name of ["user", "host kernel", "cgroups", "qemu", "virtiofsd", "kernel", "initrd", "memory"])
+    for (const name of [
+      "user",
+      "host kernel",
+      "cgroups",
+      "qemu",
+      "virtiofsd",
+      "kernel",
+      "initrd",
+      "network",
+      "memory",
+    ])
       expect(stdout).toMatch(new RegExp(`^(ok|warning) +${name} `, "m"));
     expect(stdout).toMatch(/\nSystem is capable of running Kata Containers\n$/);
   });

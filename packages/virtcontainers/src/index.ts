@@ -7,6 +7,7 @@ export * from "./container-control.ts";
 export * from "./hypervisor/accelerator.ts";
 export * from "./hypervisor/hypervisor.ts";
 export type { Machine } from "./machine.ts";
+export { tryRedirection } from "./network/try-redirection.ts";
 export type { OomEvents } from "./oom-events.ts";
 export * from "./paths.ts";
 export * from "./persist/file-store.ts";

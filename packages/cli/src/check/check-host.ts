@@ -1,13 +1,14 @@
 import type { Globals } from "../globals.ts";
 import { checkCgroups } from "./cgroups.ts";
 import { checkConfiguration } from "./configuration.ts";
-import { checkAgentChannel, checkEntropy, checkNetwork, checkSecurityModules } from "./devices.ts";
+import { checkAgentChannel, checkEntropy, checkSecurityModules } from "./devices.ts";
 import type { Finding } from "./finding.ts";
 import { checkGuestKernel } from "./guest-kernel.ts";
 import { checkHostKernel } from "./host-kernel.ts";
 import { checkInitrd } from "./initrd.ts";
 import { checkKvm } from "./kvm.ts";
 import { checkMemory } from "./memory.ts";
+import { checkNetwork } from "./network.ts";
 import { checkPrograms } from "./programs.ts";
 import { checkQemu } from "./qemu.ts";
 import { checkStateDirectories } from "./state-directory.ts";

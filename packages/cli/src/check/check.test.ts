@@ -1,11 +1,12 @@
 import { type KataConfig, parseConfig } from "@kata-containers/config";
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { describe, expect, it } from "vitest";
-import { checkAgentChannel, checkNetwork } from "./devices.ts";
+import { checkAgentChannel } from "./devices.ts";
 import type { Finding } from "./finding.ts";
 import { kernelFormat } from "./guest-kernel.ts";
 import { initrdObstacle } from "./initrd.ts";
 import { readMeminfo } from "./memory.ts";
+import { checkNetwork } from "./network.ts";
 import { versionFinding } from "./qemu.ts";
 import { Bytes } from "./read-at.ts";
 import { missingCapabilities } from "./user.ts";
@@ -149,15 +150,21 @@ describe("the agent's channel", () => {
 });
 
 describe("the network", () => {
-  const check = (model: string, error?: string) =>
-    found(checkNetwork, `[runtime]\ninternetworking_model = "${model}"`, error);
+  const check = (model: string, attempt: () => void) =>
+    checkNetwork(parseConfig(`[runtime]\ninternetworking_model = "${model}"`, "/c.toml"), attempt);
+  const refused = () => {
+    throw new SysError("ENOENT", "open", "/dev/net/tun");
+  };
 
-  it("needs taps, but for sandboxes without one", () => {
-    expect(check("tcfilter")).toMatchObject({ verdict: "ok" });
-    expect(check("tcfilter", "ENOENT")).toMatchObject({
-      verdict: "warning",
-      detail: expect.stringContaining("/dev/net/tun"),
-    });
-    expect(check("none", "ENOENT")).toMatchObject({ verdict: "ok" });
+  it("needs what a redirection does, but for sandboxes without one", () => {
+    expect(check("tcfilter", () => {})).toMatchObject([{ verdict: "ok" }]);
+    expect(check("tcfilter", refused)).toMatchObject([
+      {
+        verdict: "warning",
+        detail: expect.stringContaining("/dev/net/tun"),
+        advice: expect.stringContaining("modprobe -a tun sch_ingress cls_u32 act_mirred"),
+      },
+    ]);
+    expect(check("none", refused)).toMatchObject([{ verdict: "ok" }]);
   });
 });

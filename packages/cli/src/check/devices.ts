@@ -25,15 +25,6 @@ export function checkAgentChannel({ hypervisor: { agent_channel } }: KataConfig)
   return [failure(what, obstacle, advice)];
 }
 
-/** Taps are needed by sandboxes that have a network only. */
-export function checkNetwork({ runtime: { internetworking_model } }: KataConfig): Finding[] {
-  if (internetworking_model === "none") return [ok("network", "none")];
-  const obstacle = whyNotOpened("/dev/net/tun");
-  if (obstacle === undefined) return [ok("network", `${internetworking_model} (/dev/net/tun)`)];
-  const advice = 'modprobe tun, or set internetworking_model = "none" of [runtime]';
-  return [warning("network", `${obstacle}: sandboxes without a network work alone`, advice)];
-}
-
 function whyNotOpened(device: string): string | undefined {
   try {
     ops.close(ops.open(device, O.RDWR | O.CLOEXEC, 0));

@@ -17,9 +17,8 @@ const TUN = "/dev/net/tun";
  */
 export function connectTap(rtnetlink: Rtnetlink, link: Link, name: string, mark: string): Fd {
   try {
-    const tap = new Fd(ops.open(TUN, O.RDWR | O.CLOEXEC, 0));
+    const tap = openTap(name);
     try {
-      ops.tapCreate(tap.number, name);
       redirectBoth(rtnetlink, link, indexOf(rtnetlink, name), mark);
       return tap;
     } catch (error) {
@@ -28,6 +27,18 @@ export function connectTap(rtnetlink: Rtnetlink, link: Link, name: string, mark:
     }
   } catch (error) {
     throw KataError.from(error, `cannot connect network interface ${link.name} to the virtual machine`);
+  }
+}
+
+/** A new tap in the network namespace that this process is in, which goes with its last descriptor. @throws SysError */
+export function openTap(name: string): Fd {
+  const tap = new Fd(ops.open(TUN, O.RDWR | O.CLOEXEC, 0));
+  try {
+    ops.tapCreate(tap.number, name);
+    return tap;
+  } catch (error) {
+    tap.close();
+    throw error;
   }
 }
 
