@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kata, makeBundle, withIdle } from "../containers.mjs";
-import { compare, wallMs } from "../measure.mjs";
+import { compare, inBatches } from "../measure.mjs";
 
 /**
  * One command of ours against the same one of runc, in turn, each about a running container.
@@ -17,21 +17,14 @@ const against = (name, command) => ({
     withIdle(({ id }) =>
       withRunc((runc, runcId) => {
         /** @param {string[]} program @param {string} container */
-        const once = (program, container) => {
+        const many = (program, container) => {
           const words = command.map((word) => (word === "ID" ? container : word));
-          return wallMs("/bin/sh", [
-            "-c",
-            `exec ${[...program, ...words].join(" ")} < /dev/null > /dev/null`,
-          ]);
+          return inBatches(`${[...program, ...words].join(" ")} < /dev/null`, 10);
         };
-        return compare(
-          () => once(kata, id),
-          () => once(runc, runcId),
-          {
-            ...{ limit: 2, pairs: 25 },
-            ...{ name: "runc", unit: "ms", digits: 1 },
-          },
-        );
+        return compare(many(kata, id), many(runc, runcId), {
+          ...{ limit: 2, pairs: 11 },
+          ...{ name: "runc", unit: "ms", digits: 2 },
+        });
       }),
     ),
 });
