@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Overrides } from "@kata-containers/config";
 import { expect, it } from "vitest";
 import { findTraces } from "../harness/leaks.ts";
@@ -60,6 +60,32 @@ it("software emulation that was not asked for is told once a create, and only wh
   ]);
   await runtime.removeAll();
   expect(await told("tcg")).toEqual([]);
+});
+
+it("labels of the host's policies and descriptors of socket activation are told once, by create and by exec --process", async () => {
+  const bundle = runtime.bundle({
+    args: ["sleep", "1000"],
+    edit: (config) => {
+      Object.assign(config.process, { apparmorProfile: "docker-default" });
+      Object.assign(config.linux, { mountLabel: "system_u:object_r:container_file_t:s0" });
+    },
+  });
+  const id = runtime.newId();
+  const create = runtime.command(["create", "--bundle", bundle, id]);
+  const activated = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3</dev/null';
+  const child = runtime.spawnProgram("sh", ["-c", activated, ...create], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  expect(await exitOf(child)).toEqual({ status: 0, stderr: "" });
+  await runtime.ok(["start", id]);
+  await runtime.ok(["exec", id, "true"]);
+  const file = runtime.scratch.join("process.json");
+  const process = { cwd: "/", args: ["/bin/true"], user: { uid: 0, gid: 0 }, selinuxLabel: "a:b:c:s0" };
+  writeFileSync(file, JSON.stringify(process));
+  await runtime.ok(["exec", "--process", file, id]);
+  const log = readFileSync(runtime.log, "utf8");
+  for (const dropped of ["process.apparmorProfile", "linux.mountLabel", "LISTEN_FDS", "process.selinuxLabel"])
+    expect(log.split("\n").filter((line) => line.includes(dropped))).toHaveLength(1);
 });
 
 /** The command line of the VM that runs. */

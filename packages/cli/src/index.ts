@@ -28,6 +28,7 @@ export { EXAMPLE_SPEC } from "./container/example-spec.ts";
 export { wantedProcess } from "./container/exec-process.ts";
 export { writePidFile } from "./container/pid-file.ts";
 export { printEvent } from "./container/print-event.ts";
+export { activatedDescriptors } from "./container/socket-activation.ts";
 export { oomEvent, statsEvent } from "./container/stats-event.ts";
 export { wantedResources } from "./container/update-resources.ts";
 export { dispatch } from "./dispatch.ts";

@@ -24,6 +24,7 @@ export * from "./resource/cgroup.ts";
 export * from "./resource/vm-size.ts";
 export * from "./sandbox.ts";
 export type { ContainerTrees, Trees, VolumeTree } from "./share/share-container.ts";
+export { checkGuestProcess } from "./spec/check-guest-spec.ts";
 export { checkNamespaces } from "./spec/check-namespaces.ts";
 export * from "./spec/guest-spec.ts";
 export * from "./spec/shared-mounts.ts";

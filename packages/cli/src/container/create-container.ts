@@ -25,9 +25,13 @@ import { joinSandbox } from "./join-sandbox.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 import { writePidFile } from "./pid-file.ts";
 import { type ShimProcess, spawnContainerShim } from "./shim-process.ts";
+import { activatedDescriptors } from "./socket-activation.ts";
 import { startSandbox } from "./start-sandbox.ts";
 import { openStdio, type ProcessStdio } from "./stdio.ts";
 import { Stopwatch } from "./stopwatch.ts";
+
+const NOT_PASSED =
+  "LISTEN_FDS: descriptors of socket activation are not passed: they cannot cross into the virtual machine";
 
 /** What `create` and `run` are asked for. */
 export interface CreateOrder {
@@ -97,7 +101,8 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   });
   stopwatch.lap("cli: wait for the daemon");
   stopwatch.tell(phases);
-  for (const warning of warnings) passOnWarning(order.globals, warning);
+  const dropped = activatedDescriptors() === 0 ? [] : [NOT_PASSED];
+  for (const warning of [...dropped, ...warnings]) passOnWarning(order.globals, warning);
   if (order.pidFile !== undefined) writePidFile(order.pidFile, shim.pid);
   undo.commit();
   return {

@@ -4,7 +4,7 @@ import { Daemon } from "@kata-containers/protocols";
 import type { DaemonClient } from "@kata-containers/shim";
 import { FORWARDED, SignalInbox } from "@kata-containers/shim";
 import { KataError, ops, Undo } from "@kata-containers/sys";
-import { hex, loadSavedConfig, savedConfigPath } from "@kata-containers/virtcontainers";
+import { checkGuestProcess, hex, loadSavedConfig, savedConfigPath } from "@kata-containers/virtcontainers";
 import { execRow } from "../commands/exec.ts";
 import { attend } from "../container/attend.ts";
 import { sendStdio } from "../container/create-container.ts";
@@ -17,7 +17,7 @@ import { type ShimProcess, spawnExecShim } from "../container/shim-process.ts";
 import { requestTimeoutMs } from "../container/start-container.ts";
 import { openStdio, type ProcessStdio, sizedAsOurs } from "../container/stdio.ts";
 import { defineCommand } from "../define-command.ts";
-import { reportError } from "../report-error.ts";
+import { passOnWarning, reportError } from "../report-error.ts";
 
 export const execCommand = defineCommand({
   ...execRow,
@@ -26,6 +26,9 @@ export const execCommand = defineCommand({
     const { status, pid } = await liveState(found);
     const daemon = checkStatus(found, status, options["ignore-paused"]);
     const process = wantedGuestProcess(options, command, found);
+    // Of the container's own process create has told.
+    if (options.process !== undefined)
+      for (const dropped of checkGuestProcess(process)) passOnWarning(globals, dropped);
     const config = loadSavedConfig(savedConfigPath(found.record.root, found.record.id));
     using signals = new SignalInbox(FORWARDED);
     using stdio = await openStdio({

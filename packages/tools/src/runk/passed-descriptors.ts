@@ -1,4 +1,5 @@
-import { environment, exists, KataError, O, ops, readText, type SpawnFd } from "@kata-containers/sys";
+import { activatedDescriptors } from "@kata-containers/cli";
+import { exists, KataError, O, readText, type SpawnFd } from "@kata-containers/sys";
 
 /** Where the first is in kata-launch, above those that have a meaning there. */
 const FIRST = 10;
@@ -23,7 +24,7 @@ export type PassedDescriptors = {
 export function passedDescriptors(preserveFds = "0"): PassedDescriptors {
   if (!/^\d{1,6}$/.test(preserveFds))
     throw new KataError("InvalidArgument", `--preserve-fds ${JSON.stringify(preserveFds)}: must be a number`);
-  const listening = activated();
+  const listening = activatedDescriptors();
   const numbers = Array.from({ length: listening + Number(preserveFds) }, (_, index) => index);
   for (const index of numbers) checkOpen(OURS + index);
   return {
@@ -31,14 +32,6 @@ export function passedDescriptors(preserveFds = "0"): PassedDescriptors {
     pass: numbers.map((index) => FIRST + index),
     env: listening === 0 ? [] : [`LISTEN_FDS=${listening}`, "LISTEN_PID=1"],
   };
-}
-
-function activated(): number {
-  const number = (name: string) => {
-    const text = environment(name) ?? "";
-    return /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  };
-  return number("LISTEN_PID") === ops.getpid() ? number("LISTEN_FDS") : 0;
 }
 
 /** One that is closed on exec is not our caller's, but ours. */

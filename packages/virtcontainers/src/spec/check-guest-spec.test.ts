@@ -44,3 +44,21 @@ test("what names the host's CPUs and devices is told, for an executed process to
     "linux.resources.rdma is not applied: the VM has no RDMA devices",
   ]);
 });
+
+test("labels of the host's policies are told, for an executed process too", () => {
+  const process = { cwd: "/", apparmorProfile: "docker-default", selinuxLabel: "system_u:system_r:x:s0" };
+  const told = [
+    "process.apparmorProfile is not applied: the guest's kernel does not have the host's AppArmor policy",
+    "process.selinuxLabel is not applied: the guest's kernel does not have the host's SELinux policy",
+  ];
+  expect(checkGuestProcess(process)).toEqual(told);
+  expect(checkGuestSpec(spec({ process, linux: { mountLabel: "x" } }))).toEqual([
+    ...told,
+    "linux.mountLabel is not applied: the guest's kernel does not have the host's SELinux policy",
+  ]);
+});
+
+test("labels that confine nothing are not told of", () => {
+  const process = { cwd: "/", apparmorProfile: "unconfined", selinuxLabel: "" };
+  expect(checkGuestSpec(spec({ process, linux: { mountLabel: "" } }))).toEqual([]);
+});
