@@ -37,12 +37,13 @@ const KNOWN = [
 const CENSUS_MS = 300_000;
 
 const scratch = new Scratch();
-/** A worker's container, with a network in a namespace that outlives it. */
+/** A worker's container. */
 interface Place {
   readonly bundle: string;
-  readonly network: TestNetwork;
+  /** In a namespace that outlives it; undefined: the daemon makes one. */
+  readonly network: TestNetwork | undefined;
   /** The namespace as it is to be after each point. */
-  readonly picture: string;
+  readonly picture: string | undefined;
 }
 const places: Place[] = [];
 let census: Census = { calls: [], durations: new Map(), changes: new Map() };
@@ -66,9 +67,16 @@ async function openPlace(number: number): Promise<Place> {
   return { bundle, network, picture: inside.picture() };
 }
 
+function placeWithoutNetwork(number: number): Place {
+  const bundle = makeBundle(scratch.join(`bundle-${number}`), { args: ["sleep", "1000"] });
+  return { bundle, network: undefined, picture: undefined };
+}
+
 beforeAll(async () => {
   if (!existsSync(strace)) throw new Error(`${strace} is not there: run make setup`);
-  for (let number = 0; number < WORKERS; number++) places.push(await openPlace(number));
+  places.push(await openPlace(0));
+  for (let number = 1; number < WORKERS; number++)
+    places.push(number === 1 ? placeWithoutNetwork(number) : await openPlace(number));
   const { bundle = "" } = places[0] ?? {};
   if (ALONE === undefined) census = await takeCensus(bundle);
   else {
@@ -77,7 +85,7 @@ beforeAll(async () => {
   }
 }, CENSUS_MS);
 afterAll(async () => {
-  for (const { network } of places) await network.close();
+  for (const { network } of places) await network?.close();
   scratch[Symbol.dispose]();
 });
 
@@ -112,8 +120,8 @@ it(
     let index = 0;
 
     /** The next point, and where it is counted. */
-    const take = (): { point: Point; tally?: Tally } | undefined => {
-      const next = fixed.shift();
+    const take = (ahead: Point[]): { point: Point; tally?: Tally } | undefined => {
+      const next = ahead.shift();
       if (next !== undefined) return { point: next };
       if (ALONE !== undefined || drawn() >= DRAWN || happened() >= POINTS) return undefined;
       const point = randomPoint(random, census);
@@ -125,7 +133,7 @@ it(
     const suffer = async (point: Point, tally: Tally | undefined, place: Place): Promise<string> => {
       try {
         const reached = await runPoint(point, place.bundle, census.durations);
-        expect(place.network.inside.picture(), "its network namespace").toBe(place.picture);
+        expect(place.network?.inside.picture(), "its network namespace").toBe(place.picture);
         if (!reached) return "not reached";
         if (tally !== undefined) tally.happened++;
         return "ok";
@@ -137,8 +145,9 @@ it(
     };
 
     const work = async (place: Place) => {
-      for (let next = take(); next !== undefined; next = take()) {
-        const name = `${index++} ${pointName(next.point)}`;
+      const ahead = ALONE === undefined ? fixed : fixedPoints();
+      for (let next = take(ahead); next !== undefined; next = take(ahead)) {
+        const name = `${index++} ${pointName(next.point)}${place.network ? "" : " (without a network)"}`;
         lines.push(`${name}: ${await suffer(next.point, next.tally, place)}`);
         writeFileSync(join(report, `faults-${SEED}.log`), `${lines.join("\n")}\n`);
       }

@@ -1,8 +1,8 @@
 import { calls } from "./calls.ts";
 import type { Random } from "./random.ts";
 
-/** What is done while the fault happens. */
-export const operations = ["create", "start", "exec", "delete", "force-delete"] as const;
+/** What is done while the fault happens. `join`: create of a container of the sandbox's pod. */
+export const operations = ["create", "join", "start", "exec", "delete", "force-delete"] as const;
 export type Operation = (typeof operations)[number];
 
 /**
@@ -12,19 +12,41 @@ export type Operation = (typeof operations)[number];
 const scopes = ["command", "daemon", "tree", "all"] as const;
 export type Scope = (typeof scopes)[number];
 
-/** What is watched in an operation: only create and exec start anything. */
+/** What is watched in an operation: only create, join and exec start anything. */
 export function scopesOf(operation: Operation): readonly Scope[] {
   if (operation === "create") return scopes;
-  return operation === "exec" ? ["command", "daemon", "all"] : ["command", "daemon"];
+  return operation === "exec" || operation === "join" ? ["command", "daemon", "all"] : ["command", "daemon"];
 }
 
-/** Who is killed. The guest ends by a panic of its kernel. */
-export const victims = ["command", "daemon", "qemu", "virtiofsd", "kata-shim", "guest"] as const;
+/**
+ * Who is killed. The guest ends by a panic of its kernel. Of the kata-shims one is the sandbox's own container's, one the executed
+ * process's, one the joining container's.
+ */
+export const victims = [
+  "command",
+  "daemon",
+  "qemu",
+  "virtiofsd",
+  "kata-shim",
+  "guest",
+  "exec-shim",
+  "join-shim",
+] as const;
 export type Victim = (typeof victims)[number];
+
+/** Who lives in one operation only. */
+const OF_ONE: { readonly [victim in Victim]?: Operation } = { "exec-shim": "exec", "join-shim": "join" };
 
 /** Who lives while an operation is done: a container that has stopped has neither VM nor process. */
 export function victimsOf(operation: Operation): readonly Victim[] {
-  return operation === "delete" ? ["command", "daemon"] : victims;
+  if (operation === "delete") return ["command", "daemon"];
+  return victims.filter((victim) => (OF_ONE[victim] ?? operation) === operation);
+}
+
+/** Whether the sandbox lives on: the fault is in the command, or in what stands for another process than its own container's. */
+export function sparesSandbox(point: Point): boolean {
+  if (point.kind === "call") return point.scope === "command";
+  return ["command", "exec-shim", "join-shim"].includes(point.victim);
 }
 
 export type Point = { readonly operation: Operation } & (

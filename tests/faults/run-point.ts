@@ -7,7 +7,7 @@ import { cells } from "../harness/matrix.mjs";
 import { eventually } from "../harness/process.ts";
 import { buildConfiguration, kataRuntime } from "../harness/programs.ts";
 import { PANIC_PARAMS, panicGuest } from "./panic-guest.ts";
-import type { Census, Operation, Point, Scope } from "./point.ts";
+import { type Census, type Operation, type Point, type Scope, sparesSandbox } from "./point.ts";
 import { type Ended, FaultySandbox } from "./sandbox.ts";
 import { attach, following, traced, tracing, wasInjected, writeTracedProgram } from "./strace.ts";
 
@@ -62,6 +62,7 @@ export function kernelFiles(kernel: "own" | "debian"): { kernel: string; initrd:
 /** Everything up to the operation. */
 export async function prepare(sandbox: FaultySandbox, operation: Operation): Promise<void> {
   if (operation === "create") return;
+  if (operation === "join") sandbox.makePod();
   await sandbox.succeed("create");
   if (operation === "start") return;
   await sandbox.ok("start", sandbox.id);
@@ -177,10 +178,10 @@ function signal(pid: number): boolean {
   }
 }
 
-async function stateOf(sandbox: FaultySandbox): Promise<string> {
-  const { status, stdout, stderr } = await sandbox.kata("state", sandbox.id);
+async function stateOf(sandbox: FaultySandbox, id = sandbox.id): Promise<string> {
+  const { status, stdout, stderr } = await sandbox.kata("state", id);
   if (status === 0) return JSON.parse(stdout).status;
-  if (stderr === `kata-runtime: container "${sandbox.id}" does not exist\n`) return "none";
+  if (stderr === `kata-runtime: container "${id}" does not exist\n`) return "none";
   throw new Error(`state: status ${status}: ${stderr}`);
 }
 
@@ -203,41 +204,59 @@ async function checkTruth(
   if (status !== 0 && killed === null && point.operation !== "exec" && stderr === "") {
     throw new Error(`status ${status} without a word`);
   }
-  if (
-    point.operation === "create" &&
-    killed === null &&
-    status !== 0 &&
-    (await stateOf(sandbox)) !== "none"
-  ) {
-    throw new Error(`create has failed (${stderr.trim()}), and state says ${await stateOf(sandbox)}`);
+  const made = point.operation === "join" ? sandbox.member : sandbox.id;
+  if (["create", "join"].includes(point.operation) && killed === null && status !== 0) {
+    const state = await stateOf(sandbox, made);
+    if (state !== "none") throw new Error(`create has failed (${stderr.trim()}), and state says ${state}`);
   }
-  const state = await eventually("state and processes agree", () => agreement(sandbox), 15_000);
-  if (!allowed(point, ended).includes(state)) {
-    throw new Error(`state says ${state} after status ${status} (${stderr.trim()})`);
+  const states = await eventually("state and processes agree", () => agreement(sandbox, point), 15_000);
+  for (const [id, state] of states) {
+    if (!allowed(point, ended, id === made).includes(state))
+      throw new Error(`state of ${id} says ${state} after status ${status} (${stderr.trim()})`);
   }
   await checkCleanup(sandbox);
 }
 
 async function checkCleanup(sandbox: FaultySandbox): Promise<void> {
   await sandbox.ok("list", "--format", "json");
-  await sandbox.ok("delete", "--force", sandbox.id);
-  await sandbox.ok("delete", "--force", sandbox.id);
+  for (const id of [sandbox.member, sandbox.member, sandbox.id, sandbox.id])
+    await sandbox.ok("delete", "--force", id);
   await expectNoLeaks(sandbox.traces());
 }
 
-/** What the container may be. */
-function allowed(point: Point, { status }: Ended): string[] {
+/** What the container may be that the operation is about or, of the two of a join, the sandbox's own. */
+function allowed(point: Point, { status }: Ended, made: boolean): string[] {
   const { operation } = point;
   const all = ["none", "creating", "created", "running", "stopped"];
-  const command = point.kind === "call" ? point.scope === "command" : point.victim === "command";
-  if (operation === "exec") return command ? ["running"] : ["running", "stopped"];
-  if (operation === "start") return command ? ["created", "running"] : ["created", "running", "stopped"];
-  if (operation === "create") return status === 0 ? ["created", "stopped"] : all;
+  const spared = sparesSandbox(point);
+  if (operation === "exec" || !made) return spared ? ["running"] : ["running", "stopped"];
+  if (operation === "start") return spared ? ["created", "running"] : ["created", "running", "stopped"];
+  if (operation === "create" || operation === "join") return status === 0 ? ["created", "stopped"] : all;
   return status === 0 ? ["none"] : all;
 }
 
-/** The state, once what it says is so. */
-async function agreement(sandbox: FaultySandbox): Promise<string | undefined> {
+/** Each container's state, once what it says is so. */
+async function agreement(
+  sandbox: FaultySandbox,
+  { operation }: Point,
+): Promise<[string, string][] | undefined> {
+  const own = await agreementOfSandbox(sandbox);
+  if (own === undefined) return undefined;
+  const { id, member } = sandbox;
+  if (operation !== "join") return [[id, own]];
+  const joined = await stateOf(sandbox, member);
+  const stands = sandbox.pidOf("join-shim") !== undefined;
+  // One that is made lives in a VM that runs; of one that has ended, or was not made, nothing lives.
+  const agree = joined === "creating" || (joined === "created" ? stands && own === "running" : !stands);
+  return agree
+    ? [
+        [id, own],
+        [member, joined],
+      ]
+    : undefined;
+}
+
+async function agreementOfSandbox(sandbox: FaultySandbox): Promise<string | undefined> {
   const state = await stateOf(sandbox);
   const roles = sandbox.processes().map(({ role }) => role);
   const lives = roles.includes("daemon") && roles.includes("qemu");

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hashOf, pids } from "../harness/leaks.ts";
+import { managers } from "../harness/pod.ts";
 import { eventually, run } from "../harness/process.ts";
 import { kataRuntime, Scratch, writeConfiguration } from "../harness/programs.ts";
 import { exitOf } from "../harness/runtime.ts";
@@ -23,10 +24,13 @@ let count = 0;
 /** One container in its sandbox, with a state root of its own, for one fault. */
 export class FaultySandbox implements AsyncDisposable {
   readonly id = `fault-${process.pid}-${count++}`;
+  /** The container that joins its pod. */
+  readonly member = `${this.id}-member`;
   readonly #scratch = new Scratch();
   readonly root = this.#scratch.join("state");
   readonly log = this.#scratch.join("runtime.log");
-  readonly #bundle: string;
+  #bundle: string;
+  readonly #memberBundle = this.#scratch.join("member");
   readonly #configuration: string;
 
   /** @param shim another program in place of the daemon's */
@@ -48,12 +52,28 @@ export class FaultySandbox implements AsyncDisposable {
   }
 
   traces() {
-    return { root: this.root, ids: [this.id] };
+    return { root: this.root, ids: [this.id, this.member] };
+  }
+
+  /** Its container is a pod's sandbox from now on; nothing of it is there yet. */
+  makePod(): void {
+    const { type, sandboxId } = managers.containerd;
+    const own = this.#scratch.join("sandbox");
+    const config = JSON.parse(read(`${this.#bundle}/config.json`));
+    const root = { path: `${this.#bundle}/rootfs` };
+    const write = (bundle: string, annotations: object) => {
+      mkdirSync(bundle);
+      writeFileSync(`${bundle}/config.json`, JSON.stringify({ ...config, root, annotations }));
+    };
+    write(own, { [type]: "sandbox" });
+    write(this.#memberBundle, { [type]: "container", [sandboxId]: this.id });
+    this.#bundle = own;
   }
 
   argv(operation: Operation): string[] {
     const command = {
       create: ["create", "--bundle", this.#bundle, this.id],
+      join: ["create", "--bundle", this.#memberBundle, this.member],
       start: ["start", this.id],
       exec: ["exec", this.id, "true"],
       delete: ["delete", this.id],
@@ -109,7 +129,7 @@ export class FaultySandbox implements AsyncDisposable {
       if (!words.includes(this.id) && !words.includes(hash) && !read(`/proc/${pid}/cgroup`).includes(hash))
         return [];
       if (/\) [ZX] /.test(read(`/proc/${pid}/stat`))) return [];
-      return [{ pid, role: roleOf(words) }];
+      return [{ pid, role: roleOf(words, this.member) }];
     });
   }
 
@@ -117,7 +137,7 @@ export class FaultySandbox implements AsyncDisposable {
     return this.processes().find(({ role }) => role === victim)?.pid;
   }
 
-  /** Ends strace, if it watches the daemon since its birth; resolves when nobody is under watch any more. */
+  /** Ends strace, if it watches what a command has left; resolves when nobody is under watch any more. */
   async stopTracer(): Promise<void> {
     const tracer = this.#tracer();
     if (tracer === 0) return;
@@ -129,9 +149,13 @@ export class FaultySandbox implements AsyncDisposable {
   }
 
   #tracer(): number {
-    const daemon = this.pidOf("daemon");
-    const status = daemon === undefined ? "" : read(`/proc/${daemon}/status`);
-    return Number(/^TracerPid:\t(\d+)/m.exec(status)?.[1] ?? 0);
+    const tracerOf = (pid: number) =>
+      Number(/^TracerPid:\t(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
+    return (
+      this.processes()
+        .map(({ pid }) => tracerOf(pid))
+        .find((tracer) => tracer !== 0) ?? 0
+    );
   }
 
   /** The operation, whose writes of the record are held back, so that each can be seen; `letGo` ends that. */
@@ -140,17 +164,19 @@ export class FaultySandbox implements AsyncDisposable {
     ended: Promise<Ended>;
     letGo: () => Promise<void>;
   }> {
+    const argv = this.argv(operation);
     if (operation === "create") {
-      const following = traced(kataRuntime, this.argv(operation), ["-f", ...holdingRecord]);
+      const following = traced(kataRuntime, argv, ["-f", ...holdingRecord]);
       return { ...this.run(...following), letGo: () => this.stopTracer() };
     }
-    // Of the others the daemon writes the record.
+    // Of the others the daemon writes the record, and of join the command too.
     const tracer = await attach(this.pidOf("daemon") ?? 0, holdingRecord);
     const letGo = async () => {
       tracer.kill("SIGTERM");
       await this.stopTracer();
     };
-    return { ...this.run(kataRuntime, this.argv(operation)), letGo };
+    if (operation === "join") return { ...this.run(...traced(kataRuntime, argv, holdingRecord)), letGo };
+    return { ...this.run(kataRuntime, argv), letGo };
   }
 
   /** Watches the changes of its record. */
@@ -160,18 +186,19 @@ export class FaultySandbox implements AsyncDisposable {
 
   /** Nothing of it may be found by those who come later, whatever has failed. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kata("delete", "--force", this.id).catch(() => {});
+    for (const id of [this.member, this.id]) await this.kata("delete", "--force", id).catch(() => {});
     this.#scratch[Symbol.dispose]();
   }
 }
 
-function roleOf(cmdline: string): Victim | "other" {
+function roleOf(cmdline: string, member: string): Victim | "other" {
   const program = cmdline.split("\0")[0] ?? "";
   if (/containerd-shim-kata-v2$/.test(program)) return "daemon";
   if (/qemu-system/.test(program)) return "qemu";
   if (/virtiofsd$/.test(program)) return "virtiofsd";
-  if (/kata-shim$/.test(program)) return "kata-shim";
-  return "other";
+  if (!/kata-shim$/.test(program)) return "other";
+  if (cmdline.includes("\0--exec-id\0")) return "exec-shim";
+  return cmdline.includes(`\0${member}\0`) ? "join-shim" : "kata-shim";
 }
 
 function read(path: string): string {

@@ -2,7 +2,7 @@ import type { BundleOptions } from "./bundle.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What a container manager calls a container's type and its sandbox's id. */
-const managers = {
+export const managers = {
   containerd: { type: "io.kubernetes.cri.container-type", sandboxId: "io.kubernetes.cri.sandbox-id" },
   "CRI-O": { type: "io.kubernetes.cri-o.ContainerType", sandboxId: "io.kubernetes.cri-o.SandboxID" },
 } as const;
