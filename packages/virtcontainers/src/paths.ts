@@ -21,7 +21,7 @@ export const GUEST_EPHEMERAL_DIR = `${GUEST_SANDBOX_DIR}/ephemeral`;
 /** virtio-fs tag of the share. */
 export const SHARE_TAG = "kataShared";
 
-/** First 16 hex digits of sha256(root, NUL, id): names sockets, cgroups, taps (sun_path is 108 bytes, and two roots may use one id). */
+/** First 16 hex digits of sha256(root, NUL, id): names sockets and cgroups, marks redirections (sun_path is 108 bytes, and two roots may use one id). */
 export function sandboxHash(root: string, id: string): string {
   const digest = ops.sha256(ops.utf8Encode(`${root}\0${id}`));
   return hex(digest.subarray(0, 8));

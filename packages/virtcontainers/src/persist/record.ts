@@ -10,6 +10,9 @@ export type ProcessIdentity = { readonly pid: number; readonly startTime: number
  * Something on the host that is there because of the sandbox. It is in the record before it exists: a crash at any
  * point leaves nothing that the record does not name. A process gets its pid only when it exists; until then the
  * record holds the cgroup that it will be born in, and `undoFromRecord` kills whatever is in there.
+ *
+ * What ends with the processes needs no entry: a network namespace of the sandbox's own, which has no name; taps, which are not
+ * persistent; the daemon's mount namespace, with the share and every directory of its small root. The state directory is the store's.
  */
 export type HostResource =
   | { readonly kind: "process"; readonly name: ProcessName; readonly identity: ProcessIdentity }
@@ -17,10 +20,8 @@ export type HostResource =
   /** The right to a cgroup, see `claimCgroup`: what is at the path is ours only when it names us. */
   | { readonly kind: "cgroup-claim"; readonly path: string }
   | { readonly kind: "socket"; readonly path: string }
-  | { readonly kind: "netns"; readonly path: string }
   /** A network namespace that is not ours, told apart from a later one at the path: its links' frames may be led to the sandbox's taps. */
-  | { readonly kind: "network"; readonly path: string; readonly inode: number }
-  | { readonly kind: "directory"; readonly path: string };
+  | { readonly kind: "network"; readonly path: string; readonly inode: number };
 export type ProcessName = "daemon" | "qemu" | "virtiofsd" | "kata-shim";
 
 export const CONTAINER_STATUS = ["creating", "created", "running", "paused", "stopped"] as const;
@@ -164,8 +165,6 @@ function isResource(value: unknown): value is HostResource {
     case "cgroup":
     case "cgroup-claim":
     case "socket":
-    case "netns":
-    case "directory":
       return typeof value.path === "string";
     default:
       return false;

@@ -1,4 +1,4 @@
-import { isSysError, KataError, MNT, ops, removeTree, unlinkIfThere } from "@kata-containers/sys";
+import { KataError, unlinkIfThere } from "@kata-containers/sys";
 import { restoreNamespace } from "../network/redirect.ts";
 import { sandboxHash, stateDir } from "../paths.ts";
 import { killCgroup, removeCgroup } from "../resource/cgroup.ts";
@@ -70,21 +70,8 @@ function release(resource: HostResource, { root, id }: SandboxRecord): void | Pr
       return releaseCgroup(resource.path, stateDir(root, id));
     case "socket":
       return unlinkIfThere(resource.path);
-    case "netns":
-      detachIfMounted(resource.path);
-      return unlinkIfThere(resource.path);
-    case "directory":
-      return removeTree(resource.path);
     case "network":
       // The taps went with the last descriptor of the VMM.
       return restoreNamespace(resource.path, resource.inode, sandboxHash(root, id));
-  }
-}
-
-function detachIfMounted(path: string): void {
-  try {
-    ops.umount(path, MNT.DETACH);
-  } catch (error) {
-    if (!isSysError(error, "EINVAL", "ENOENT")) throw error;
   }
 }
