@@ -43,6 +43,22 @@ it("a host without virtiofsd runs containers: files, volumes, owners and modes",
   expect(findTraces(runtime.traces())).toEqual([]);
 });
 
+it("a single file is a volume too, shared and not copied", async () => {
+  const file = runtime.scratch.join("key");
+  writeFileSync(file, "from the host\n");
+  const mount = (destination: string, ...more: string[]) => ({
+    ...{ destination, type: "bind", source: file },
+    options: ["bind", ...more],
+  });
+  const id = await runtime.start({ mounts: [mount("/etc/key"), mount("/etc/read", "ro")] });
+  const exec = (script: string) => runtime.ok(["exec", id, "sh", "-c", script]);
+  expect(await exec("cat /etc/key; echo more >> /etc/key; cat /etc/read")).toBe(
+    "from the host\nfrom the host\nmore\n",
+  );
+  expect(readFileSync(file, "utf8")).toBe("from the host\nmore\n");
+  expect(await exec("echo x 2>/dev/null > /etc/read || echo refused")).toBe("refused\n");
+});
+
 it("a container joins a pod there as well", async () => {
   const sandbox = await runtime.start(sandboxOptions());
   const member = await runtime.start(await memberOptions(runtime, sandbox));
