@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { expectNoLeaks, type Traces } from "../harness/leaks.ts";
+import { expectNoLeaks, findTraces, type Traces } from "../harness/leaks.ts";
 import { NodeProgram } from "../harness/node-program.ts";
 import { repository } from "../harness/programs.ts";
 import { useRuntime } from "../harness/runtime.ts";
@@ -105,6 +105,19 @@ it("a sandbox whose daemon was killed is deleted all the same", async () => {
   await program.says("running");
   process.kill(traces.daemon, "SIGKILL");
   expect(await ends(program)).toBe("running\nexit Unavailable\nstopped\n");
+  await expectNoLeaks(traces);
+});
+
+it("what is left when program and daemon were killed goes with the next sandbox in memory", async () => {
+  const { program, traces } = await holdInMemory();
+  // It shall not see its program's end.
+  process.kill(traces.daemon, "SIGSTOP");
+  program.child.kill("SIGKILL");
+  await program.ended;
+  process.kill(traces.daemon, "SIGKILL");
+  await expect.poll(() => findTraces(traces).filter((line) => line.startsWith("process"))).toEqual([]);
+  expect(findTraces(traces)).not.toEqual([]);
+  expect(await ends(start(documented(), rootfs))).toMatch(expected);
   await expectNoLeaks(traces);
 });
 

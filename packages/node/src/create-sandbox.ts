@@ -18,6 +18,7 @@ import {
   identityOf,
   newRecord,
   OWNER_ROOT,
+  removeAbandoned,
   takeCgroup,
   undoFromRecord,
   vmSize,
@@ -73,6 +74,7 @@ async function startInMemory(order: Order): Promise<SandboxLink> {
   const root = ownRoot();
   const networkPath = namedNetwork(bundle.spec);
   const size = vmSize(config, readHostSize(), [firstWorkload(bundle.spec)]);
+  await removeAbandoned();
   const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, networkPath, size });
   undo.defer(() => undoFromRecord(sandbox));
   takeCgroup(sandbox);

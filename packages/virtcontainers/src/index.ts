@@ -10,6 +10,7 @@ export type { Machine } from "./machine.ts";
 export { tryRedirection } from "./network/try-redirection.ts";
 export type { OomEvents } from "./oom-events.ts";
 export * from "./paths.ts";
+export { removeAbandoned } from "./persist/abandoned.ts";
 export * from "./persist/file-store.ts";
 export * from "./persist/memory-store.ts";
 export * from "./persist/new-record.ts";

@@ -1,6 +1,6 @@
 import { checkCgroupsEmpty } from "@kata-containers/launch";
 import { ops } from "@kata-containers/sys";
-import { managementSocketPath, sandboxHash, socketPath, stateDir } from "../paths.ts";
+import { managementSocketPath, OWNER_ROOT, sandboxHash, socketPath, stateDir } from "../paths.ts";
 import {
   cgroupExists,
   findCgroup,
@@ -38,8 +38,9 @@ export function newRecord(sandbox: NewSandbox): SandboxRecord {
     scope === undefined ? sandboxCgroups(cgroupsPath, sandboxHash(root, id)) : scopeCgroups(scope);
   const sockets = [socketPath(root, id), managementSocketPath(root, id)];
   const resources: HostResource[] = sockets.map((path) => ({ kind: "socket", path }));
-  // A scope is one sandbox's, which systemd sees to. Without a name from the specification it has one that nobody else can have.
-  if (cgroupsPath && scope === undefined)
+  // A scope is one sandbox's, which systemd sees to. Without a name from the specification it has one that nobody else can have; that of
+  // a sandbox in memory is claimed all the same, for nothing else tells of it when program and daemon were killed.
+  if (scope === undefined && (cgroupsPath || root.startsWith(OWNER_ROOT)))
     resources.push({ kind: "cgroup-claim", path: claimPath(cgroups.sandbox) });
   if (networkPath !== undefined) resources.push(...networkResource(networkPath));
   return {

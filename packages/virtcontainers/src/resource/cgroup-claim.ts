@@ -1,7 +1,10 @@
 import { exists, Fd, isSysError, KataError, LOCK, mkdirp, O, ops } from "@kata-containers/sys";
 import { hex, OWNER_ROOT, RUNTIME_DIR } from "../paths.ts";
 
-/** One symbolic link a cgroup that a specification names, pointing at the state directory of the sandbox that has it. */
+/**
+ * One symbolic link a cgroup that a specification names, or that a sandbox in memory has, pointing at the state directory of the
+ * sandbox that has it.
+ */
 const CLAIM_DIR = `${RUNTIME_DIR}/cgroups`;
 
 /** The cgroup's claim, by the first 16 hex digits of its path's sha256. */
@@ -41,9 +44,27 @@ export function releaseCgroup(claim: string, owner: string): void {
   if (ownerOf(claim) === owner) ops.unlink(claim);
 }
 
+/** All claims of the host, with the state directories of those that hold them. */
+export function cgroupClaims(): readonly { readonly claim: string; readonly owner: string }[] {
+  return entriesOf(CLAIM_DIR).flatMap((name) => {
+    const claim = `${CLAIM_DIR}/${name}`;
+    const owner = ownerOf(claim);
+    return owner === undefined ? [] : [{ claim, owner }];
+  });
+}
+
+function entriesOf(directory: string): readonly string[] {
+  try {
+    return ops.readdir(directory).map(({ name }) => name);
+  } catch (error) {
+    if (isSysError(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
 /**
  * A state directory is there before its sandbox claims, and goes after it has released: without one, it was removed by force. A
- * sandbox that a program owns has none at all; it is taken at its word.
+ * sandbox that a program owns has none at all; it is taken at its word, see `removeAbandoned`.
  */
 function isAbandoned(owner: string): boolean {
   return !owner.startsWith(OWNER_ROOT) && !exists(owner);
