@@ -86,16 +86,33 @@ it(
   SLOW_MS,
 );
 
-it(`of ${MANY} creates of one id one wins, and the others harm nothing`, async () => {
-  const bundle = runtime.bundle({ args: ["sleep", "1000"] });
-  const id = runtime.newId();
+/** Creates of one id at once: one wins, the others are told, and what was made works. */
+async function expectOneToWin(id: string, bundle: string): Promise<void> {
   const results = await Promise.all(times(MANY, () => create(id, bundle)));
   const already = `kata-runtime: container with given ID already exists: ${id}\n`;
   expect(results.filter(({ status }) => status === 0)).toHaveLength(1);
   for (const { status, stderr } of results) if (status !== 0) expect(stderr).toBe(already);
   await runtime.ok(["start", id]);
   expect(await runtime.ok(["exec", id, "echo", "here"])).toBe("here\n");
+}
+
+it(`of ${MANY} creates of one id one wins, and the others harm nothing`, async () => {
+  await expectOneToWin(runtime.newId(), runtime.bundle({ args: ["sleep", "1000"] }));
 });
+
+it(
+  `of ${MANY} containers of one id that join a pod one wins, and the others harm nothing`,
+  async () => {
+    const sandbox = await runtime.start(sandboxOptions());
+    const options = await memberOptions(runtime, sandbox, { args: ["sleep", "1000"] });
+    const id = runtime.newId();
+    await expectOneToWin(id, runtime.bundle(options));
+    expect(ids(await runtime.ok(["list", "--quiet"]))).toEqual([sandbox, id].sort());
+    await runtime.ok(["delete", "--force", id]);
+    expect((await runtime.state(sandbox)).status).toBe("running");
+  },
+  SLOW_MS,
+);
 
 it("delete --force at any moment of a create leaves nothing, and the id free", async () => {
   const bundle = runtime.bundle({ args: ["sleep", "1000"] });
