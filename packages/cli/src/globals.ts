@@ -4,6 +4,8 @@ import { absolutePath } from "./paths.ts";
 import type { ErrorLog } from "./report-error.ts";
 import { needsRoot } from "./require-root.ts";
 
+export const PROGRAM = "kata-runtime";
+
 /** Options that stand before the command. */
 export const globalOptions = {
   root: { value: "DIR", help: `where containers' state is kept (default ${DEFAULT_ROOT})` },
@@ -38,14 +40,20 @@ export interface Globals extends ErrorLog {
   readonly systemdCgroup: boolean;
 }
 
+export function readLogOptions(options: Values<typeof globalOptions>): ErrorLog {
+  return {
+    program: PROGRAM,
+    log: options.log,
+    logFormat: options["log-format"] === "json" ? "json" : "text",
+  };
+}
+
 /** @throws KataError Unimplemented for what cannot work */
 export function readGlobals(options: Values<typeof globalOptions>): Globals {
   if (options.rootless === "true") throw needsRoot("Unimplemented", "--rootless true");
   return {
-    program: "kata-runtime",
+    ...readLogOptions(options),
     root: absolutePath(options.root ?? DEFAULT_ROOT),
-    log: options.log,
-    logFormat: options["log-format"] === "json" ? "json" : "text",
     config: options.config === undefined ? undefined : absolutePath(options.config),
     debug: options.debug,
     systemdCgroup: options["systemd-cgroup"],

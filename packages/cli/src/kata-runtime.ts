@@ -1,10 +1,10 @@
 import type { AnyCommand } from "./command.ts";
-import { type Globals, globalOptions } from "./globals.ts";
+import { type Globals, globalOptions, PROGRAM } from "./globals.ts";
 
 /** kata-runtime, with the commands of one of its bundles, or all. */
 export function kataRuntime(commands: readonly AnyCommand<Globals>[]) {
   return {
-    name: "kata-runtime",
+    name: PROGRAM,
     does: "runs containers in virtual machines of their own",
     summary: "run containers in virtual machines of their own",
     commands,

@@ -88,6 +88,23 @@ describe("kata-runtime", () => {
     });
   });
 
+  it.each([
+    [["--rootless", "maybe", "--log", "/log.json", "--log-format", "json"], /^unknown rootless "maybe"/],
+    [["--log", "/log.json", "--log-format=json", "--bogus"], /^unknown option --bogus/],
+    [["--log", "/log.json", "--log-format", "json", "--rootless", "true"], /^--rootless true: /],
+    [["--log-format", "json", "--log", "/log.json", "--root"], /^option --root needs a value/],
+  ])("tells what is wrong with global options in the log that they name: %j", async (globals, message) => {
+    const words = globals.at(-1) === "--root" ? [] : ["state", "x"];
+    expect(await main(["kata-runtime", ...globals, ...words], commands)).toBe(1);
+    expect(JSON.parse(textOn(50))).toMatchObject({ level: "error", msg: expect.stringMatching(message) });
+    expect(textOn(2)).toMatch(/^kata-runtime: [^\n]+\n$/);
+  });
+
+  it("tells what is wrong with global options on standard error alone when their log cannot be written", async () => {
+    expect(await main(["kata-runtime", "--bogus", "--log", "/no/log", "list"], commands)).toBe(1);
+    expect(textOn(2)).toBe("kata-runtime: unknown option --bogus (see kata-runtime --help)\n");
+  });
+
   it("takes the --criu of runc's callers", async () => {
     expect(await main(["kata-runtime", "--criu", "/usr/sbin/criu", "list", "--quiet"], commands)).toBe(0);
     expect(textOn(2)).toBe("");

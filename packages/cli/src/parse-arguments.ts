@@ -43,47 +43,81 @@ export function parseLeadingOptions<const O extends Options>(
   return { options: collect(options, scanned.values), next: argv.length - scanned.args.length };
 }
 
+/** Those of the leading options that can be read, whatever is wrong with the others: where an error is to be told is one of them. */
+export function readableOptions<const O extends Options>(
+  argv: readonly string[],
+  options: O,
+  program: string,
+): Values<O> {
+  const values: Given = new Map();
+  const place = { program, command: "" };
+  for (let index = 0; isOption(argv[index]); ) index = takeOption(argv, index, options, place, values).next;
+  return collect(options, values);
+}
+
 type Given = Map<string, string[]>;
+
+const isOption = (word = "") => word.startsWith("-") && word !== "-" && word !== "--";
 
 function scan(argv: readonly string[], options: Options, args: readonly Argument[], place: CommandPlace) {
   const stopsAtPositional = args.some((arg) => arg.rest === true);
   const values: Given = new Map();
   const positional: string[] = [];
-  for (let index = 0; index < argv.length; index++) {
+  let index = 0;
+  while (index < argv.length) {
     const word = argv[index] ?? "";
-    if (word === "--") {
-      positional.push(...argv.slice(index + 1));
-      break;
-    }
-    if (word === "-" || !word.startsWith("-")) {
-      positional.push(word);
-      if (!stopsAtPositional) continue;
-      positional.push(...argv.slice(index + 1));
-      break;
-    }
-    const { name, option, inline } = lookUp(word, options, place);
-    if (option.value === undefined) {
-      // As Go's flag package: --force=false is none.
-      if (inline === "false") values.delete(name);
-      else if (inline === undefined || inline === "true") values.set(name, ["true"]);
-      else throw wrong(place, `option --${name} takes no value`);
+    if (isOption(word)) {
+      const { next, error } = takeOption(argv, index, options, place, values);
+      if (error !== undefined) throw error;
+      index = next;
       continue;
     }
-    const value = inline ?? argv[++index];
-    if (value === undefined) throw wrong(place, `option --${name} needs a value (${option.value})`);
-    if (option.choices !== undefined && !option.choices.includes(value)) {
-      throw wrong(place, `unknown ${name} ${JSON.stringify(value)} (known: ${option.choices.join(", ")})`);
-    }
-    values.set(name, option.repeat ? [...(values.get(name) ?? []), value] : [value]);
+    index++;
+    if (word !== "--") positional.push(word);
+    if (word !== "--" && !stopsAtPositional) continue;
+    positional.push(...argv.slice(index));
+    break;
   }
   return { values, args: positional };
+}
+
+/**
+ * Reads the option at `index` into `values`.
+ * @returns where the next word stands, and what is wrong with the option
+ */
+function takeOption(
+  argv: readonly string[],
+  index: number,
+  options: Options,
+  place: CommandPlace,
+  values: Given,
+): { readonly next: number; readonly error?: KataError } {
+  const word = argv[index] ?? "";
+  const found = lookUp(word, options);
+  const failed = (next: number, message: string) => ({ next, error: wrong(place, message) });
+  if (found === undefined) return failed(index + 1, `unknown option ${word.replace(/=.*/s, "")}`);
+  const { name, option, inline } = found;
+  if (option.value === undefined) {
+    // As Go's flag package: --force=false is none.
+    if (inline === "false") values.delete(name);
+    else if (inline === undefined || inline === "true") values.set(name, ["true"]);
+    else return failed(index + 1, `option --${name} takes no value`);
+    return { next: index + 1 };
+  }
+  const next = inline === undefined ? index + 2 : index + 1;
+  const value = inline ?? argv[index + 1];
+  if (value === undefined) return failed(next, `option --${name} needs a value (${option.value})`);
+  if (option.choices !== undefined && !option.choices.includes(value)) {
+    return failed(next, `unknown ${name} ${JSON.stringify(value)} (known: ${option.choices.join(", ")})`);
+  }
+  values.set(name, option.repeat ? [...(values.get(name) ?? []), value] : [value]);
+  return { next };
 }
 
 function lookUp(
   word: string,
   options: Options,
-  place: CommandPlace,
-): { name: string; option: Option; inline?: string } {
+): { readonly name: string; readonly option: Option; readonly inline?: string } | undefined {
   const equals = word.indexOf("=");
   const written = equals < 0 ? word : word.slice(0, equals);
   // As Go's flag package, which callers of runc are used to: -name is --name.
@@ -92,7 +126,7 @@ function lookUp(
     if (bare !== name && bare !== option.short && !option.aliases?.includes(bare)) continue;
     return equals < 0 ? { name, option } : { name, option, inline: word.slice(equals + 1) };
   }
-  throw wrong(place, `unknown option ${written}`);
+  return undefined;
 }
 
 function checkCount(given: readonly string[], args: readonly Argument[], place: CommandPlace): void {
