@@ -74,6 +74,24 @@ describe("exec", () => {
     await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
   });
 
+  it("runs in a control group below the container's own, where that is there", async () => {
+    const inGroup = await runtime.start({
+      edit: (config) => {
+        config.linux.namespaces.push({ type: "cgroup" });
+        const cgroups = config.mounts.find((each) => "type" in each && each.type === "cgroup");
+        Object.assign(cgroups ?? {}, { options: ["rw", "nosuid", "noexec", "nodev"] });
+      },
+    });
+    const mount = "/sys/fs/cgroup";
+    const make = `for d in ${mount}/memory ${mount}; do [ -e $d/cgroup.procs ] && mkdir $d/sub && break; done`;
+    await runtime.ok(["exec", inGroup, "sh", "-c", make]);
+    const v1 = (await runtime.ok(["exec", inGroup, "ls", mount])).split("\n").includes("memory");
+    const group = v1 ? "memory:sub" : "sub";
+    const inside = await runtime.ok(["exec", "--cgroup", group, inGroup, "cat", "/proc/self/cgroup"]);
+    expect(inside).toMatch(v1 ? /:memory:\/sub$/m : /^0::\/sub$/m);
+    expect(await runtime.ok(["exec", inGroup, "cat", "/proc/self/cgroup"])).not.toContain("/sub");
+  });
+
   it("runs in a container that was created and not started, as runc", async () => {
     const created = await runtime.create();
     expect(await runtime.ok(["exec", created, "sh", "-c", "echo $$"])).toMatch(/^\d+\n$/);
@@ -88,7 +106,9 @@ describe("exec", () => {
       "--process-label: the container has a kernel of its own, without SELinux",
     ],
     [["--apparmor", "x", "true"], "--apparmor: the container has a kernel of its own, without AppArmor"],
-    [["--cgroup", "x", "true"], "--cgroup: the agent's protocol"],
+    [["--cgroup", "../x", "true"], "--cgroup ../x: is not below the container's control group"],
+    [["--cgroup", "nowhere", "true"], "/nowhere does not exist"],
+    [["--cgroup", "nosuch:x", "true"], "--cgroup: unknown controller nosuch"],
     [["--cap", "net_admin", "true"], '--cap "net_admin": must be a name like CAP_NET_ADMIN'],
     [["-g", "wheel", "true"], '--additional-gids "wheel": must be a number'],
     [["-u", "root", "true"], '--user "root": must be UID or UID:GID'],

@@ -10,6 +10,7 @@ export { watchOom } from "./cgroup/oom-watch.ts";
 export { limitWarnings, weightOfShares } from "./cgroup/settings.ts";
 export { signalAll, thawIfPossible } from "./cgroup/signal-all.ts";
 export { readStats } from "./cgroup/stats.ts";
+export { subCgroups } from "./cgroup/sub-cgroups.ts";
 export { updateLimits } from "./cgroup/update-limits.ts";
 export { ASK_SCOPE, type Compiled, type ContainerOptions, compileContainer } from "./compile-container.ts";
 export { compileExec, type ExecOptions } from "./compile-exec.ts";

@@ -130,9 +130,16 @@ test("a paused container takes an exec only when the pause is ignored, and resum
     "cannot start a container in the paused state",
   );
   await expect(all.sandbox.exec("c", "e", { cwd: "/" }, noStdio)).rejects.toThrow("in a paused container");
-  await all.sandbox.exec("c", "e", { cwd: "/" }, noStdio, true);
+  await all.sandbox.exec("c", "e", { cwd: "/" }, noStdio, { ignorePaused: true });
   await resumeContainer(all.sandbox, "c");
   expect(all.sandbox.container("c").status).toBe("created");
+});
+
+test("the control groups of an exec reach the agent", async () => {
+  const all = world();
+  await create(all);
+  await all.sandbox.exec("c", "e", { cwd: "/" }, noStdio, { cgroups: ["memory:x"] });
+  expect(all.agent.requests.get("ExecProcess")).toMatchObject({ cgroups: ["memory:x"] });
 });
 
 test("an update of what a VM cannot have asks the agent for nothing", async () => {

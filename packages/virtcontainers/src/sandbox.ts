@@ -63,6 +63,14 @@ export type NewContainer = ContainerTrees & {
 /** States of the sandbox's own container in which others may join. */
 const JOINABLE: readonly ContainerStatus[] = ["created", "running", "paused"];
 
+/** How another process is started in a container. */
+export type ExecOptions = {
+  /** Also in a paused container, and then when it is resumed. */
+  readonly ignorePaused?: boolean;
+  /** The control groups below the container's own that it is in, see `subCgroups` of the launch package. */
+  readonly cgroups?: readonly string[];
+};
+
 /**
  * A virtual machine and the containers in it. Made by `createSandbox`. The container that has the sandbox's own id is
  * its first: the others join while it lives, and the VM ends with it.
@@ -225,13 +233,13 @@ export class Sandbox {
     this.saveContainer(container);
   }
 
-  /** Starts another process in a container; in a paused one only with `ignorePaused`, and then when it is resumed. */
+  /** Starts another process in a container; in a paused one only with `ignorePaused`. */
   async exec(
     id: string,
     execId: string,
     process: Process,
     stdio: ProcessStdio,
-    ignorePaused = false,
+    { ignorePaused = false, cgroups = [] }: ExecOptions = {},
   ): Promise<GuestProcess> {
     const container = this.container(id);
     checkExec(id, container.status, ignorePaused);
@@ -244,7 +252,11 @@ export class Sandbox {
     container.processes.set(execId, started);
     try {
       const inGuest = guestProcess(process);
-      const message = { process: processToGrpc(inGuest), processRestJson: restOf({ process: inGuest }) };
+      const message = {
+        process: processToGrpc(inGuest),
+        processRestJson: restOf({ process: inGuest }),
+        cgroups,
+      };
       const limit = container.status === "paused" ? Infinity : undefined;
       await agent.request(AgentService.ExecProcess, { containerId: id, execId, ...message }, limit);
     } catch (error) {

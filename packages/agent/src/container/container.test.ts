@@ -4,7 +4,7 @@ import { FakeLauncher, FakeWaiter } from "../testing/fake-launcher.ts";
 import { Container } from "./container.ts";
 
 const spec = { ociVersion: "1.2.0", process: { cwd: "/", args: ["true"] }, root: { path: "/r" } };
-const process = { cwd: "/", args: ["id"] };
+const order = { process: { cwd: "/", args: ["id"] }, cgroups: [], timeoutMs: Number.POSITIVE_INFINITY };
 const TERM = 15;
 const KILL = 9;
 
@@ -54,7 +54,7 @@ test("a stopped container takes no exec, and its signals do nothing", async () =
   container.start();
   waiter.end({ pid: 100, signal: KILL });
   expect(await container.wait("")).toBe(137);
-  await expect(container.exec("e", process)).rejects.toThrow("cannot exec container c: it is stopped");
+  await expect(container.exec("e", order)).rejects.toThrow("cannot exec container c: it is stopped");
   await container.signal("c", TERM);
   await container.signal("", TERM);
   expect(signals).toEqual([]);
@@ -63,7 +63,7 @@ test("a stopped container takes no exec, and its signals do nothing", async () =
 test("a process gets the signal that was asked for, the init process too", async () => {
   const container = await create();
   container.start();
-  await container.exec("e", process);
+  await container.exec("e", order);
   await container.signal("c", TERM);
   await container.signal("e", TERM);
   expect(signals).toEqual(["100:15", "101:15"]);
@@ -119,24 +119,24 @@ test("a signal for every process leaves a pause as it is, also one that is asked
 test("an exec id is taken once, also while its process is being started", async () => {
   const container = await create();
   container.start();
-  const first = container.exec("e", process);
-  await expect(container.exec("e", process)).rejects.toThrow("process e of container c");
+  const first = container.exec("e", order);
+  await expect(container.exec("e", order)).rejects.toThrow("process e of container c");
   await first;
-  await expect(container.exec("e", process)).rejects.toThrow("process e of container c");
+  await expect(container.exec("e", order)).rejects.toThrow("process e of container c");
 });
 
 test("an exec id whose start failed can be used again", async () => {
   const container = await create();
   container.start();
   launcher.failNext = new KataError("NotFound", 'exec: "id": executable file not found in $PATH');
-  await expect(container.exec("e", process)).rejects.toThrow("executable file not found");
-  await container.exec("e", process);
+  await expect(container.exec("e", order)).rejects.toThrow("executable file not found");
+  await container.exec("e", order);
 });
 
 test("an exec's process is forgotten when its end has been told and its streams have been read", async () => {
   const container = await create();
   container.start();
-  await container.exec("e", process);
+  await container.exec("e", order);
   waiter.end({ pid: 101, code: 0 });
   expect(await container.wait("e")).toBe(0);
   const { stdout, stderr } = container.process("e").streams;
@@ -150,7 +150,7 @@ test("an exec's process is forgotten when its end has been told and its streams 
 test("kill ends every process and waits for the end of each", async () => {
   const container = await create();
   container.start();
-  await container.exec("e", process);
+  await container.exec("e", order);
   let killed = false;
   const killing = container.kill().then(() => {
     killed = true;
@@ -171,7 +171,7 @@ test("kill waits for a process that is still being started, and ends it; no othe
   launcher.gate = new Promise((resolve) => {
     open = resolve;
   });
-  const starting = container.exec("e", process);
+  const starting = container.exec("e", order);
   let killed = false;
   const killing = container.kill().then(() => {
     killed = true;
@@ -179,7 +179,7 @@ test("kill waits for a process that is still being started, and ends it; no othe
   waiter.end({ pid: 100, signal: KILL });
   await new Promise((resolve) => setImmediate(resolve));
   expect(killed).toBe(false);
-  await expect(container.exec("f", process)).rejects.toThrow(/is being killed|is stopped/);
+  await expect(container.exec("f", order)).rejects.toThrow(/is being killed|is stopped/);
   open();
   await starting;
   await new Promise((resolve) => setImmediate(resolve));

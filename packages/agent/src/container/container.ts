@@ -1,10 +1,10 @@
 import { type CgroupPlace, freeze, signalAll, thaw, watchOom } from "@kata-containers/launch";
-import type { Process, Spec } from "@kata-containers/oci";
+import type { Spec } from "@kata-containers/oci";
 import { deadline, Fd, isSysError, KataError, ops, SIG } from "@kata-containers/sys";
 import { GuestProcess } from "../process/guest-process.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
 import type { ContainerOrder } from "./container-order.ts";
-import type { CreatedContainer, Launcher } from "./launcher.ts";
+import type { CreatedContainer, ExecOrder, Launcher } from "./launcher.ts";
 import { type ContainerState, next } from "./state.ts";
 
 /** How long a removal waits for the mounts. */
@@ -122,14 +122,13 @@ export class Container {
     this.#state = this.#beforePause;
   }
 
-  /** @param timeoutMs milliseconds until it must run; Infinity: no limit */
-  async exec(execId: string, process: Process, timeoutMs = Number.POSITIVE_INFINITY): Promise<void> {
+  async exec(execId: string, order: ExecOrder): Promise<void> {
     next(this.id, this.#state, "exec");
     if (this.#processes.has(execId) || this.#starting.has(execId)) {
       throw new KataError("AlreadyExists", `process ${execId} of container ${this.id}`);
     }
     if (this.#killed) throw new KataError("FailedPrecondition", `container ${this.id} is being killed`);
-    const starting = this.#startProcess(execId, process, timeoutMs);
+    const starting = this.#startProcess(execId, order);
     const settled = starting.then(
       () => {},
       () => {},
@@ -142,10 +141,10 @@ export class Container {
     }
   }
 
-  async #startProcess(execId: string, process: Process, timeoutMs: number): Promise<void> {
+  async #startProcess(execId: string, order: ExecOrder): Promise<void> {
     using _expected = this.#waiter.expect();
     const { pidfd } = this.init;
-    const launched = await this.#launcher.exec(this.id, this.#spec, pidfd, process, timeoutMs);
+    const launched = await this.#launcher.exec(this.id, this.#spec, pidfd, order);
     this.#processes.set(execId, new GuestProcess(execId, launched, this.#waiter));
   }
 

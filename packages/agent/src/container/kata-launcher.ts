@@ -10,13 +10,14 @@ import {
   pidsOf,
   readHostFacts,
   removeCgroup,
+  subCgroups,
 } from "@kata-containers/launch";
 import type { Process, Spec } from "@kata-containers/oci";
 import { type Logger, makePipe, ops, Undo } from "@kata-containers/sys";
 import { KATA_LAUNCH, RUN } from "../paths.ts";
 import type { LaunchedProcess } from "../process/guest-process.ts";
 import { Pipes, terminalStreams } from "../process/stdio.ts";
-import type { CreatedContainer, Launcher } from "./launcher.ts";
+import type { CreatedContainer, ExecOrder, Launcher } from "./launcher.ts";
 import { MountNamespace } from "./mount-namespace.ts";
 import { readOnlyProgram } from "./read-only-program.ts";
 
@@ -93,15 +94,14 @@ export class KataLauncher implements Launcher {
     id: string,
     spec: Spec,
     pidfd: number,
-    process: Process,
-    timeoutMs: number,
+    { process, cgroups: wanted, timeoutMs }: ExecOrder,
   ): Promise<LaunchedProcess> {
     const { cgroups = [], pid = 0, seccomp } = this.#compiled.get(id) ?? {};
     const warnings: string[] = [];
     const plan = compileExec(spec, process, this.#hostFacts(), {
       warnings,
       containerPidfd: EXTRA_FD,
-      cgroups: entryPlaces(cgroups, pid),
+      cgroups: wanted.length === 0 ? entryPlaces(cgroups, pid) : subCgroups(cgroups, wanted),
       ...(seccomp === undefined ? {} : { seccomp }),
     });
     for (const warning of warnings) this.#log.warn(warning, { container: id });

@@ -16,6 +16,15 @@ export interface CreatedContainer extends LaunchedProcess {
   destroy(): void;
 }
 
+/** One more process of a container. */
+export type ExecOrder = {
+  readonly process: Process;
+  /** Those below the container's own that it is in, see `subCgroups` of the launch package. */
+  readonly cgroups: readonly string[];
+  /** Milliseconds until it must run; Infinity: no limit. */
+  readonly timeoutMs: number;
+};
+
 /** Starts containers' processes: through kata-launch, or in a test by a fake. */
 export interface Launcher {
   /**
@@ -33,5 +42,5 @@ export interface Launcher {
    * Starts one more process in a container, whose init process `pidfd` refers to. In a paused container it gets nowhere
    * until the container is resumed.
    */
-  exec(id: string, spec: Spec, pidfd: number, process: Process, timeoutMs: number): Promise<LaunchedProcess>;
+  exec(id: string, spec: Spec, pidfd: number, order: ExecOrder): Promise<LaunchedProcess>;
 }

@@ -39,7 +39,12 @@ export const containerMethods = (sandbox: Sandbox) => ({
     const container = sandbox.container(request.containerId);
     if (request.process === undefined) throw new KataError("InvalidArgument", "process: missing");
     const { process } = withRest({ process: grpcToProcess(request.process) }, request.processRestJson);
-    await container.exec(checkExecId(request.execId), process, launchTimeout(context));
+    const { cgroups } = request;
+    await container.exec(checkExecId(request.execId), {
+      process,
+      cgroups,
+      timeoutMs: launchTimeout(context),
+    });
     return {};
   },
 

@@ -20,12 +20,16 @@ export const processOptions = {
   },
   "no-new-privs": { help: "it cannot gain privileges by executing programs" },
   cap: { short: "c", value: "CAP", repeat: true, help: "add a capability: CAP_NET_ADMIN" },
+  cgroup: {
+    value: "[CONTROLLERS:]PATH",
+    repeat: true,
+    help: "run it in a control group below the container's own, which is there",
+  },
 } as const satisfies Options;
 
 /** What no process in a VM can have. */
 export const refusedProcessOptions = {
   "process-label": { value: "LABEL", help: "refused: SELinux is not in the guest" },
   apparmor: { value: "PROFILE", help: "refused: AppArmor is not in the guest" },
-  cgroup: { value: "PATH", help: "refused: the agent's protocol has no group below the container's" },
   ...preserveFdsOption,
 } as const satisfies Options;

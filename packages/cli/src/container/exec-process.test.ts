@@ -7,6 +7,7 @@ const NONE = {
   user: undefined,
   "additional-gids": [],
   cap: [],
+  cgroup: [],
   cwd: undefined,
   env: [],
   "no-new-privs": false,

@@ -31,12 +31,6 @@ function containerProcess({ container }: FoundContainer): Process {
 }
 
 function refuseLabels(options: ExecValues): void {
-  if (options.cgroup !== undefined) {
-    throw new KataError(
-      "Unimplemented",
-      "exec: --cgroup: the agent's protocol cannot name a group below the container's own",
-    );
-  }
   for (const [name, what] of [
     ["process-label", "SELinux"],
     ["apparmor", "AppArmor"],

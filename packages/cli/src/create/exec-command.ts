@@ -39,7 +39,8 @@ export const execCommand = defineCommand({
     const execId = hex(ops.random(8));
     const paused = status === "paused";
     const sized = stdio.terminal && !options.detach ? sizedAsOurs(process) : process;
-    const start = { id, execId, process: sized, stdio, config, containerShim: pid, paused };
+    const cgroups = options.cgroup;
+    const start = { id, execId, process: sized, stdio, config, containerShim: pid, paused, cgroups };
     try {
       using shim = await startProcess(daemon, found.record.socket, start);
       if (options["pid-file"] !== undefined) writePidFile(options["pid-file"], shim.pid);
@@ -63,6 +64,8 @@ interface ProcessStart {
   readonly containerShim: number;
   /** The process will not run before the container is resumed. */
   readonly paused: boolean;
+  /** Control groups below the container's own, as --cgroup names them. */
+  readonly cgroups: readonly string[];
 }
 
 async function startProcess(daemon: DaemonClient, socket: string, start: ProcessStart): Promise<ShimProcess> {
@@ -78,6 +81,7 @@ async function startProcess(daemon: DaemonClient, socket: string, start: Process
     stdio: sendStdio(stdio, (fd) => (fd === undefined ? 0 : fds.push(fd))),
     attach: true,
     ignorePaused: start.paused,
+    cgroups: start.cgroups,
   };
   const limit = start.paused ? {} : { timeoutMs: requestTimeoutMs(config) };
   await daemon.call(Daemon.Exec, request, { fds, ...limit });

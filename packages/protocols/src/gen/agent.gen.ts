@@ -125,16 +125,19 @@ export interface ExecProcessRequest {
   process: Process | undefined;
   /** ours, as oci_rest_json */
   processRestJson: string;
+  /** ours: control groups below the container's own that it is in, [CONTROLLERS:]PATH */
+  cgroups: string[];
 }
 export const ExecProcessRequest: Codec<ExecProcessRequest> = /* @__PURE__ */ new Codec<ExecProcessRequest>(
   "grpc.ExecProcessRequest",
-  () => ({ containerId: "", execId: "", stringUser: undefined, process: undefined, processRestJson: "" }),
+  () => ({ containerId: "", execId: "", stringUser: undefined, process: undefined, processRestJson: "", cgroups: [] }),
   (m, w) => {
     if (m.containerId) w.string(10, m.containerId);
     if (m.execId) w.string(18, m.execId);
     if (m.stringUser) w.message(26, StringUser, m.stringUser);
     if (m.process) w.message(34, Process, m.process);
     if (m.processRestJson) w.string(802, m.processRestJson);
+    if (m.cgroups) for (const v of m.cgroups) w.string(810, v);
   },
   (m, r) => {
     switch (r.field) {
@@ -143,6 +146,7 @@ export const ExecProcessRequest: Codec<ExecProcessRequest> = /* @__PURE__ */ new
       case 3: m.stringUser = r.message(StringUser, m.stringUser); return true;
       case 4: m.process = r.message(Process, m.process); return true;
       case 100: m.processRestJson = r.string(); return true;
+      case 101: r.element(m.cgroups, r.string()); return true;
       default: return false;
     }
   },

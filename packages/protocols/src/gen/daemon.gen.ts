@@ -190,10 +190,12 @@ export interface ExecRequest {
   attach: boolean;
   /** also in a paused container: answered when it is resumed */
   ignorePaused: boolean;
+  /** below the container's own: [CONTROLLERS:]PATH */
+  cgroups: string[];
 }
 export const ExecRequest: Codec<ExecRequest> = /* @__PURE__ */ new Codec<ExecRequest>(
   "kata.daemon.v1.ExecRequest",
-  () => ({ id: "", execId: "", processJson: new Uint8Array(0), stdio: undefined, attach: false, ignorePaused: false }),
+  () => ({ id: "", execId: "", processJson: new Uint8Array(0), stdio: undefined, attach: false, ignorePaused: false, cgroups: [] }),
   (m, w) => {
     if (m.id) w.string(10, m.id);
     if (m.execId) w.string(18, m.execId);
@@ -201,6 +203,7 @@ export const ExecRequest: Codec<ExecRequest> = /* @__PURE__ */ new Codec<ExecReq
     if (m.stdio) w.message(34, Stdio, m.stdio);
     if (m.attach) w.bool(40, m.attach);
     if (m.ignorePaused) w.bool(48, m.ignorePaused);
+    if (m.cgroups) for (const v of m.cgroups) w.string(58, v);
   },
   (m, r) => {
     switch (r.field) {
@@ -210,6 +213,7 @@ export const ExecRequest: Codec<ExecRequest> = /* @__PURE__ */ new Codec<ExecReq
       case 4: m.stdio = r.message(Stdio, m.stdio); return true;
       case 5: m.attach = r.bool(); return true;
       case 6: m.ignorePaused = r.bool(); return true;
+      case 7: r.element(m.cgroups, r.string()); return true;
       default: return false;
     }
   },

@@ -127,13 +127,11 @@ export class DaemonService {
     const { id, execId } = request;
     const description = parseProcess(request.processJson, "process");
     const stdio = keepStdio(fds, request.stdio);
-    const process = await this.#sandbox
-      .exec(id, execId, description, stdio, request.ignorePaused)
-      .catch((error) => {
-        // The caller waits for the end of its pipes, which nobody will write to.
-        closeStdio(stdio);
-        throw error;
-      });
+    const process = await this.#sandbox.exec(id, execId, description, stdio, request).catch((error) => {
+      // The caller waits for the end of its pipes, which nobody will write to.
+      closeStdio(stdio);
+      throw error;
+    });
     const pid = request.attach ? await this.#attachedOrKilled(process, execId) : ops.getpid();
     process.hostPid = pid;
     return { pid };

@@ -6,6 +6,7 @@ import {
   launch,
   readHostFacts,
   sealedProgram,
+  subCgroups,
 } from "@kata-containers/launch";
 import { OCI_VERSION, parseSpec, type Spec, type State, type Status } from "@kata-containers/oci";
 import { Fd, KataError, MAX_TEXT_BYTES, O, ops, Undo } from "@kata-containers/sys";
@@ -19,7 +20,6 @@ import { passedDescriptors } from "../passed-descriptors.ts";
 import { type ContainerRecord, readRecord, readSeccomp } from "../record.ts";
 import { warn } from "../report.ts";
 import { passListener } from "../seccomp-listener.ts";
-import { subCgroups } from "../sub-cgroups.ts";
 
 /** Descriptor of the container's pidfd in kata-launch. */
 const CONTAINER = 5;
@@ -31,11 +31,6 @@ const execOptions = {
   ...preserveFds,
   "process-label": { value: "LABEL", help: "its SELinux label" },
   apparmor: { value: "PROFILE", help: "its AppArmor profile" },
-  cgroup: {
-    value: "[CONTROLLERS:]PATH",
-    repeat: true,
-    help: "run it in a control group below the container's own, which is there",
-  },
   detach: { short: "d", help: "return when the process runs" },
   "pid-file": { value: "FILE", help: "write its pid there" },
   "console-socket": { value: "SOCKET", help: "unix socket that gets the terminal's master descriptor" },

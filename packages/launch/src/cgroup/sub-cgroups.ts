@@ -1,5 +1,5 @@
-import type { CgroupPlace } from "@kata-containers/launch";
 import { exists, joinPath, KataError } from "@kata-containers/sys";
+import type { CgroupPlace } from "./cgroup-places.ts";
 
 /**
  * Where a process of the container goes that asks for control groups below the container's own (runc's `exec --cgroup`).
