@@ -57,6 +57,45 @@ test("a container in a user namespace of the user's own sees what runc's does", 
   expect(runk?.stdout).toMatch(/^uid=0\(root\) .*\n +0 +1000 +1\n +0 +1000 +1\ndeny\n/);
 });
 
+/** A user namespace of which the user is root, as rootless podman calls its runtime. */
+const inUserNamespace = (...words: string[]): Result => as("unshare", "--user", "--map-root-user", ...words);
+
+test("the root of a user namespace is rootless, too: in a namespace of the container's own or in that one", () => {
+  for (const own of [true, false]) {
+    configure("./runk", ["sh", "-c", "id; cat /proc/self/uid_map; touch /dev/null; hostname"], (spec) => {
+      const mapping = [{ containerID: 0, hostID: 0, size: 1 }];
+      Object.assign(spec.linux, { uidMappings: mapping, gidMappings: mapping });
+      if (own) return;
+      const { uidMappings: _, gidMappings: __, ...linux } = spec.linux;
+      const namespaces = (linux.namespaces as { type: string }[]).filter(({ type }) => type !== "user");
+      spec.linux = { ...linux, namespaces };
+    });
+    const [runk, runc] = ["./runk", RUNC].map((program) => inUserNamespace(program, "run", id));
+    expect(runk).toEqual(runc);
+    expect(runk).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^uid=0\(root\) .*\n +0 +(0|1000) +1\nh\n$/),
+    });
+  }
+});
+
+test("the root of a user namespace keeps its state where the user does, unless it is root by name", () => {
+  configure("./runk", ["sleep", "600"], (spec) => {
+    const mapping = [{ containerID: 0, hostID: 0, size: 1 }];
+    Object.assign(spec.linux, { uidMappings: mapping, gidMappings: mapping });
+  });
+  const byName = (name: string, ...words: string[]) =>
+    inUserNamespace("env", `USER=${name}`, "./runk", ...words);
+  expect(byName("someone", "run", "--detach", id)).toMatchObject({ status: 0, stderr: "" });
+  expect(readdirSync(join(bundle.path, "run/runk"))).toEqual([id]);
+  expect(byName("someone", "exec", id, "id", "-u")).toMatchObject({ status: 0, stdout: "0\n" });
+  expect(byName("root", "state", id)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("does not exist"),
+  });
+  expect(byName("someone", "delete", "--force", id)).toMatchObject({ status: 0, stderr: "" });
+});
+
 test("it is started, entered, signalled and deleted; its state is the user's", async () => {
   configure("./runk", ["sleep", "600"]);
   expect(as("./runk", "create", id)).toMatchObject({ status: 0, stderr: "" });

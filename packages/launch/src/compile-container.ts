@@ -8,7 +8,7 @@ import { coverSteps } from "./cover-paths.ts";
 import { deviceSteps } from "./devices.ts";
 import { entry } from "./entry.ts";
 import { createHookSteps, innerHookSteps } from "./hook-steps.ts";
-import type { HostFacts } from "./host-facts.ts";
+import { type HostFacts, hasSetgroups } from "./host-facts.ts";
 import { labelSteps } from "./labels.ts";
 import { PROPAGATION } from "./mount-options.ts";
 import { ROOT } from "./mount-target.ts";
@@ -38,10 +38,7 @@ export type ContainerOptions = {
   readonly hookEnv?: readonly string[];
   /** The process keeps our session keyring, instead of getting a new one. */
   readonly keepsKeyring?: boolean;
-  /**
-   * We are not root: cgroups that may not be made are done without, if there are no limits to set, and the one group that a user
-   * namespace may have then does without setgroups(2).
-   */
+  /** Cgroups that may not be made are done without, if there are no limits to set. */
   readonly rootless?: boolean;
   /** The filter of `linux.seccomp`, if it was compiled before. */
   readonly seccomp?: CompiledSeccomp;
@@ -81,7 +78,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
   checkSpec(spec, facts, warnings);
   warnings.push(...limitWarnings(spec.linux?.resources ?? {}));
   const seccomp = seccompStep(spec.linux?.seccomp, facts.seccomp, warnings, options.seccomp);
-  const namespaces = planNamespaces(spec, options.rootless);
+  const namespaces = planNamespaces(spec, facts.isUser);
   const cgroups = cgroupPlaces(facts.cgroup, options.scopePath ?? spec.linux?.cgroupsPath, options.id);
   const rootPath = root.path.startsWith("/") ? root.path : `${options.bundle}/${root.path}`;
   const asked = spec.linux?.mountLabel;
@@ -91,6 +88,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     cgroups,
     namespaces,
     rootless: options.rootless === true,
+    isUser: facts.isUser === true,
     ...(label ? { label } : {}),
     warnings,
   });
@@ -98,7 +96,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     { op: "setsid" } as const,
     ...namespaceSteps(spec, options, namespaces),
     ...rootSteps(spec, rootPath, namespaces),
-    ...contentSteps(spec, process, mounts, namespaces, facts.kcore === true),
+    ...contentSteps(spec, process, mounts, namespaces, facts),
     ...createHookSteps(spec, options),
     ...labelSteps(process, facts),
     ...enterSteps(spec, facts, namespaces),
@@ -106,7 +104,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
       grantable: grantable(facts, namespaces.inUserNamespace),
       warnings,
       pass: options.pass ?? [],
-      rootless: options.rootless === true,
+      hasSetgroups: hasSetgroups(facts),
       ...(options.startFd === undefined ? {} : { startFd: options.startFd }),
       ...(options.startedFd === undefined ? {} : { startedFd: options.startedFd }),
       startHooks: innerHookSteps("startContainer", spec, options),
@@ -196,11 +194,11 @@ function contentSteps(
   process: Process,
   mounts: MountSteps,
   namespaces: NamespacePlan,
-  kcore: boolean,
+  facts: HostFacts,
 ): Step[] {
   return [
     ...mounts.now,
-    ...deviceSteps(spec, namespaces.inUserNamespace, kcore),
+    ...deviceSteps(spec, namespaces.inUserNamespace || facts.inUserNamespace === true, facts.kcore === true),
     { op: "mkdir", path: process.cwd, mode: 0o755, root: ROOT },
     ...terminalSteps(process, ROOT, true),
     ...mounts.late,

@@ -3,7 +3,7 @@ import { O } from "@kata-containers/sys";
 import { grantable } from "./capabilities.ts";
 import type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 import { joinSteps } from "./cgroup/cgroup-steps.ts";
-import type { HostFacts } from "./host-facts.ts";
+import { type HostFacts, hasSetgroups } from "./host-facts.ts";
 import { labelSteps } from "./labels.ts";
 import { becomeRoot, NAMESPACE_FLAGS } from "./namespaces.ts";
 import type { LaunchPlan, SeccompStep, Step } from "./plan.ts";
@@ -20,7 +20,7 @@ export type ExecOptions = {
   readonly seccomp?: SeccompStep;
   /** Takes one line each: what the facts allowed us to leave out. */
   readonly warnings?: string[];
-  /** The container was made by a user who is not root. */
+  /** Cgroups that may not be entered are done without. */
   readonly rootless?: boolean;
   /** Inherited descriptors, higher than 2 + their count, that become the process's 3, 4, … */
   readonly pass?: readonly number[];
@@ -63,7 +63,7 @@ export function compileExec(
       warnings: options.warnings ?? [],
       pass: options.pass ?? [],
       personality: personalitySteps(spec),
-      rootless: options.rootless === true,
+      hasSetgroups: hasSetgroups(facts),
       ...(options.seccomp === undefined ? {} : { seccomp: options.seccomp }),
     }),
   ];

@@ -1,6 +1,5 @@
 import { CLONE, MOUNT_ATTR, MS } from "@kata-containers/sys";
 import { describe, expect, test } from "vitest";
-import { compileContainer } from "./compile-container.ts";
 import type { Step } from "./plan.ts";
 import { compile, find, HOST, makeSpec, V2 } from "./testing/compile.ts";
 
@@ -94,12 +93,8 @@ describe("everything is mounted in the container", () => {
   });
 
   test("if we are not root, who have the rights nowhere else, and join a user namespace first", () => {
-    const options = { id: "c1", bundle: "/b", rootless: true };
-    const { stage } = compileContainer(
-      spec([...own("pid"), ...joined("network", "user")], {}),
-      V2,
-      options,
-    ).plan;
+    const wanted = spec([...own("pid"), ...joined("network", "user")], {});
+    const { stage } = compile(wanted, { ...V2, isUser: true }).plan;
     expect(made({ stage })).toEqual([]);
     expect(find(stage, "setns").map(({ type }) => type)).toEqual([CLONE.NEWUSER, CLONE.NEWNET]);
   });

@@ -33,9 +33,9 @@ type Detached = { readonly make: Fsmount; readonly attach: Bind };
  * Takes a mount apart, if the container's user namespace may not make it: it shows a namespace that is joined, or the launcher's.
  * @param as a name for the descriptor between the two
  */
-export function detach(step: Step, { namespaces, rootless }: MountContext, as: string): Detached | undefined {
+export function detach(step: Step, { namespaces, isUser }: MountContext, as: string): Detached | undefined {
   // A user has the rights nowhere else either.
-  if (rootless || step.op !== "mount" || (step.flags & MS.REMOUNT) !== 0) return undefined;
+  if (isUser || step.op !== "mount" || (step.flags & MS.REMOUNT) !== 0) return undefined;
   const shown = entry(SHOWN, step.fstype);
   if (shown === undefined || namespaces.hasRightsOver(shown)) return undefined;
   const { op: _, fstype, source, flags, data, ...where } = step;

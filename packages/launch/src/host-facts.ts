@@ -5,6 +5,12 @@ export type HostFacts = {
   readonly rootIsInitramfs: boolean;
   /** /proc/sys/kernel/cap_last_cap. */
   readonly lastCapability: number;
+  /** We are not root, of a user namespace neither: we may map but our own ids, and have rights over nobody's namespaces. */
+  readonly isUser?: boolean;
+  /** We are in a user namespace already: no mknod. */
+  readonly inUserNamespace?: boolean;
+  /** setgroups(2) is denied in our user namespace, and in those below it (user_namespaces(7)). */
+  readonly setgroupsDenied?: boolean;
   /** A mask of the capabilities that we have, to pass on where no user namespace gives them all; absent: all. */
   readonly ownCapabilities?: number;
   /** /proc/kcore is there, and a container's /dev/core leads to it. */
@@ -16,6 +22,11 @@ export type HostFacts = {
   /** Absent: the kernel has no seccomp filters, and a profile is refused. */
   readonly seccomp?: SeccompFacts;
 };
+
+/** Whether a process's groups can be set: a user can do so neither outside nor inside of a user namespace of its own. */
+export function hasSetgroups({ isUser, setgroupsDenied }: HostFacts): boolean {
+  return isUser !== true && setgroupsDenied !== true;
+}
 
 export type SeccompFacts = {
   /** `uname -m`. */

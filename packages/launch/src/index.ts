@@ -46,3 +46,4 @@ export { readHostFacts } from "./read-host-facts.ts";
 export { parseCpus } from "./scheduling.ts";
 export { sealedProgram } from "./sealed-program.ts";
 export { type CompiledSeccomp, compileFilter } from "./seccomp.ts";
+export { isInUserNamespace } from "./user-namespace.ts";

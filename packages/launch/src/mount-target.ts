@@ -14,8 +14,10 @@ export type MountContext = {
   readonly namespaces: NamespacePlan;
   /** SELinux's label for the files of new file systems. */
   readonly label?: string;
-  /** Some of the cgroups may not be there: a user could not make them. */
+  /** Some of the cgroups may not be there: we could not make them. */
   readonly rootless: boolean;
+  /** HostFacts.isUser. */
+  readonly isUser: boolean;
   /** Takes one line each. */
   readonly warnings: string[];
 };

@@ -44,9 +44,9 @@ export type NamespacePlan = {
  * Joins what has a path, makes what has none. A user namespace that is joined comes after the others, over which it may have no
  * rights; but whoever is not root has no others, and joins it first. In a new user namespace the stage waits until P has written
  * the id maps, and becomes its root before it makes the other namespaces, which then belong to it.
- * @param rootless we may map but our own ids, and only without setgroups(2) in there (user_namespaces(7))
+ * @param isUser we are not root: we may map but our own ids, and only without setgroups(2) in there (user_namespaces(7))
  */
-export function planNamespaces(spec: Spec, rootless = false): NamespacePlan {
+export function planNamespaces(spec: Spec, isUser = false): NamespacePlan {
   const namespaces = spec.linux?.namespaces ?? [];
   const find = (type: NamespaceType) => namespaces.find((namespace) => namespace.type === type);
   const isJoined = (namespace: Namespace | undefined) =>
@@ -57,9 +57,9 @@ export function planNamespaces(spec: Spec, rootless = false): NamespacePlan {
     .filter(isJoined);
   checkNamespaces(spec, isNew);
 
-  const before = rootless ? [] : joined.filter(({ type }) => type !== "user");
+  const before = isUser ? [] : joined.filter(({ type }) => type !== "user");
   const after = joined.filter((namespace) => !before.includes(namespace));
-  const user = isNew("user") ? newUserNamespace(spec, rootless) : { parent: [], stage: [] };
+  const user = isNew("user") ? newUserNamespace(spec, isUser) : { parent: [], stage: [] };
   const others = JOIN_ORDER.filter((type) => type !== "user" && isNew(type));
   const flags = others.reduce((sum, type) => sum + NAMESPACE_FLAGS[type], 0);
   return {
@@ -106,21 +106,21 @@ function enterSteps(namespaces: readonly Namespace[]): Step[] {
 /** Unmapped ids own nothing: root of the user namespace makes and owns the rest. */
 export const becomeRoot: Step = { op: "user", uid: 0, gid: 0, keepCapabilities: false };
 
-function newUserNamespace(spec: Spec, rootless: boolean): { parent: Step[]; stage: Step[] } {
+function newUserNamespace(spec: Spec, isUser: boolean): { parent: Step[]; stage: Step[] } {
   const uid = mapText(spec.linux?.uidMappings, "linux.uidMappings");
   const gid = mapText(spec.linux?.gidMappings, "linux.gidMappings");
   return {
     parent: [
       { op: "sync", name: "user-namespace", side: "wait" },
-      { op: "id_map", uid, gid, denySetgroups: rootless },
+      { op: "id_map", uid, gid, denySetgroups: isUser },
       { op: "sync", name: "id-maps", side: "send" },
     ],
     stage: [
       { op: "unshare", flags: CLONE.NEWUSER },
-      ...(rootless ? [{ op: "dumpable", on: true } as const] : []),
+      ...(isUser ? [{ op: "dumpable", on: true } as const] : []),
       { op: "sync", name: "user-namespace", side: "send" },
       { op: "sync", name: "id-maps", side: "wait" },
-      ...(rootless ? [{ op: "dumpable", on: false } as const] : []),
+      ...(isUser ? [{ op: "dumpable", on: false } as const] : []),
       becomeRoot,
     ],
   };

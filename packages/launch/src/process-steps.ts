@@ -20,8 +20,8 @@ export type ProcessContext = {
   readonly seccomp?: SeccompStep;
   /** The execution domain's step. */
   readonly personality: readonly Step[];
-  /** There is no setgroups(2): no further groups, and none to drop. */
-  readonly rootless: boolean;
+  /** Else there are no further groups, and none can be dropped. */
+  readonly hasSetgroups: boolean;
 };
 
 const EPERM = 1;
@@ -62,7 +62,7 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
   const env = process.env ?? [];
   // docker names a group twice; the kernel would keep both.
   const groups =
-    context.rootless && !additionalGids?.length ? {} : { groups: [...new Set(additionalGids ?? [])] };
+    !context.hasSetgroups && !additionalGids?.length ? {} : { groups: [...new Set(additionalGids ?? [])] };
   const filter = context.seccomp === undefined ? [] : [context.seccomp];
   // As late as it may be, for the filter holds for our own steps too. Without no_new_privs it takes a right that
   // `user` and `capabilities` drop. A listener is handed over by the spawner, who is there until `ready` only.

@@ -1,5 +1,6 @@
 import { exists, isSysError, ops, readText } from "@kata-containers/sys";
 import type { CgroupFacts, CgroupHierarchy, HostFacts, SeccompFacts } from "./host-facts.ts";
+import { isInUserNamespace } from "./user-namespace.ts";
 
 /** Reads /proc for what the compiler has to know of this machine. `override` decides what only the caller can. */
 export function readHostFacts(override: Partial<HostFacts> = {}): HostFacts {
@@ -10,6 +11,9 @@ export function readHostFacts(override: Partial<HostFacts> = {}): HostFacts {
     rootIsInitramfs: rootType(mounts) === "rootfs",
     lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
     kcore: exists("/proc/kcore"),
+    isUser: ops.geteuid() !== 0,
+    inUserNamespace: isInUserNamespace(),
+    setgroupsDenied: isSetgroupsDenied(),
     // Looked at when asked for: of interest to few containers, and the agent knows better.
     get selinux() {
       return exists("/sys/fs/selinux/enforce");
@@ -28,6 +32,11 @@ export function readHostFacts(override: Partial<HostFacts> = {}): HostFacts {
 /** @param status text of /proc/self/status: proc_pid_status(5), "CapPrm" */
 function permittedCapabilities(status: string): number {
   return Number.parseInt(/^CapPrm:\s*(\w+)/m.exec(status)?.[1] ?? "0", 16);
+}
+
+function isSetgroupsDenied(): boolean {
+  const path = "/proc/self/setgroups";
+  return exists(path) && readText(path).startsWith("deny");
 }
 
 function isAppArmorEnabled(): boolean {

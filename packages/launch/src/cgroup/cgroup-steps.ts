@@ -14,7 +14,7 @@ const write = (path: string, text: string): Step => ({ op: "write", path, text }
 
 /**
  * Makes the container's cgroups, sets their limits, and moves the running process in, in this order.
- * @param rootless without limits to set, what we may not do is left out
+ * @param rootless without limits to set, what we may not do is left out; and rules of devices, which need the host's root (as runc)
  */
 export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources, rootless = false): Step[] {
   const settings = settingsOfResources(resources);
@@ -30,7 +30,7 @@ export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources
   return [
     ...places.flatMap((place) => makeSteps(place, needed)),
     ...limitFiles(resources, places).map(({ where: _, ...written }): Step => ({ op: "write", ...written })),
-    ...deviceSteps(resources, places),
+    ...deviceSteps(resources, places).map((step) => (rootless ? { ...step, ignore: FORBIDDEN } : step)),
     ...joinSteps(places),
   ];
 }

@@ -1,4 +1,5 @@
 import { absolutePath, type Options, type Values } from "@kata-containers/cli";
+import { isInUserNamespace } from "@kata-containers/launch";
 import { exists, ops } from "@kata-containers/sys";
 
 const DEFAULT_ROOT = "/run/runk";
@@ -7,7 +8,7 @@ const DEFAULT_ROOT = "/run/runk";
 export const globalOptions = {
   root: {
     value: "DIR",
-    help: `where containers' state is kept (default ${DEFAULT_ROOT}; for a user $XDG_RUNTIME_DIR/runk)`,
+    help: `where containers' state is kept (default ${DEFAULT_ROOT}; rootless: $XDG_RUNTIME_DIR/runk)`,
   },
   log: { value: "FILE", help: "append errors to this file (they go to standard error as well)" },
   "log-format": { value: "FORMAT", choices: ["text", "json"], help: "of --log: text (default) or json" },
@@ -18,7 +19,7 @@ export const globalOptions = {
   rootless: {
     value: "MODE",
     choices: ["auto", "true", "false"],
-    help: "do without cgroups that may not be made: true, false, or auto (default: unless we are root)",
+    help: "do without cgroups that may not be made: true, false, or auto (default: unless we are the host's root)",
   },
   criu: { value: "FILE", help: "without effect, for callers of runc: there is no checkpoint" },
   launch: { value: "FILE", help: "kata-launch (default: beside this program, else where it is installed)" },
@@ -35,10 +36,15 @@ export type Globals = {
   readonly rootless: boolean;
 };
 
-/** XDG Base Directory Specification: where a user's programs keep what ends with the session. */
-function userRoot(): string {
-  const entry = ops.env().find((each) => /^XDG_RUNTIME_DIR=./.test(each));
-  return entry === undefined ? DEFAULT_ROOT : `${entry.slice("XDG_RUNTIME_DIR=".length)}/runk`;
+/**
+ * XDG Base Directory Specification: where a user's programs keep what ends with the session. As runc: the root of a user namespace
+ * is that user still, unless it is root by name, too.
+ */
+function userRoot(isUser: boolean): string {
+  const env = ops.env();
+  const entry = env.find((each) => /^XDG_RUNTIME_DIR=./.test(each));
+  const isNamedRoot = !isUser && env.includes("USER=root");
+  return entry === undefined || isNamedRoot ? DEFAULT_ROOT : `${entry.slice("XDG_RUNTIME_DIR=".length)}/runk`;
 }
 
 /** Where kata-launch is installed. */
@@ -49,12 +55,13 @@ const LAUNCH_PATHS = [
 
 export function readGlobals(options: Values<typeof globalOptions>): Globals {
   const { rootless = "auto" } = options;
-  const isRoot = ops.geteuid() === 0;
+  const isUser = ops.geteuid() !== 0;
+  const isHostRoot = !isUser && !isInUserNamespace();
   return {
-    root: absolutePath(options.root ?? (isRoot ? DEFAULT_ROOT : userRoot())),
+    root: absolutePath(options.root ?? (isHostRoot ? DEFAULT_ROOT : userRoot(isUser))),
     launchPath: options.launch === undefined ? findLaunch() : absolutePath(options.launch),
     systemdCgroup: options["systemd-cgroup"],
-    rootless: rootless === "true" || (rootless === "auto" && !isRoot),
+    rootless: rootless === "true" || (rootless === "auto" && !isHostRoot),
   };
 }
 
