@@ -37,6 +37,19 @@ it("has the usual mounts, and its root is an ordinary user of the guest's", asyn
   expect(await runtime.ok(["exec", id, "sh", "-c", "echo x > /root/f && stat -c %u /root/f"])).toBe("0\n");
 });
 
+it("has hard limits above the agent's own, which nobody in a user namespace may raise, and so has what is executed", async () => {
+  const id = await start({
+    edit: (config) => {
+      inUserNamespace(config);
+      Object.assign(config.process, { rlimits: [{ type: "RLIMIT_NOFILE", soft: 50, hard: 100_000 }] });
+    },
+  });
+  for (const process of ["1", "self"]) {
+    const limits = await runtime.ok(["exec", id, "cat", `/proc/${process}/limits`]);
+    expect(limits).toMatch(/^Max open files +50 +100000 /m);
+  }
+});
+
 it("sees the queues and the processes of the pod that it joins", async () => {
   const sandbox = await runtime.start(sandboxOptions({ args: ["sleep", "2000"] }));
   const id = await start(await memberOptions(runtime, sandbox, { sharePid: true, edit: inUserNamespace }));

@@ -176,6 +176,10 @@ fn operation(name: &str, fields: &mut Fields) -> Decoded<Operation> {
             soft: fields.get("soft")?,
             hard: fields.get("hard")?,
         },
+        "raise_rlimit" => Operation::RaiseRlimit {
+            resource: fields.get("resource")?,
+            hard: fields.get("hard")?,
+        },
         "umask" => Operation::Umask {
             mask: fields.get("mask")?,
         },

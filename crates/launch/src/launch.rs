@@ -191,6 +191,7 @@ impl Launch {
                 soft,
                 hard,
             } => process::rlimit(*resource, *soft, *hard)?,
+            Operation::RaiseRlimit { resource, hard } => process::raise_rlimit(*resource, *hard)?,
             Operation::Umask { mask } => {
                 unsafe { libc::umask(*mask) };
             }

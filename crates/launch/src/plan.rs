@@ -246,6 +246,10 @@ pub enum Operation {
         soft: i64,
         hard: i64,
     },
+    RaiseRlimit {
+        resource: u32,
+        hard: i64,
+    },
     Umask {
         mask: u32,
     },

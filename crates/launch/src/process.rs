@@ -91,6 +91,17 @@ pub fn rlimit(resource: u32, soft: i64, hard: i64) -> Result<()> {
     Ok(())
 }
 
+pub fn raise_rlimit(resource: u32, hard: i64) -> Result<()> {
+    let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+    check(unsafe { libc::getrlimit(resource, &mut limit) })?;
+    if limit.rlim_max >= hard as u64 {
+        return Ok(());
+    }
+    limit.rlim_max = hard as u64;
+    check(unsafe { libc::setrlimit(resource, &limit) })?;
+    Ok(())
+}
+
 pub fn parent_death_signal(signal: i32, parent: i32) -> Result<()> {
     prctl(libc::PR_SET_PDEATHSIG, signal as u64, 0)?;
     if unsafe { libc::getppid() } == parent {

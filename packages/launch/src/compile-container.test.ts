@@ -386,6 +386,29 @@ describe("the process", () => {
     });
   });
 
+  test("a hard limit is raised before a user namespace is entered, and limits are set after what they could hinder", () => {
+    const mapping = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    const namespaces = [{ type: "mount" }, { type: "user" }];
+    const rlimits = [{ type: "RLIMIT_NOFILE", soft: 3, hard: 100_000 }];
+    const linux = { namespaces, uidMappings: mapping, gidMappings: mapping };
+    const spec = makeSpec({}, linux, { rlimits });
+    const process = spec.process ?? { cwd: "/" };
+    const made = compile(spec).plan;
+    const entered = compileExec(spec, process, HOST, { containerPidfd: 6, cgroups: [] });
+    for (const { stage, init } of [made, entered]) {
+      expect(find(stage, "raise_rlimit")).toEqual([{ op: "raise_rlimit", resource: 7, hard: 100_000 }]);
+      const ops = stage.map(({ op }) => op);
+      expect(ops.indexOf("raise_rlimit")).toBeLessThan(
+        ops.findIndex((op) => op === "unshare" || op === "setns"),
+      );
+      expect(find(init, "rlimit")).toEqual([{ op: "rlimit", resource: 7, soft: 3, hard: 100_000 }]);
+      const steps = init.map(({ op }) => op);
+      expect(steps.slice(steps.indexOf("rlimit") - 1)).not.toContain("home");
+      expect(steps.indexOf("rlimit")).toBeLessThan(steps.indexOf("user"));
+    }
+    expect(find(compile(makeSpec({}, {}, { rlimits })).plan.stage, "raise_rlimit")).toEqual([]);
+  });
+
   test("a terminal is made in the container's devpts and controls it", () => {
     const { init } = compile(makeSpec({}, {}, { terminal: true, consoleSize: { height: 5, width: 9 } })).plan;
     expect(find(init, "console")[0]).toMatchObject({ root: "root", bindConsole: true, rows: 5, columns: 9 });

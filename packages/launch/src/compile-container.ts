@@ -113,7 +113,7 @@ export function compileContainer(spec: Spec, facts: HostFacts, options: Containe
     }),
   ];
   const stage = [
-    ...earlySteps(process),
+    ...earlySteps(process, namespaces.inUserNamespace),
     ...mounts.early,
     ...(options.scopePath === undefined ? [] : [{ op: "ask", what: ASK_SCOPE } as const]),
     ...cgroupSteps(cgroups, spec.linux?.resources ?? {}, options.rootless === true),

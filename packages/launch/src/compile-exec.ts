@@ -44,7 +44,7 @@ export function compileExec(
   const flags = types.reduce((sum, type) => sum + NAMESPACE_FLAGS[type], 0);
   const stage: Step[] = [
     ...affinitySteps(affine, "initial"),
-    ...earlySteps(process),
+    ...earlySteps(process, types.includes("user")),
     ...labelSteps(process, facts),
     ...joinSteps(options.cgroups, options.rootless),
     ...affinitySteps(affine, "final"),

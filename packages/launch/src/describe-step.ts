@@ -30,6 +30,8 @@ export function describeStep(step: Step): string {
       return `set the ${step.op} ${step.name}`;
     case "rlimit":
       return `set resource limit ${step.resource} to ${step.soft}:${step.hard}`;
+    case "raise_rlimit":
+      return `raise resource limit ${step.resource} to ${step.hard}`;
     case "user":
       return `become user ${step.uid}:${step.gid}`;
     case "find_executable":

@@ -208,6 +208,8 @@ type Operation =
   | { readonly op: "session_keyring"; readonly name: string }
   /** `resource`: RLIMIT_* number. -1 is RLIM_INFINITY. */
   | { readonly op: "rlimit"; readonly resource: number; readonly soft: number; readonly hard: number }
+  /** Raises a hard limit that is lower, before a user namespace takes the right away. Soft limits stay, and hinder no step. */
+  | { readonly op: "raise_rlimit"; readonly resource: number; readonly hard: number }
   /** sched_setattr(2): its numbers. Times are nanoseconds. */
   | {
       readonly op: "scheduler";

@@ -30,10 +30,19 @@ const EACCES = 13;
 /** The default of execvp(3)'s search, when the process has no PATH. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Before the namespaces: rights and files that a user namespace takes away. */
-export function earlySteps(process: Process): Step[] {
-  if (process.oomScoreAdj === undefined) return [];
-  return [{ op: "write", path: "/proc/self/oom_score_adj", text: `${process.oomScoreAdj}`, proc: true }];
+/**
+ * Before the namespaces: rights and files that a user namespace takes away. Nobody in one may raise a hard limit (setrlimit(2):
+ * CAP_SYS_RESOURCE of the first).
+ */
+export function earlySteps(process: Process, inUserNamespace: boolean): Step[] {
+  const { oomScoreAdj } = process;
+  const hardLimits = inUserNamespace ? rlimits(process) : [];
+  return [
+    ...hardLimits.map(({ resource, hard }): Step => ({ op: "raise_rlimit", resource, hard })),
+    ...(oomScoreAdj === undefined
+      ? []
+      : [{ op: "write", path: "/proc/self/oom_score_adj", text: `${oomScoreAdj}`, proc: true } as const]),
+  ];
 }
 
 /** A process's terminal, made in the devpts of `root`; none: its stdio is what it inherits. */
@@ -72,12 +81,13 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
   return [
     ...context.personality,
     ...schedulingSteps(process),
-    ...rlimitSteps(process),
     { op: "umask", mask: umask ?? 0o022 },
     ...(process.terminal === true ? [] : [{ op: "chown_stdio", uid } as const]),
     { op: "home", uid },
     ...(process.noNewPrivileges === true ? [{ op: "no_new_privileges" } as const] : []),
     { op: "close_others", keep, pass: [] },
+    // After the last step that opens a file or needs memory, which few of either must not hinder.
+    ...rlimits(process).map((limit): Step => ({ op: "rlimit", ...limit })),
     // First with our rights, as the user may not be able to enter its own working directory; what we are refused, the user may
     // be allowed (a volume of its own on NFS), who is asked when the change of user has taken our rights (as runc). Before an
     // early filter, which need not allow it.
@@ -100,12 +110,14 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
   ];
 }
 
-function rlimitSteps(process: Process): Step[] {
+type Limit = { readonly resource: number; readonly soft: number; readonly hard: number };
+
+function rlimits(process: Process): Limit[] {
   return (process.rlimits ?? []).map(({ type, soft, hard }, index) => {
     const entry = Object.entries(RLIMIT).find(([name]) => name === type);
     if (entry === undefined)
       invalid(`process.rlimits[${index}].type`, `unknown limit ${JSON.stringify(type)}`);
-    return { op: "rlimit", resource: entry[1], soft, hard };
+    return { resource: entry[1], soft, hard };
   });
 }
 
