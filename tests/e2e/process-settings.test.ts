@@ -2,9 +2,14 @@ import { writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { useRuntime } from "../harness/runtime.ts";
 
-/** Members of config.json that upstream's protocol has no field for hold in the guest as well. */
+/** Members of config.json that upstream's protocol has no field for, or upstream's runtime does not send, hold in the guest as well. */
 
 const runtime = useRuntime();
+
+it("the domain name", async () => {
+  const id = await runtime.start({ edit: (config) => Object.assign(config, { domainname: "kata.example" }) });
+  expect(await runtime.ok(["exec", id, "cat", "/proc/sys/kernel/domainname"])).toBe("kata.example\n");
+});
 
 const LOOK =
   "sed 's/.*) //' /proc/self/stat | cut -d' ' -f17,39; ionice -p $$; uname -m; cut -d. -f1 /proc/uptime; " +

@@ -46,6 +46,7 @@ describe("of kata-containers 3.2.0", () => {
   const OUR_FIELDS = [
     "grpc.CreateContainerRequest.oci_rest_json=101 string",
     "grpc.CreateContainerRequest.seccomp=100 grpc.CompiledSeccomp",
+    "grpc.CreateSandboxRequest.domainname=100 string",
     "grpc.ExecProcessRequest.cgroups=101 repeated string",
     "grpc.ExecProcessRequest.process_rest_json=100 string",
     "grpc.GuestDetailsResponse.mem_blocks=100 uint64",

@@ -114,6 +114,7 @@ export class SandboxVm {
         agent.request(AgentService.CreateSandbox, {
           // Of one that names none, as with runc: a new UTS namespace begins with the host's name.
           hostname: (spec.hostname || ops.uname().nodename).slice(0, 64),
+          domainname: spec.domainname ?? "",
           sandboxId: this.#id,
           storages: [{ ...machine.guestMount, mountPoint: `${GUEST_SHARED_DIR}/` }, shmStorage(shmBytes)],
         }),

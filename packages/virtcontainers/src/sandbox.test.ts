@@ -44,6 +44,15 @@ test("the generic VM becomes the sandbox with its first container", async () => 
   expect(all.store.load("c").containers[0]).toMatchObject({ status: "created", pid: 99 });
 });
 
+test("the domain name is the sandbox's, as the host's name is", async () => {
+  const all = world();
+  await create(all, { domainname: "example.org" });
+  expect(all.agent.requests.get("CreateSandbox")).toMatchObject({
+    hostname: "box",
+    domainname: "example.org",
+  });
+});
+
 test("a container that names no host has the host's name, as one that shares its UTS namespace", async () => {
   const all = world();
   await create(all, { hostname: "" });

@@ -30,10 +30,14 @@ test("a container that shares the sandbox's pid namespace joins it", () => {
   expect(linux?.namespaces?.[0]).toEqual({ type: "pid", path: "/proc/1/fd/7" });
 });
 
-test("the host's hooks and the hostname, which is the sandbox's, do not come along", () => {
-  const guest = guestSpec({ ...spec, hostname: "h", hooks: { prestart: [{ path: "/bin/evil" }] } }, shared);
+test("the host's hooks and the names of host and domain, which are the sandbox's, do not come along", () => {
+  const guest = guestSpec(
+    { ...spec, hostname: "h", domainname: "d", hooks: { prestart: [{ path: "/bin/evil" }] } },
+    shared,
+  );
   expect(guest).not.toHaveProperty("hooks");
   expect(guest).not.toHaveProperty("hostname");
+  expect(guest).not.toHaveProperty("domainname");
 });
 
 test("a pid namespace to join is refused", () => {

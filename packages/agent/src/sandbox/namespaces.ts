@@ -14,7 +14,7 @@ const KINDS = ["ipc", "uts"] as const;
  * Makes the sandbox's IPC and UTS namespaces and binds each on a file: they live as long as the sandbox, whichever of its
  * containers come and go. The agent visits them and goes back to its own.
  */
-export function makeSharedNamespaces(hostname: string): SharedNamespaces {
+export function makeSharedNamespaces(hostname: string, domainname: string): SharedNamespaces {
   mkdirp(SANDBOX_NAMESPACES);
   const open = (kind: string) => new Fd(ops.open(`${OWN}/${kind}`, O.RDONLY | O.CLOEXEC, 0));
   using ipc = open("ipc");
@@ -22,6 +22,7 @@ export function makeSharedNamespaces(hostname: string): SharedNamespaces {
   ops.unshare(CLONE.NEWIPC | CLONE.NEWUTS);
   try {
     if (hostname !== "") ops.sethostname(hostname);
+    if (domainname !== "") writeText("/proc/sys/kernel/domainname", domainname);
     for (const kind of KINDS) {
       const path = `${SANDBOX_NAMESPACES}/${kind}`;
       writeText(path, "", 0o444);

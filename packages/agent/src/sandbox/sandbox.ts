@@ -57,7 +57,7 @@ export class Sandbox {
       throw new KataError("AlreadyExists", "the sandbox has been created already");
     await using undo = new Undo();
     for (const { name, parameters } of request.kernelModules) this.#parts.modules.require(name, parameters);
-    const namespaces = makeSharedNamespaces(request.hostname);
+    const namespaces = makeSharedNamespaces(request.hostname, request.domainname);
     undo.defer(() => releaseSharedNamespaces(namespaces));
     const pid = undo.use(new PidNamespace());
     undo.defer(() => this.#storages.releaseAll());

@@ -813,10 +813,12 @@ export interface CreateSandboxRequest {
   sandboxId: string;
   guestHookPath: string;
   kernelModules: KernelModule[];
+  /** ours: NIS domain name of the sandbox's UTS namespace; empty: the kernel's default */
+  domainname: string;
 }
 export const CreateSandboxRequest: Codec<CreateSandboxRequest> = /* @__PURE__ */ new Codec<CreateSandboxRequest>(
   "grpc.CreateSandboxRequest",
-  () => ({ hostname: "", dns: [], storages: [], sandboxPidns: false, sandboxId: "", guestHookPath: "", kernelModules: [] }),
+  () => ({ hostname: "", dns: [], storages: [], sandboxPidns: false, sandboxId: "", guestHookPath: "", kernelModules: [], domainname: "" }),
   (m, w) => {
     if (m.hostname) w.string(10, m.hostname);
     if (m.dns) for (const v of m.dns) w.string(18, v);
@@ -825,6 +827,7 @@ export const CreateSandboxRequest: Codec<CreateSandboxRequest> = /* @__PURE__ */
     if (m.sandboxId) w.string(42, m.sandboxId);
     if (m.guestHookPath) w.string(50, m.guestHookPath);
     if (m.kernelModules) for (const v of m.kernelModules) w.message(58, KernelModule, v);
+    if (m.domainname) w.string(802, m.domainname);
   },
   (m, r) => {
     switch (r.field) {
@@ -835,6 +838,7 @@ export const CreateSandboxRequest: Codec<CreateSandboxRequest> = /* @__PURE__ */
       case 5: m.sandboxId = r.string(); return true;
       case 6: m.guestHookPath = r.string(); return true;
       case 7: m.kernelModules.push(r.message(KernelModule)); return true;
+      case 100: m.domainname = r.string(); return true;
       default: return false;
     }
   },

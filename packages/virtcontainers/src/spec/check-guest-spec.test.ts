@@ -10,6 +10,11 @@ test("what docker and podman write reaches the guest", () => {
   expect(checkGuestSpec(spec({ domainname: "x", process, linux: { seccomp } }))).toEqual([]);
 });
 
+test("a listener that no call is left to is nobody's matter", () => {
+  const seccomp = { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/x" };
+  expect(checkGuestSpec(spec({ linux: { seccomp } }))).toEqual([]);
+});
+
 test.each<[string, Partial<Spec>, string]>([
   [
     "a seccomp listener",
@@ -23,6 +28,11 @@ test.each<[string, Partial<Spec>, string]>([
       },
     },
     "config.json: linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY",
+  ],
+  [
+    "a domain name that would be cut",
+    { domainname: "x".repeat(65) },
+    "config.json: domainname: is longer than 64 bytes",
   ],
   ["Intel RDT", { linux: { intelRdt: { closID: "x" } } }, "config.json: linux.intelRdt: "],
   [

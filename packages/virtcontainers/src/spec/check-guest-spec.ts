@@ -8,18 +8,27 @@ const NO_APPARMOR = "the guest's kernel does not have the host's AppArmor policy
 const NO_SELINUX = "the guest's kernel does not have the host's SELinux policy";
 const LISTENER = "its listener is on the host, the call in the guest";
 
+/** setdomainname(2): the guest's kernel would cut it. */
+const UTS_LENGTH = 64;
+
 /**
  * What a guest cannot do, found before anything is made.
  *
  * @param spec config.json's
  * @returns one line each: limits and labels that name what the host has and the VM has not, and that do not reach the guest
- * @throws KataError Unimplemented: settings that change what the container may do or see
+ * @throws KataError Unimplemented: settings that change what the container may do or see; InvalidArgument
  */
-export function checkGuestSpec({ process, mounts = [], linux = {} }: Spec): readonly string[] {
+export function checkGuestSpec({
+  domainname = "",
+  process,
+  mounts = [],
+  linux = {},
+}: Spec): readonly string[] {
+  if (domainname.length > UTS_LENGTH)
+    throw new KataError("InvalidArgument", `config.json: domainname: is longer than ${UTS_LENGTH} bytes`);
   const { seccomp, resources, intelRdt } = linux;
   const notified = seccomp?.syscalls?.findIndex(({ action }) => action === "SCMP_ACT_NOTIFY") ?? -1;
   if (notified !== -1) refuse(`linux.seccomp.syscalls[${notified}].action`, `SCMP_ACT_NOTIFY: ${LISTENER}`);
-  if (seccomp?.listenerPath) refuse("linux.seccomp.listenerPath", LISTENER);
   if (intelRdt !== undefined) refuse("linux.intelRdt", "Intel RDT is the host's processor's");
   const mapped = mounts.findIndex(
     ({ options = [], uidMappings, gidMappings }) =>
