@@ -98,7 +98,7 @@ describe("block I/O", () => {
 
 const UNIFIED = "/sys/fs/cgroup/unified/cgroup.controllers";
 test.runIf(existsSync(UNIFIED) && readFileSync(UNIFIED, "utf8").includes("hugetlb"))(
-  "a controller of v2 beside v1's: huge pages, and a file by its name",
+  "a controller of v2 beside v1's: huge pages, those that are reserved too, and a file by its name",
   () => {
     const resources = {
       hugepageLimits: [{ pageSize: "2MB", limit: 4 << 20 }],
@@ -106,7 +106,7 @@ test.runIf(existsSync(UNIFIED) && readFileSync(UNIFIED, "utf8").includes("hugetl
     };
     // The container's own view has v1's hierarchies alone.
     bundle = new Bundle((spec) => {
-      script("cat /v2/hugetlb.2MB.max /v2/hugetlb.1GB.max")(spec);
+      script("cat /v2/hugetlb.2MB.max /v2/hugetlb.2MB.rsvd.max /v2/hugetlb.1GB.max")(spec);
       spec.linux.resources = resources;
       spec.mounts.push({
         destination: "/v2",
@@ -118,7 +118,7 @@ test.runIf(existsSync(UNIFIED) && readFileSync(UNIFIED, "utf8").includes("hugetl
     });
     const { stdout, stderr } = bundle.run();
     expect(stderr).toBe("");
-    expect(stdout).toBe("4194304\n1073741824\n");
+    expect(stdout).toBe("4194304\n4194304\n1073741824\n");
     // What runk has handed down, as it must: or v1 could not have the controller any more.
     writeFileSync("/sys/fs/cgroup/unified/cgroup.subtree_control", "-hugetlb");
   },

@@ -67,7 +67,7 @@ export function grantable(facts: HostFacts, inUserNamespace: boolean): Grantable
  * Names to masks. What is unknown or cannot be granted is left out and warned of: "MUST be logged as a warning", "SHOULD NOT fail"
  * (OCI runtime-spec, config.md, "capabilities").
  *
- * @param warnings takes at most one line
+ * @param warnings takes at most two lines
  */
 export function capabilityMasks(
   sets: Capabilities | undefined,
@@ -78,8 +78,10 @@ export function capabilityMasks(
   const names = (set: keyof Capabilities): ReadonlySet<string> => new Set(sets?.[set] ?? []);
   const inheritable = names("inheritable");
   const permitted = names("permitted");
-  // The kernel refuses an ambient capability that is not permitted and inheritable (capabilities(7)); so does runc, silently.
-  const ambient = [...names("ambient")].filter((name) => permitted.has(name) && inheritable.has(name));
+  // The kernel refuses an ambient capability that is not permitted and inheritable (capabilities(7)).
+  const isAmbient = (name: string) => permitted.has(name) && inheritable.has(name);
+  const ambient = [...names("ambient")].filter(isAmbient);
+  const refused = [...names("ambient")].filter((name) => !isAmbient(name));
   const masks = {
     bounding: mask(names("bounding"), grantable, missing),
     effective: mask(names("effective"), grantable, missing),
@@ -90,6 +92,10 @@ export function capabilityMasks(
   if (missing.size > 0)
     warnings.push(
       `process.capabilities: left out, unknown or not to be had here: ${[...missing].join(", ")}`,
+    );
+  if (refused.length > 0)
+    warnings.push(
+      `process.capabilities.ambient: left out, not both permitted and inheritable: ${refused.join(", ")}`,
     );
   return masks;
 }

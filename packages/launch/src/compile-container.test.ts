@@ -262,6 +262,14 @@ describe("cgroups", () => {
     expect(lines).toContain("/cg/user/cgroup.subtree_control +memory");
   });
 
+  test("a limit whose file not every kernel has may find none", () => {
+    const facts = { ...HOST, cgroup: { v1: v1("hugetlb") } };
+    const limits = { hugepageLimits: [{ pageSize: "2MB", limit: 4096 }] };
+    const files = find(compile(makeSpec({}, { resources: limits }), facts).plan.stage, "write");
+    const written = files.filter(({ path }) => path.includes("/hugetlb.2MB"));
+    expect(written.map(({ ignore }) => ignore)).toEqual([undefined, [2]]);
+  });
+
   test("v2 measures without a limit too, where it can, and has the controllers of unified", () => {
     const unified = { "misc.max": "a 1" };
     const unifiedWith = { mountpoint: "/cg", controllers: ["memory", "misc", "rdma"], ownPath: "/x" };
@@ -343,15 +351,19 @@ describe("cgroups", () => {
 });
 
 describe("the process", () => {
-  test("capabilities become masks; an ambient one that is not inheritable cannot be had", () => {
+  test("capabilities become masks; an ambient one that is not inheritable cannot be had, and it is said", () => {
     const capabilities = {
       bounding: ["CAP_CHOWN", "CAP_CHECKPOINT_RESTORE"],
       permitted: ["CAP_KILL"],
       ambient: ["CAP_KILL"],
     };
-    const { init } = compile(makeSpec({}, {}, { capabilities })).plan;
+    const { plan, warnings } = compile(makeSpec({}, {}, { capabilities }));
+    const { init } = plan;
     expect(find(init, "bounding")[0]?.keep).toBe(1 + 2 ** 40);
     expect(find(init, "capabilities")[0]).toMatchObject({ permitted: 32, ambient: 0, effective: 0 });
+    expect(warnings).toEqual([
+      "process.capabilities.ambient: left out, not both permitted and inheritable: CAP_KILL",
+    ]);
   });
 
   test("a group that is named twice is one", () => {

@@ -2,7 +2,7 @@ import { OCI_VERSION, type Spec } from "@kata-containers/oci";
 
 const CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 
-/** What `spec` writes: a shell in the root file system beside it, as runc's example. */
+/** What `spec` writes: a shell in the root file system beside it, as runc's example, without its ambient capabilities, which nobody can have who has no inheritable ones. */
 export const EXAMPLE_SPEC: Spec = {
   ociVersion: OCI_VERSION,
   process: {
@@ -15,7 +15,6 @@ export const EXAMPLE_SPEC: Spec = {
       bounding: CAPABILITIES,
       effective: CAPABILITIES,
       permitted: CAPABILITIES,
-      ambient: CAPABILITIES,
     },
     rlimits: [{ type: "RLIMIT_NOFILE", hard: 1024, soft: 1024 }],
     noNewPrivileges: true,

@@ -4,11 +4,12 @@ import { invalid } from "../refuse.ts";
 import type { CgroupPlace } from "./cgroup-places.ts";
 import { deviceFilter } from "./device-filter.ts";
 import { deviceRules, deviceWrites } from "./device-rules.ts";
-import { limitFiles } from "./limit-files.ts";
+import { type LimitFile, limitFiles } from "./limit-files.ts";
 import { settingsOfResources } from "./settings.ts";
 
+const ENOENT = 2;
 /** EPERM, EACCES, EROFS; ENOENT: in a cgroup that could not be made. */
-const FORBIDDEN = [1, 13, 30, 2];
+const FORBIDDEN = [1, 13, 30, ENOENT];
 
 const write = (path: string, text: string): Step => ({ op: "write", path, text });
 
@@ -29,10 +30,14 @@ export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources
   ]);
   return [
     ...places.flatMap((place) => makeSteps(place, needed)),
-    ...limitFiles(resources, places).map(({ where: _, ...written }): Step => ({ op: "write", ...written })),
+    ...limitFiles(resources, places).map(limitStep),
     ...deviceSteps(resources, places).map((step) => (rootless ? { ...step, ignore: FORBIDDEN } : step)),
     ...joinSteps(places),
   ];
+}
+
+function limitStep({ where: _, optional, ...written }: LimitFile): Step {
+  return { op: "write", ...written, ...(optional ? { ignore: [ENOENT] } : {}) };
 }
 
 /**

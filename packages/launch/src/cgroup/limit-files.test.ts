@@ -15,10 +15,15 @@ const place = (version: 1 | 2, controllers: readonly string[]): CgroupPlace => (
 const V1 = place(1, [...CONTROLLERS, "blkio"]);
 const V2 = place(2, [...CONTROLLERS, "io"]);
 
-/** "file text", and "or" what is written where the kernel has no such file. */
+/** "file text", "or" what is written where the kernel has no such file, "optional" if nothing is. */
 const lines = (resources: Resources, where: CgroupPlace) =>
-  limitFiles(resources, [where]).map(({ path, text, or }) =>
-    or === undefined ? `${path} ${text}` : `${path} ${text} or ${or.path} ${or.text}`,
+  limitFiles(resources, [where]).map(({ path, text, or, optional }) =>
+    [
+      path,
+      text,
+      ...(or === undefined ? [] : ["or", or.path, or.text]),
+      ...(optional ? ["optional"] : []),
+    ].join(" "),
   );
 
 describe("block I/O", () => {
@@ -52,7 +57,7 @@ describe("block I/O", () => {
   });
 });
 
-test("cpu: burst and idle", () => {
+test("cpu: burst, and idle, of which 0 is a value, before and after the shares", () => {
   const cpu = { quota: 5000, period: 10_000, burst: 2000, idle: 1 };
   expect(lines({ cpu }, V1)).toEqual([
     "/c/cpu.cfs_period_us 10000",
@@ -61,6 +66,10 @@ test("cpu: burst and idle", () => {
     "/c/cpu.idle 1",
   ]);
   expect(lines({ cpu }, V2)).toContain("/c/cpu.max.burst 2000");
+  for (const where of [V1, V2]) {
+    const [first, last] = [0, 1].map((idle) => lines({ cpu: { shares: 2, idle } }, where));
+    expect([first?.[0], last?.[1]]).toEqual(["/c/cpu.idle 0", "/c/cpu.idle 1"]);
+  }
 });
 
 test("memory: swap is counted from the limit, and one below it is refused, not unlimited", () => {
@@ -107,7 +116,11 @@ test("huge pages and RDMA devices", () => {
   };
   expect(lines(resources, V1)).toEqual([
     "/c/hugetlb.2MB.limit_in_bytes 4096",
+    "/c/hugetlb.2MB.rsvd.limit_in_bytes 4096 optional",
     "/c/rdma.max mlx5_0 hca_handle=2 hca_object=2000",
   ]);
-  expect(lines(resources, V2)[0]).toBe("/c/hugetlb.2MB.max 4096");
+  expect(lines(resources, V2).slice(0, 2)).toEqual([
+    "/c/hugetlb.2MB.max 4096",
+    "/c/hugetlb.2MB.rsvd.max 4096 optional",
+  ]);
 });

@@ -12,6 +12,8 @@ export type LimitFile = {
   readonly text: string;
   /** What is written where the kernel has no such file. */
   readonly or?: { readonly path: string; readonly text: string };
+  /** Not every kernel has it: nothing is written then. */
+  readonly optional?: true;
 };
 
 /**
@@ -52,7 +54,12 @@ function limitFile(setting: Setting, places: readonly CgroupPlace[]): LimitFile 
   return { where, ...fileIn(v2.directory, setting.v2) };
 }
 
-function fileIn(directory: string, { file, text, or }: SettingFile): Omit<LimitFile, "where"> {
+function fileIn(directory: string, { file, text, or, optional }: SettingFile): Omit<LimitFile, "where"> {
   const path = `${directory}/${file}`;
-  return or === undefined ? { path, text } : { path, text, or: fileIn(directory, or) };
+  return {
+    path,
+    text,
+    ...(or === undefined ? {} : { or: fileIn(directory, or) }),
+    ...(optional === undefined ? {} : { optional }),
+  };
 }

@@ -3,6 +3,8 @@ export type SettingFile = {
   readonly text: string;
   /** What is written where the kernel has no such file. */
   readonly or?: SettingFile;
+  /** Not every kernel has it: nothing is written then. */
+  readonly optional?: true;
 };
 
 /** One limit, as each version of cgroups spells it; a version that is absent cannot express it. */

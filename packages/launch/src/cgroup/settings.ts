@@ -70,6 +70,9 @@ function cpuSettings(cpu: CpuLimits): Setting[] {
   const add = (key: string, v1Controller: string, v1: SettingFile, v2: SettingFile | undefined) =>
     settings.push({ where: where(key), v1Controller, v1, ...(v2 === undefined ? {} : { v2 }) });
   const { shares, quota, period, burst, realtimePeriod, realtimeRuntime, cpus, mems, idle } = cpu;
+  // 0 is a value of it. What is idle takes no shares: it must not be idle any more before, or not yet (sched_group_set_shares).
+  const setIdle = (value: number) => add("idle", "cpu", file("cpu.idle", value), file("cpu.idle", value));
+  if (idle === 0) setIdle(idle);
   if (isSet(shares))
     add("shares", "cpu", file("cpu.shares", shares), file("cpu.weight", weightOfShares(shares)));
   const max = file(
@@ -83,7 +86,7 @@ function cpuSettings(cpu: CpuLimits): Setting[] {
     add("realtimePeriod", "cpu", file("cpu.rt_period_us", realtimePeriod), undefined);
   if (isSet(realtimeRuntime))
     add("realtimeRuntime", "cpu", file("cpu.rt_runtime_us", realtimeRuntime), undefined);
-  if (isSet(idle)) add("idle", "cpu", file("cpu.idle", idle), file("cpu.idle", idle));
+  if (isSet(idle)) setIdle(idle);
   if (cpus) add("cpus", "cpuset", file("cpuset.cpus", cpus), file("cpuset.cpus", cpus));
   if (mems) add("mems", "cpuset", file("cpuset.mems", mems), file("cpuset.mems", mems));
   return settings;
@@ -104,13 +107,19 @@ function pidsSettings(limit: number | undefined): Setting[] {
   return [{ where: "linux.resources.pids.limit", v1Controller: "pids", v1: max, v2: max }];
 }
 
+/** Pages in use, and those reserved by mmap(2), which Linux counts from 5.7 on: cgroup-v1/hugetlb.rst, "Page fault accounting". */
 function hugepageSettings(resources: Resources): Setting[] {
-  return (resources.hugepageLimits ?? []).map(({ pageSize, limit }, index) => ({
-    where: `linux.resources.hugepageLimits[${index}]`,
-    v1Controller: "hugetlb",
-    v1: file(`hugetlb.${pageSize}.limit_in_bytes`, limit),
-    v2: file(`hugetlb.${pageSize}.max`, maximum(limit)),
-  }));
+  const optional = true;
+  return (resources.hugepageLimits ?? []).flatMap(({ pageSize, limit }, index) => {
+    const setting = (kind: string) => ({
+      where: `linux.resources.hugepageLimits[${index}]`,
+      v1Controller: "hugetlb",
+      v1: file(`hugetlb.${pageSize}${kind}.limit_in_bytes`, limit),
+      v2: file(`hugetlb.${pageSize}${kind}.max`, maximum(limit)),
+    });
+    const { v1, v2, ...reserved } = setting(".rsvd");
+    return [setting(""), { ...reserved, v1: { ...v1, optional }, v2: { ...v2, optional } }];
+  });
 }
 
 function networkSettings(resources: Resources): Setting[] {

@@ -7,7 +7,7 @@ import { limitFiles } from "./limit-files.ts";
 const MEMORY_FILES = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"];
 
 /**
- * Changes the limits of a container that is there. What is not given, or 0, stays as it is.
+ * Changes the limits of a container that is there. What is not given stays as it is, and what is 0, which means the same (setting.ts).
  * @param kernel whose it is, for errors
  * @returns the limits with what had to be known of the present ones: of memory for swap, of one half of cpu.max for the other
  * @throws KataError InvalidArgument, Unimplemented before anything is changed; the kernel's refusal by file and value
@@ -24,7 +24,8 @@ export function updateLimits(
     ...(cpu === undefined ? {} : { cpu: wholeCpu(cpu, places) }),
   };
   if (memory?.checkBeforeUpdate) checkUsage(memory, places);
-  for (const { path, text, or } of inOrder(limitFiles(whole, places))) {
+  for (const { path, text, or, optional } of inOrder(limitFiles(whole, places))) {
+    if (optional && !exists(path)) continue;
     if (or === undefined || exists(path)) writeLimit(path, text, kernel);
     else writeLimit(or.path, or.text, kernel);
   }
