@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { eventually } from "../harness/process.ts";
 import { Bundle, type Change, script } from "./bundle.ts";
 
 let bundle: Bundle;
@@ -25,6 +26,32 @@ test.each([
   const create = bundle.runk("create", bundle.id());
   expect(create.status).toBe(1);
   expect(create.stderr).toContain(text);
+});
+
+test("a file that is executable and no program, found out after start, is told on the process's standard error", async () => {
+  bundle = new Bundle((spec) => {
+    spec.process.args = ["/bin/none"];
+  });
+  writeFileSync(join(bundle.rootfs, "bin/none"), "none", { mode: 0o755 });
+  const id = bundle.id();
+  const created = bundle.shell(`exec "$0" "$@" create ${id} 2> errors`);
+  expect([created, bundle.runk("start", id)]).toMatchObject([{ status: 0 }, { status: 0, stderr: "" }]);
+  await eventually("its end", () => bundle.runk("state", id).stdout.includes('"stopped"') || undefined);
+  expect(readFileSync(join(bundle.path, "errors"), "utf8")).toMatch(
+    /^kata-launch: init step \d+ \(exec "\/bin\/none"\): Exec format error \(os error 8\)\n$/,
+  );
+  // Who waits for the program anyway tells it.
+  bundle.configure((spec) => {
+    spec.process.args = ["/bin/none"];
+    spec.hooks = { poststart: [{ path: "/bin/true" }] };
+  });
+  const watched = bundle.id();
+  expect(bundle.runk("create", watched)).toMatchObject({ status: 0 });
+  const start = bundle.runk("start", watched);
+  expect([start.status, start.stderr]).toEqual([
+    1,
+    expect.stringContaining("exec /bin/none: exec format error"),
+  ]);
 });
 
 test("a file that is executable and no program: 126, exec format error", () => {

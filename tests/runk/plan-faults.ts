@@ -25,10 +25,9 @@ export class PlanFaults {
     return JSON.parse(readFileSync(this.#plan, "utf8"));
   }
 
-  /** Launches with a step in place of that at `place` which fails with ENOENT. */
+  /** Launches with a step in place of that at `place` which fails. */
   inject(plan: LaunchPlan, place: Place, command: () => Result): Result {
-    const broken: Step = { op: "chdir", path: "/runk-test-fault" };
-    const steps = plan[place.list].with(place.index, broken);
+    const steps = plan[place.list].with(place.index, broken(place.step));
     writeFileSync(this.#plan, JSON.stringify({ ...plan, [place.list]: steps }));
     this.#script(`exec ${LAUNCH} 3< ${this.#plan}`);
     return command();
@@ -36,6 +35,21 @@ export class PlanFaults {
 
   #script(text: string): void {
     writeFileSync(this.#bundle.launch, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  }
+}
+
+/** A step that fails: one that kata-launch names itself, as it is but for what it works on; in place of any other one that fails with ENOENT. */
+function broken(step: Step): Step {
+  switch (step.op) {
+    case "hook":
+      return { ...step, path: "/runk-test-fault" };
+    case "seccomp":
+      return { ...step, flags: 2 ** 31 };
+    case "wait":
+    case "report_to":
+      return { ...step, fd: "runk-test-fault" };
+    default:
+      return { op: "chdir", path: "/runk-test-fault" };
   }
 }
 

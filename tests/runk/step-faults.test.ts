@@ -17,16 +17,15 @@ afterEach(() => bundle.close());
 const tried = new Set<string>();
 const kinds = new Set<string>();
 
-/** The errors that are runc's; and a hook's, which its own words name, while here there are none. */
+/** The errors that are runc's; and those of steps that fail otherwise (plan-faults.ts), after `create` too, where the step's name is told. */
 const IN_WORDS: Readonly<Record<string, RegExp>> = {
   chdir: /failed: chdir to cwd \(/,
   find_executable: /failed: [^\n]*exec: \\"sh\\": executable file not found/,
   exec: /failed: [^\n]*exec sh: no such file or directory/,
-  hook: /init step \d+: ENOENT /,
-  // Of what fails after `create`, `start` knows but the number.
-  seccomp: /init step \d+( \(install the seccomp filter[^\n]*\))?: ENOENT /,
-  report_to: /init step \d+ \(report to\): ENOENT |cannot start a container that has stopped/,
-  wait: /init step \d+: ENOENT |cannot start a container that has stopped/,
+  hook: /hook (createContainer|startContainer)\[0\] \/runk-test-fault: cannot start: ENOENT /,
+  seccomp: /init step \d+ \((install the )?seccomp( filter[^\n]*)?\): EINVAL /,
+  report_to: /init step \d+ \(report to\): runk-test-fault: EBADF |cannot start a container that has stopped/,
+  wait: /init step \d+ \(wait\): runk-test-fault: EBADF |cannot start a container that has stopped/,
 };
 
 function inWords({ list, index, step }: Place): RegExp {

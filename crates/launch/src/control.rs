@@ -43,12 +43,12 @@ pub fn send(message: &str, fd: Option<i32>) -> Result<()> {
     Ok(())
 }
 
-/// Reports a failed step; on stderr when the spawner has gone or gave no control socket.
-pub fn report(list: &str, index: usize, failure: &Failure) {
+/// Reports a failed step, whose operation is `op`; on stderr when the spawner has gone or gave no control socket.
+pub fn report(list: &str, index: usize, op: &str, failure: &Failure) {
     let detail = json::quote(failure.detail.as_deref());
     let errno = failure.errno;
     let message = format!(
-        r#"{{"error":{{"list":"{list}","index":{index},"errno":{errno},"detail":{detail}}}}}"#
+        r#"{{"error":{{"list":"{list}","index":{index},"op":"{op}","errno":{errno},"detail":{detail}}}}}"#
     );
     let told = match REPORTS.load(Ordering::Relaxed) {
         CONTROL => send(&message, None),
@@ -56,7 +56,11 @@ pub fn report(list: &str, index: usize, failure: &Failure) {
     };
     if told.is_err() {
         let why = std::io::Error::from_raw_os_error(errno);
-        eprintln!("kata-launch: {list} step {index}: {why} {detail}");
+        let what = match &failure.detail {
+            None => String::new(),
+            Some(_) => format!(" {detail}"),
+        };
+        eprintln!("kata-launch: {list} step {} ({op}{what}): {why}", index + 1);
     }
 }
 

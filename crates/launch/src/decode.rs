@@ -28,7 +28,7 @@ fn steps(fields: &mut Fields, list: &str) -> Decoded<Vec<Step>> {
     };
     let decoded = items.into_iter().enumerate();
     decoded
-        .map(|(index, item)| step(item).map_err(|why| format!("{list} step {index}: {why}")))
+        .map(|(index, item)| step(item).map_err(|why| format!("{list} step {}: {why}", index + 1)))
         .collect()
 }
 
@@ -41,6 +41,7 @@ fn step(json: Json) -> Decoded<Step> {
     let step = Step {
         ignore: fields.maybe("ignore")?.unwrap_or_default(),
         operation: operation(&name, &mut fields)?,
+        name,
     };
     fields.end().map(|()| step)
 }

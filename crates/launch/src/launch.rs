@@ -39,7 +39,7 @@ impl Launch {
             if step.ignore.contains(&failure.errno) {
                 continue;
             }
-            control::report(list, index, &failure);
+            control::report(list, index, &step.name, &failure);
             let is_exec = matches!(step.operation, Operation::Exec { .. });
             exit(match failure.errno {
                 libc::ENOENT if is_exec => 127,

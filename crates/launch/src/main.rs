@@ -42,7 +42,7 @@ extern "C" fn main() -> i32 {
     // SAFETY: before any other thread exists. A peer that is gone is an error of the write.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     if let Err(failure) = run() {
-        control::report("start", 0, &failure);
+        control::report("start", 0, "start", &failure);
         exit(1);
     }
     0

@@ -10,6 +10,8 @@ pub struct Plan {
 }
 
 pub struct Step {
+    /// The operation's name in the plan.
+    pub name: String,
     pub ignore: Vec<i32>,
     pub operation: Operation,
 }

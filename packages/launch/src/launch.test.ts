@@ -1,6 +1,6 @@
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, expect, test } from "vitest";
-import { launch } from "./launch.ts";
+import { launch, readReport } from "./launch.ts";
 
 afterEach(() => setOps(undefined));
 
@@ -77,4 +77,19 @@ test("a socket that breaks fails the launch, and leaves nothing running", async 
   await expect(launch(staged, options)).rejects.toThrow("ENFILE");
   expect(noted).toMatchObject({ killed: new Set([6, 9]), waited: [6, 9] });
   expect(noted.closed.sort()).toEqual([3, 4, 5, 6, 9]);
+});
+
+test.each([
+  ["", undefined],
+  [
+    '{"error":{"list":"init","index":7,"op":"seccomp","errno":22,"detail":null}}',
+    "init step 8 (seccomp): EINVAL (invalid argument)",
+  ],
+  [
+    '{"error":{"list":"init","index":8,"op":"hook","errno":0,"detail":"hook startContainer[0] /h: exit status 1"}}',
+    "hook startContainer[0] /h: exit status 1",
+  ],
+  ['{"error":{"list":"init","index":9,"op":"exec","errno":8,"detail":"/x"}}', "exec /x: exec format error"],
+])("what fails after the launch is told without the plan: %s", (text, message) => {
+  expect(readReport(text)?.message).toBe(message);
 });

@@ -151,6 +151,8 @@ type Message = {
 type StepError = {
   readonly list: StepList | "start";
   readonly index: number;
+  /** The step's operation, as the plan has it. */
+  readonly op: string;
   readonly errno: number;
   readonly detail: string | null;
 };
@@ -247,10 +249,13 @@ function failureOf(error: StepError, plan: LaunchPlan): KataError {
   );
 }
 
-/** A failure whose detail, if there is one, says what failed; errno 0: a hook ran, and its detail says how it ended. */
-function failureInWords({ list, index, errno, detail }: StepError): KataError {
+/** A failure without the plan at hand. errno 0: a hook ran, and its detail says how it ended. */
+function failureInWords({ list, index, op, errno, detail }: StepError): KataError {
   const { code, text } = errnoName(errno);
-  const what = detail ?? `${list} step ${index + 1}`;
+  if (op === "exec") return new KataError("PermissionDenied", `exec ${detail ?? ""}: ${text}`);
+  // A hook's detail says which hook it was.
+  const step = op === "hook" ? [] : [`${list} step ${index + 1} (${op.replaceAll("_", " ")})`];
+  const what = [...step, ...(detail === null ? [] : [detail])].join(": ");
   return new KataError("Internal", errno === 0 ? what : `${what}: ${code} (${text})`);
 }
 
