@@ -58,6 +58,13 @@ export const resources: readonly Row[] = [
     kata: { shows: "one\n33554432\n25000 100000\n30\n", why: IN_GUEST },
   },
   {
+    name: "update of memory and CPU while it runs",
+    only: "podman",
+    script: `${one("-m 64m --memory-swap 64m")}; $c update -m 32m --memory-swap 32m --cpu-shares 256 --cpus 0.25 one; $c exec one ${limits("memory.max cpu.weight cpu.max", "memory/memory.limit_in_bytes cpu/cpu.shares cpu/cpu.cfs_quota_us")}`,
+    shows: /^ID\n33554432\n(256|10)\n25000( 100000)?\n$/,
+    kata: { shows: "ID\n33554432\n10\n25000 100000\n", why: IN_GUEST },
+  },
+  {
     name: "stats",
     script: `${one("-m 64m")}; $c stats --no-stream --format '{{.Name}} {{.PIDs}}' one`,
     shows: "one 1\n",
