@@ -5,18 +5,19 @@ import { useHost } from "./machine.ts";
 const MINUTE = 60_000;
 const host = useHost();
 
-test("the host is as users have it: systemd, cgroup v2 alone, shared mounts, vhost-vsock", async () => {
+test("the host is as users have it: systemd, cgroup v2 alone, shared mounts, AppArmor, vhost-vsock", async () => {
   const { stdout } = await host().run(
     `
     cat /proc/1/comm
     stat -fc %T /sys/fs/cgroup
     grep -c ' - cgroup ' /proc/self/mountinfo
     findmnt -no PROPAGATION /
+    cat /sys/module/apparmor/parameters/enabled
     modprobe vhost_vsock && ls /dev/vhost-vsock
     `,
     MINUTE,
   );
-  expect(stdout).toBe("systemd\ncgroup2fs\n0\nshared\n/dev/vhost-vsock\n");
+  expect(stdout).toBe("systemd\ncgroup2fs\n0\nshared\nY\n/dev/vhost-vsock\n");
 });
 
 test(

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Bundle, type Change, script } from "./bundle.ts";
 
@@ -56,6 +57,20 @@ describe.runIf(APPARMOR)("an AppArmor profile", () => {
     const id = container.id();
     expect(container.runk("run", "--detach", id).status).toBe(0);
     expect(container.runk("exec", id, "sh", "-c", look)).toMatchObject(confined);
+  });
+
+  test("CVE-2023-28642: is not done without where a volume of the attacker's stands in for /proc by a link: there is no container", () => {
+    const container = made("cat /proc/self/attr/current", (spec) => {
+      withProfile(PROFILE)(spec);
+      spec.mounts.unshift({ destination: "/volume", type: "bind", source: "volume", options: ["bind"] });
+    });
+    mkdirSync(join(container.path, "volume/proc"), { recursive: true });
+    symlinkSync("/volume/proc", join(container.rootfs, "proc"));
+    expect(container.run()).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/mount proc on \/proc\): ELOOP/),
+    });
   });
 
   test("that the kernel does not know is an error that names it", () => {

@@ -1,4 +1,4 @@
-import { symlinkSync } from "node:fs";
+import { readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Bundle, type Change, script } from "./bundle.ts";
@@ -97,6 +97,23 @@ test("a time namespace's clocks have their offsets", () => {
   });
   expect(stdout).toMatch(/^monotonic +1000 +0\nboottime +9000000 +0\n/);
   expect(Number(stdout.trim().split("\n").at(-1))).toBeGreaterThan(9_000_000);
+});
+
+test("a time namespace is joined by its path, with its clocks", () => {
+  const other = made("sleep 60", (spec) => {
+    (spec.linux.namespaces as object[]).push({ type: "time" });
+    spec.linux.timeOffsets = { boottime: { secs: 9_000_000 } };
+  });
+  const id = other.id();
+  expect(other.runk("run", "--detach", id).status).toBe(0);
+  const { pid } = JSON.parse(other.runk("state", id).stdout);
+  other.configure((spec) => {
+    script("readlink /proc/self/ns/time; cut -d. -f1 /proc/uptime")(spec);
+    (spec.linux.namespaces as object[]).push({ type: "time", path: `/proc/${pid}/ns/time` });
+  });
+  const [namespace, uptime] = other.run().stdout.split("\n");
+  expect(namespace).toBe(readlinkSync(`/proc/${pid}/ns/time`));
+  expect(Number(uptime)).toBeGreaterThan(9_000_000);
 });
 
 test.each<[string, Change, string]>([
