@@ -3,7 +3,7 @@ import { Compatibility } from "../harness/compatibility.ts";
 import { Containerd, type Runtime } from "../harness/containerd.ts";
 import { eventually } from "../harness/process.ts";
 
-/** What a user of ctr does: with runc and with kata, and the same comes of it. */
+/** What a user of ctr does: with runc, with runk in its place, and with kata, and the same comes of it. */
 let containerd: Containerd;
 let before: string[];
 
@@ -75,6 +75,24 @@ const ROWS: readonly { readonly name: string; readonly script: string; readonly 
     shows: "executable file not found\n",
   },
 ];
+
+describe("ctr with runk, as with runc:", () => {
+  test("the shim runs runk", async () => {
+    const { stdout, stderr } = await outcome(
+      "runk",
+      "$run -d $image t sleep 100; runk --root /run/containerd/runc/default list --quiet; ctr task rm -f t > /dev/null 2>&1; ctr container rm t",
+    );
+    expect(stdout, stderr).toBe("t\n");
+  });
+
+  test.each(ROWS)("$name", { timeout: 120_000 }, async ({ script, shows }) => {
+    const runc = await outcome("runc", script);
+    const runk = await outcome("runk", script);
+    expect([runk.stdout, runk.status], runk.stderr).toEqual([runc.stdout, runc.status]);
+    if (typeof shows === "string") expect(runk.stdout).toBe(shows);
+    else expect(runk.stdout).toMatch(shows);
+  });
+});
 
 describe("ctr, as with runc:", () => {
   test.each(ROWS)("$name", { timeout: 240_000 }, async ({ name, script, shows }) => {

@@ -6,8 +6,13 @@ import { PrivateHost } from "./private-host.ts";
 import { type Ended, eventually } from "./process.ts";
 import { configurationFile, repository } from "./programs.ts";
 
-/** Runtimes by what containerd calls them. */
-export const RUNTIMES = { runc: "io.containerd.runc.v2", kata: "io.containerd.kata.v2" } as const;
+const RUNC_V2 = "io.containerd.runc.v2";
+/** Runtimes by what ctr calls them: runk is runc's shim with another program. */
+export const RUNTIMES = {
+  runc: RUNC_V2,
+  runk: `${RUNC_V2} --runc-binary ${join(repository, "build/bin/runk")}`,
+  kata: "io.containerd.kata.v2",
+} as const;
 export type Runtime = keyof typeof RUNTIMES;
 
 /** containerd on a host of its own, with the image `box`. */
