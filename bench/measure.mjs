@@ -126,12 +126,13 @@ export const repeat = (measure, { samples, digits, share }) => {
  * A sample of a short command: the mean of `batch` runs in a shell's loop, in ms, for starting a process from Node costs more than it
  * takes.
  * @param {string} command for the shell @param {number} batch
+ * @param {string} [host] shell commands that make the host one for it, in a mount namespace of its own
  */
-export const inBatches = (command, batch) => () =>
-  wallMs("/bin/sh", [
-    "-c",
-    `i=0; while [ $i -lt ${batch} ]; do ${command} > /dev/null || exit 1; i=$((i+1)); done`,
-  ]) / batch;
+export const inBatches = (command, batch, host) => () => {
+  const loop = `i=0; while [ $i -lt ${batch} ]; do ${command} > /dev/null || exit 1; i=$((i+1)); done`;
+  const [program = "", ...words] = [...(host === undefined ? [] : ["unshare", "--mount"]), "/bin/sh", "-c"];
+  return wallMs(program, [...words, `${host ?? ":"}; ${loop}`]) / batch;
+};
 
 /** PSS in KiB. @param {number} pid */
 export const pssKb = (pid) => {

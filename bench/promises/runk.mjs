@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { makeBundle, newId } from "../containers.mjs";
-import { compare, inBatches, must, peakRssKb, repeat } from "../measure.mjs";
+import { compare, inBatches, median, must, peakRssKb, repeat, withSpread } from "../measure.mjs";
 
 const limitMb = 6;
 const runk = resolve("build/bin/runk");
@@ -23,17 +24,67 @@ function withBundle(args, use) {
   }
 }
 
+const BATCH = 5;
+const PAIRS = 11;
+
+/** @param {string} program @param {string} bundle @param {string} state */
+const run = (program, bundle, state) =>
+  `${program} --root ${state}/${program.split("/").at(-1)} run --bundle ${bundle} ${newId()} < /dev/null`;
+
+/** crun refuses cgroup v1 beside v2. */
+const ON_CRUNS_HOST = "umount /sys/fs/cgroup/unified 2> /dev/null";
+
+/** The ratio to crun, and its time. @param {string} bundle @param {string} state */
+function besideCrun(bundle, state) {
+  if (spawnSync("crun", ["--version"]).error) return "crun is not installed";
+  const take = (/** @type {string} */ program) =>
+    inBatches(run(program, bundle, state), BATCH, ON_CRUNS_HOST);
+  const [ours, theirs] = [take(runk), take("crun")];
+  const pairs = Array.from({ length: PAIRS }, () => ({ ours: ours(), theirs: theirs() }));
+  const ratio = median(pairs.map((pair) => pair.ours / pair.theirs));
+  return `crun ${withSpread(
+    pairs.map((pair) => pair.theirs),
+    1,
+  )} ms (${ratio.toFixed(2)} ×)`;
+}
+
+/** Where the time goes: `runk run --timing`, and what of the whole is before and after that. @param {string} bundle @param {string} state */
+function phases(bundle, state) {
+  const whole = median(Array.from({ length: PAIRS }, inBatches(run(runk, bundle, state), BATCH)));
+  const lines = Array.from({ length: PAIRS }, () =>
+    must(runk, ["--root", `${state}/runk`, "run", "--timing", "--bundle", bundle, newId()])
+      .stderr.trim()
+      .split("\n")
+      .slice(1),
+  ).flat();
+  /** @type {Map<string, number[]>} */
+  const taken = new Map();
+  for (const line of lines) {
+    const [name = "", , , ms] = line.split(/ +/);
+    taken.set(name, [...(taken.get(name) ?? []), Number(ms)]);
+  }
+  const parts = [...taken].map(([name, ms]) => ({ name, ms: median(ms) }));
+  const rest = whole - parts.reduce((sum, { ms }) => sum + ms, 0);
+  return [...parts, { name: "start and end of the program", ms: rest }]
+    .map(({ name, ms }) => `${name} ${ms.toFixed(1)}`)
+    .join(", ");
+}
+
 export const runkRun = {
   name: "runk-run",
   promise: "runk run of true ≤ 1.0 × runc run",
   measure() {
     return withBundle(["true"], (bundle, state) => {
-      const run = (/** @type {string} */ program) =>
-        `${program} --root ${state}/${program.split("/").at(-1)} run --bundle ${bundle} ${newId()} < /dev/null`;
-      return compare(inBatches(run(runk), 5), inBatches(run("runc"), 5), {
-        ...{ limit: 1, pairs: 11 },
+      const take = (/** @type {string} */ program) => inBatches(run(program, bundle, state), BATCH);
+      const verdict = compare(take(runk), take("runc"), {
+        ...{ limit: 1, pairs: PAIRS },
         ...{ name: "runc", unit: "ms", digits: 1 },
       });
+      return {
+        ...verdict,
+        baseline: `${verdict.baseline}, ${besideCrun(bundle, state)}`,
+        details: `runk run, median ms: ${phases(bundle, state)}`,
+      };
     });
   },
 };

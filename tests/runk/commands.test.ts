@@ -337,3 +337,12 @@ test("--log has the error as a line of JSON, as managers read it", () => {
     time: expect.any(String),
   });
 });
+
+test("run --timing tells the phases on standard error, in their order", () => {
+  bundle = new Bundle(script("echo out"));
+  const { status, stdout, stderr } = bundle.run("--timing");
+  expect([status, stdout]).toEqual([0, "out\n"]);
+  const [head, ...phases] = stderr.trimEnd().split("\n");
+  expect(head).toMatch(/^phase +start ms +end ms +ms$/);
+  expect(phases.map((line) => line.split(" ")[0])).toEqual(["compile", "record", "launch", "run", "delete"]);
+});

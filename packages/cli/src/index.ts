@@ -30,6 +30,7 @@ export { writePidFile } from "./container/pid-file.ts";
 export { printEvent } from "./container/print-event.ts";
 export { activatedDescriptors } from "./container/socket-activation.ts";
 export { oomEvent, statsEvent } from "./container/stats-event.ts";
+export { Stopwatch } from "./container/stopwatch.ts";
 export { wantedResources } from "./container/update-resources.ts";
 export { dispatch } from "./dispatch.ts";
 export { describeFeatures } from "./env/features.ts";

@@ -45,6 +45,8 @@ export type CreateOrder = {
   readonly waits: boolean;
   /** The terminal's master stays with us (`run` in the foreground), when no console socket is given. */
   readonly keepsTerminal: boolean;
+  /** Told of each phase that has ended: "compile", "record", "launch". */
+  readonly lap?: (phase: string) => void;
 };
 
 /** Makes a container from a bundle. */
@@ -52,7 +54,7 @@ export async function createContainer(
   id: string,
   options: Values<typeof containerOptions>,
   globals: Globals,
-  { waits, keepsTerminal }: CreateOrder,
+  { waits, keepsTerminal, lap }: CreateOrder,
 ): Promise<Created> {
   validateContainerId(id);
   const bundle = absolutePath(options.bundle ?? ".");
@@ -79,6 +81,7 @@ export async function createContainer(
   for (const warning of compiled.warnings) warn(warning);
   const rootfs = joinPath(bundle, spec.root?.path ?? "");
   if (!exists(rootfs)) throw new KataError("NotFound", `rootfs (${rootfs}) does not exist`);
+  lap?.("compile");
 
   await using undo = new Undo();
   // What hooks have made, the poststop hooks remove (OCI runtime-spec, runtime.md, "Lifecycle", steps 3 to 5).
@@ -113,6 +116,7 @@ export async function createContainer(
   if (scope !== undefined) undo.defer(() => stopContainerScope(scope.unit));
   undo.defer(() => removeCgroups(compiled.cgroups));
   if (hostMount !== undefined) undo.defer(() => unmountRoot(hostMount));
+  lap?.("record");
   launched = true;
   const process = await launchProcess(compiled.plan, spec, {
     directory,
@@ -131,6 +135,7 @@ export async function createContainer(
   const pidFile = options["pid-file"];
   if (pidFile !== undefined) writePidFile(pidFile, process.pid);
   undo.commit();
+  lap?.("launch");
   return { record: started, directory, process };
 }
 

@@ -1,5 +1,6 @@
-import { containerId } from "@kata-containers/cli";
+import { containerId, Stopwatch } from "@kata-containers/cli";
 import { runLaterHooks } from "@kata-containers/launch";
+import { ops } from "@kata-containers/sys";
 import { containerOptions } from "../container-options.ts";
 import { createContainer } from "../create-container.ts";
 import { defineCommand } from "../define-command.ts";
@@ -18,22 +19,30 @@ export const run = defineCommand({
   options: {
     ...containerOptions,
     detach: { short: "d", help: "return when the container runs, and leave it running" },
+    timing: { help: "print on standard error what each phase took" },
     keep: { help: "leave the container there when it has ended" },
     "no-subreaper": { help: "adopt no processes that the container leaves behind, as always" },
   },
   async run({ options, args: [id = ""], globals }) {
-    const { detach, keep } = options;
+    const { detach, keep, timing } = options;
+    const stopwatch = new Stopwatch();
     const signals = detach ? undefined : openForwarded();
-    const order = { waits: false, keepsTerminal: !detach };
+    const lap = (phase: string) => stopwatch.lap(phase);
+    const order = { waits: false, keepsTerminal: !detach, lap };
     const created = await createContainer(id, options, globals, order);
     created.directory[Symbol.dispose]();
     const { record } = created;
     const container = { ...record, annotations: record.annotations ?? {} };
     await runLaterHooks("poststart", record.hooks?.poststart, container, record.pid, warn);
-    if (signals === undefined) return 0;
-    const status = await waitInForeground(created.process, signals);
-    signals.close();
-    if (!keep) await deleteEnded(globals.root, record);
+    let status = 0;
+    if (signals !== undefined) {
+      status = await waitInForeground(created.process, signals);
+      signals.close();
+      lap("run");
+      if (!keep) await deleteEnded(globals.root, record);
+      lap("delete");
+    }
+    if (timing) ops.writeSync(2, ops.utf8Encode(stopwatch.render()));
     return status;
   },
 });
