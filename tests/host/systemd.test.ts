@@ -18,7 +18,7 @@ test(
       spec.linux.resources = {
         memory: { limit: 64 << 20, swap: 64 << 20 },
         pids: { limit: 40 },
-        cpu: { shares: 512, quota: 20_000, period: 50_000 },
+        cpu: { shares: 512, quota: 20_000, period: 50_000, cpus: "0" },
       };
     });
     try {
@@ -26,13 +26,13 @@ test(
         `
         cp -a /host${bundle.path} bundle
         runk="timeout 60 ${RUNK} --systemd-cgroup"
-        show() { systemctl show -p Slice,Delegate,MemoryMax,TasksMax,CPUWeight,CPUQuotaPerSecUSec test-one.scope; }
+        show() { systemctl show -p Slice,Delegate,MemoryMax,TasksMax,CPUWeight,CPUQuotaPerSecUSec,AllowedCPUs test-one.scope; }
         scope=/sys/fs/cgroup/system.slice/test-one.scope
         $runk run --detach --bundle bundle one > out 2>&1 || cat out
         $runk exec one cat /proc/self/cgroup
         show
         systemctl daemon-reload
-        (cd $scope && cat memory.max memory.swap.max pids.max cpu.weight cpu.max)
+        (cd $scope && cat memory.max memory.swap.max pids.max cpu.weight cpu.max cpuset.cpus)
         $runk update --memory 50331648 --pids-limit 30 one
         show | grep Max; cat $scope/memory.max
         $runk run --bundle bundle two 2>&1 | grep -o "container's cgroup is not empty"
@@ -43,9 +43,15 @@ test(
       );
       expect(stdout.split("\n"), stderr).toEqual([
         "0::/system.slice/test-one.scope",
-        ...["Slice=system.slice", "Delegate=yes", "CPUWeight=20", "CPUQuotaPerSecUSec=400ms"],
+        ...[
+          "Slice=system.slice",
+          "Delegate=yes",
+          "CPUWeight=20",
+          "CPUQuotaPerSecUSec=400ms",
+          "AllowedCPUs=0",
+        ],
         ...["MemoryMax=67108864", "TasksMax=40"],
-        ...["67108864", "0", "40", "20", "20000 50000"],
+        ...["67108864", "0", "40", "20", "20000 50000", "0"],
         ...["MemoryMax=50331648", "TasksMax=30", "50331648"],
         "container's cgroup is not empty",
         "deleted: 0",

@@ -2,4 +2,4 @@
 
 export { changeScope, checkSystemd, startScope, stopScope } from "./scope.ts";
 export { isScopeName, parseScopeName, refuseScopeName, type ScopeName } from "./scope-name.ts";
-export { limitProperties, type Property } from "./scope-properties.ts";
+export { ignoredAnnotations, limitProperties, type Property, type Weights } from "./scope-properties.ts";

@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
-import { limitProperties } from "./scope-properties.ts";
+import { ignoredAnnotations, limitProperties } from "./scope-properties.ts";
 
 const limits = (resources: Parameters<typeof limitProperties>[0]) =>
   Object.fromEntries(
-    limitProperties(resources, () => 39).map(([name, { type, value }]) => [name, [type, value]]),
+    limitProperties(resources, { ofShares: () => 39, ofBlockIo: (weight) => 10 * weight }).map(
+      ([name, { type, value }]) => [name, [type, value]],
+    ),
   );
 
 test("limits become the properties that systemd has for them", () => {
@@ -50,4 +52,34 @@ test("a quota is rounded up to a percent of a CPU, with the kernel's period when
     CPUQuotaPerSecUSec: ["t", 130_000n],
     CPUQuotaPeriodUSec: ["t", 100_000n],
   });
+});
+
+test("cpusets are bits, the lowest first; devices are named by their numbers, and no rate is infinity", () => {
+  const disk = { major: 8, minor: 16 };
+  const node = "/dev/block/8:16";
+  expect(
+    limits({
+      cpu: { cpus: "0-2,9", mems: "1" },
+      blockIO: {
+        weight: 50,
+        weightDevice: [{ ...disk, weight: 20 }],
+        throttleReadBpsDevice: [{ ...disk, rate: 1024 }],
+        throttleWriteIOPSDevice: [{ ...disk, rate: 0 }],
+      },
+    }),
+  ).toEqual({
+    AllowedCPUs: ["ay", Uint8Array.of(0b111, 0b10)],
+    AllowedMemoryNodes: ["ay", Uint8Array.of(0b10)],
+    IOWeight: ["t", 500n],
+    IODeviceWeight: ["a(st)", [[node, 200n]]],
+    IOReadBandwidthMax: ["a(st)", [[node, 1024n]]],
+    IOWriteIOPSMax: ["a(st)", [[node, 2n ** 64n - 1n]]],
+  });
+  expect(limits({ cpu: { cpus: "0-99999999999", mems: "x" } })).toEqual({});
+});
+
+test("annotations for systemd's own properties are told apart", () => {
+  const annotations = { "org.systemd.property.TimeoutStopUSec": "uint64 1", other: "x" };
+  expect(ignoredAnnotations(annotations)).toEqual(["org.systemd.property.TimeoutStopUSec"]);
+  expect(ignoredAnnotations()).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import type { Resources } from "@kata-containers/oci";
+import type { BlockIo, Resources } from "@kata-containers/oci";
 import type { Value } from "./dbus/value.ts";
 
 /** A unit's property with its value (org.freedesktop.systemd1(5)). */
@@ -14,13 +14,19 @@ const PERCENT_US = SECOND_US / 100;
 
 const property = (name: string, type: string, value: Value): Property => [name, { type, value }];
 
+/** How weights of linux.resources are spelled by cgroup v2: cpu.weight for cpu.shares, io.weight for blockIO.weight. */
+export type Weights = {
+  readonly ofShares: (shares: number) => number;
+  readonly ofBlockIo: (weight: number) => number;
+};
+
 /**
- * The limits of linux.resources that systemd has properties for. It would take away, at its next reload, those that only the cgroup's
- * files have. `weightOfShares`: cpu.weight for cpu.shares.
+ * The limits of linux.resources that systemd has properties for, from its release 244 on. It would take away, at its next reload, those
+ * that only the cgroup's files have.
  */
 export function limitProperties(
-  { memory = {}, cpu = {}, pids }: Resources,
-  weightOfShares: (shares: number) => number,
+  { memory = {}, cpu = {}, pids, blockIO = {} }: Resources,
+  weights: Weights,
 ): Property[] {
   const properties: Property[] = [];
   const add = (name: string, value: number | undefined) => {
@@ -32,7 +38,7 @@ export function limitProperties(
   // The specification's counts memory too. No swap at all is a limit of 0, which `add` takes for none.
   if (swap !== 0)
     properties.push(property("MemorySwapMax", "t", amount(swap < 0 ? swap : swap - Math.max(limit, 0))));
-  if (cpu.shares) add("CPUWeight", weightOfShares(cpu.shares));
+  if (cpu.shares) add("CPUWeight", weights.ofShares(cpu.shares));
   if (cpu.quota || cpu.period) {
     const { quota = 0 } = cpu;
     const period = cpu.period || DEFAULT_PERIOD;
@@ -41,7 +47,65 @@ export function limitProperties(
     add("CPUQuotaPeriodUSec", period);
   }
   add("TasksMax", pids?.limit);
-  return properties;
+  const addBits = (name: string, list = "") => {
+    if (LIST.test(list)) properties.push(property(name, "ay", bitsOf(list)));
+  };
+  addBits("AllowedCPUs", cpu.cpus);
+  addBits("AllowedMemoryNodes", cpu.mems);
+  return [...properties, ...blockIoProperties(blockIO, weights)];
+}
+
+/** Lists of numbers and ranges, cpuset(7); what is none the kernel will refuse, when it is written to the cgroup's file. */
+const LIST = /^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/;
+
+/** Such a list as systemd has it: the bit of each number, the lowest bits in the first byte. */
+function bitsOf(list: string): Uint8Array {
+  const ranges = list.split(",").map((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return { first, last };
+  });
+  const bytes = new Uint8Array(1 + (Math.max(...ranges.map(({ last }) => last)) >> 3));
+  for (const { first, last } of ranges)
+    for (let bit = first; bit <= last; bit++) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) | (1 << (bit & 7));
+  return bytes;
+}
+
+const THROTTLES = [
+  ["IOReadBandwidthMax", "throttleReadBpsDevice"],
+  ["IOWriteBandwidthMax", "throttleWriteBpsDevice"],
+  ["IOReadIOPSMax", "throttleReadIOPSDevice"],
+  ["IOWriteIOPSMax", "throttleWriteIOPSDevice"],
+] as const;
+
+function blockIoProperties(blockIo: BlockIo, { ofBlockIo }: Weights): Property[] {
+  const { weight, weightDevice = [] } = blockIo;
+  const devices = weightDevice.flatMap(({ major, minor, weight }) =>
+    weight ? [[nodeOf(major, minor), amount(ofBlockIo(weight))]] : [],
+  );
+  return [
+    ...(weight ? [property("IOWeight", "t", amount(ofBlockIo(weight)))] : []),
+    ...(devices.length === 0 ? [] : [property("IODeviceWeight", "a(st)", devices)]),
+    ...THROTTLES.flatMap(([name, key]) => {
+      const rates = (blockIo[key] ?? []).map(({ major, minor, rate }) => [
+        nodeOf(major, minor),
+        amount(rate || -1),
+      ]);
+      return rates.length === 0 ? [] : [property(name, "a(st)", rates)];
+    }),
+  ];
+}
+
+/** A block device by its numbers, as udev has it. */
+function nodeOf(major: number, minor: number): string {
+  return `/dev/block/${major}:${minor}`;
+}
+
+/** Prefix of annotations that name systemd's own properties. */
+const PROPERTY = "org.systemd.property.";
+
+/** Annotations by which runc sets properties of the scope, and we do not. */
+export function ignoredAnnotations(annotations: Readonly<Record<string, string>> = {}): string[] {
+  return Object.keys(annotations).filter((key) => key.startsWith(PROPERTY));
 }
 
 function amount(value: number): bigint {
