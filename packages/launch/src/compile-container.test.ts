@@ -74,6 +74,13 @@ describe("namespaces", () => {
     expect(find(init, "bind").map(({ target }) => target)).toContain("/dev/null");
   });
 
+  test("a user namespace that is joined has its maps, whatever config.json says of them", () => {
+    const mapping = [{ containerID: 0, hostID: 100_000, size: 10 }];
+    const namespaces = [{ type: "mount" }, { type: "user", path: "/ns/user" }];
+    const linux = { namespaces, uidMappings: mapping, gidMappings: mapping };
+    expect(compile(makeSpec({}, linux)).plan.parent).toEqual([]);
+  });
+
   test("without user namespace no P is forked", () => {
     expect(compile(makeSpec()).plan.parent).toEqual([]);
   });
@@ -87,7 +94,7 @@ describe("namespaces", () => {
     [
       "maps without a user namespace",
       { namespaces: [{ type: "mount" }], uidMappings: [{ containerID: 0, hostID: 0, size: 1 }] },
-      /need a new user namespace/,
+      /need a user namespace/,
     ],
   ])("%s is refused", (_what, linux, message) => {
     expect(() => compile(makeSpec({}, linux))).toThrow(message);

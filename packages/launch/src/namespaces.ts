@@ -55,7 +55,8 @@ export function planNamespaces(spec: Spec, isUser = false): NamespacePlan {
   const joined = JOIN_ORDER.map(find)
     .filter((namespace) => namespace !== undefined)
     .filter(isJoined);
-  checkNamespaces(spec, isNew);
+  const has = (type: NamespaceType) => find(type) !== undefined;
+  checkNamespaces(spec, isNew, has);
 
   const before = isUser ? [] : joined.filter(({ type }) => type !== "user");
   const after = joined.filter((namespace) => !before.includes(namespace));
@@ -74,13 +75,18 @@ export function planNamespaces(spec: Spec, isUser = false): NamespacePlan {
     inUserNamespace: find("user") !== undefined,
     isNew,
     hasRightsOver: (type) => find("user") === undefined || isNew(type),
-    has: (type) => find(type) !== undefined,
+    has,
   };
 }
 
-function checkNamespaces(spec: Spec, isNew: (type: NamespaceType) => boolean): void {
+function checkNamespaces(
+  spec: Spec,
+  isNew: (type: NamespaceType) => boolean,
+  has: (type: NamespaceType) => boolean,
+): void {
   const mappings = (spec.linux?.uidMappings?.length ?? 0) + (spec.linux?.gidMappings?.length ?? 0);
-  if (mappings > 0 && !isNew("user")) invalid("linux.uidMappings", "id mappings need a new user namespace");
+  // Those of one that is joined are what they are: podman repeats them (as runc).
+  if (mappings > 0 && !has("user")) invalid("linux.uidMappings", "id mappings need a user namespace");
   if (spec.linux?.timeOffsets !== undefined && !isNew("time")) {
     invalid("linux.timeOffsets", "needs a new time namespace");
   }
