@@ -1,23 +1,26 @@
 // Writes docs/compatibility.md from what the suites of the clients have left in build/compatibility: tests/e2e/containerd.test.ts,
-// tests/clients/docker-kata.test.ts and podman-kata.test.ts. All are to be run first.
+// tests/clients/docker-kata.test.ts, docker-kata-userns-remap.test.ts and podman-kata.test.ts. All are to be run first.
 import { readFileSync, writeFileSync } from "node:fs";
 
-const CLIENTS = ["docker", "podman", "containerd"];
+/** @type {Record<string, string[]>} */
+const SUITES = { docker: ["docker", "docker-userns-remap"], podman: ["podman"], containerd: ["containerd"] };
+const CLIENTS = Object.keys(SUITES);
 
-/** @param {string} client @returns {Record<string, string>} */
-const cellsOf = (client) => {
-  const file = `build/compatibility/${client}.json`;
+/** @param {string} suite @returns {Record<string, string>} */
+const cellsOf = (suite) => {
+  const file = `build/compatibility/${suite}.json`;
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
     console.error(
-      `${file}: ${error instanceof Error ? error.message : error}: run the suite of ${client} first`,
+      `${file}: ${error instanceof Error ? error.message : error}: run the suite of ${suite} first`,
     );
     process.exit(1);
   }
 };
 
-const cells = CLIENTS.map(cellsOf);
+/** @type {Record<string, string>[]} */
+const cells = Object.values(SUITES).map((suites) => Object.assign({}, ...suites.map(cellsOf)));
 const features = [...new Set(cells.flatMap((each) => Object.keys(each)))];
 const text = (/** @type {string | undefined} */ cell) =>
   (cell ?? "").replaceAll("|", "\\|").replaceAll("\n", " ");

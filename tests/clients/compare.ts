@@ -6,11 +6,15 @@ import type { Row } from "./rows/row.ts";
 
 const SECONDS = 90;
 
-/** Every row with runc and with another runtime, in one private host; at the end nothing may be there that was not there before. */
+/**
+ * Every row with runc and with another runtime, in one private host; at the end nothing may be there that was not there before.
+ * @param suite what the cells of kata-runtime are noted by, if the client has several suites
+ */
 export function compareRuntimes(
   start: () => Promise<Engine>,
   rows: readonly Row[],
   runtime: Exclude<Runtime, "runc"> = "runk",
+  suite?: string,
 ): void {
   let engine: Engine;
   let before: string[];
@@ -19,7 +23,7 @@ export function compareRuntimes(
   beforeAll(async () => {
     engine = await start();
     before = await engine.host.inventory();
-    found = new Compatibility(engine.name);
+    found = new Compatibility(suite ?? engine.name);
   }, 180_000);
 
   afterAll(async () => {

@@ -1,9 +1,10 @@
 import { compareRuntimes } from "./compare.ts";
 import { startDocker } from "./engine.ts";
 import { EVERYDAY } from "./everyday.ts";
+import { machine } from "./rows/machine.ts";
 
 compareRuntimes(
   startDocker,
-  EVERYDAY.filter(({ only = "docker" }) => only === "docker"),
+  [...EVERYDAY, ...machine].filter(({ only = "docker" }) => only === "docker"),
   "kata",
 );

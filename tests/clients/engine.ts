@@ -28,12 +28,19 @@ export interface Engine {
   readonly runtimeOf: string;
 }
 
-export async function startDocker(): Promise<Engine> {
+/** What one dockerd has otherwise than the others. */
+export interface DockerOptions {
+  /** Settings of daemon.json. */
+  readonly settings?: object;
+  /** A shell script for its host, run before it starts. */
+  readonly prepare?: (host: PrivateHost) => string;
+}
+
+export async function startDocker({ settings, prepare }: DockerOptions = {}): Promise<Engine> {
   const host = await PrivateHost.start();
   const socket = `unix://${join(host.path, "docker.sock")}`;
-  const configuration = join(host.path, "daemon.json");
   writeFileSync(
-    configuration,
+    join(host.path, "daemon.json"),
     JSON.stringify({
       "data-root": join(host.path, "data"),
       "exec-root": join(host.path, "exec"),
@@ -44,27 +51,33 @@ export async function startDocker(): Promise<Engine> {
       "cgroup-parent": `/${host.cgroup}`,
       ip6tables: false,
       runtimes: { runk: { path: RUNTIMES.runk }, kata: { path: RUNTIMES.kata } },
+      ...settings,
     }),
   );
-  const env = { DOCKER_HOST: socket, DOCKER_CONFIG: join(host.path, "client") };
-  await host.launch(`dockerd --config-file ${configuration}`, "dockerd.log", KATA);
+  const engine: Engine = {
+    name: "docker",
+    host,
+    env: { DOCKER_HOST: socket, DOCKER_CONFIG: join(host.path, "client") },
+    run: (runtime) => `docker run --runtime ${runtime}`,
+    remove: "docker rm -fv",
+    runtimeOf: "docker inspect -f '{{.HostConfig.Runtime}}'",
+  };
+  if (prepare !== undefined) await host.run(prepare(host));
+  await launchDockerd(engine);
+  await withImage(engine);
+  // dockerd keeps the host's network namespace mounted from its first use on.
+  await host.run(`${engine.run("runc")} --rm --userns host --network host box true`, engine.env);
+  return engine;
+}
+
+/** Starts dockerd, again when it was killed. */
+export async function launchDockerd({ host, env }: Engine): Promise<void> {
+  await host.launch(`dockerd --config-file ${join(host.path, "daemon.json")}`, "dockerd.log", KATA);
   await eventually(
     `dockerd answers (see ${host.path}/dockerd.log)`,
     async () => ((await host.run("docker info", env, 5)).status === 0 ? true : undefined),
     60_000,
   );
-  const engine: Engine = {
-    name: "docker",
-    host,
-    env,
-    run: (runtime) => `docker run --runtime ${runtime}`,
-    remove: "docker rm -fv",
-    runtimeOf: "docker inspect -f '{{.HostConfig.Runtime}}'",
-  };
-  await withImage(engine);
-  // dockerd keeps the host's network namespace mounted from its first use on.
-  await host.run(`${engine.run("runc")} --rm --network host box true`, env);
-  return engine;
 }
 
 export async function startPodman(): Promise<Engine> {

@@ -7,11 +7,12 @@ export type Cell = string;
 
 /** What a suite found out about a client, for docs/compatibility.md (scripts/write-compatibility.mjs). */
 export class Compatibility {
-  readonly #client: string;
+  readonly #suite: string;
   readonly #cells: Record<string, Cell> = {};
 
-  constructor(client: string) {
-    this.#client = client;
+  /** @param suite the client's name, and after a hyphen what else names the suite, if the client has several */
+  constructor(suite: string) {
+    this.#suite = suite;
   }
 
   note(feature: string, cell: Cell): void {
@@ -22,6 +23,6 @@ export class Compatibility {
   write(): void {
     const directory = join(repository, "build/compatibility");
     mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, `${this.#client}.json`), `${JSON.stringify(this.#cells, null, 2)}\n`);
+    writeFileSync(join(directory, `${this.#suite}.json`), `${JSON.stringify(this.#cells, null, 2)}\n`);
   }
 }

@@ -57,9 +57,9 @@ export class PrivateHost implements AsyncDisposable {
     });
   }
 
-  /** Starts a program there that is left running; what it says goes to `log` in the host's directory. */
+  /** Starts a program there that is left running; what it says is added to `log` in the host's directory. */
   async launch(command: string, log: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
-    await this.run(`setsid ${command} > ${join(this.path, log)} 2>&1 < /dev/null &`, env);
+    await this.run(`setsid ${command} >> ${join(this.path, log)} 2>&1 < /dev/null &`, env);
   }
 
   /** All that there is: processes, mounts, interfaces, firewall rules, names in /run, control groups. One line each, sorted. */

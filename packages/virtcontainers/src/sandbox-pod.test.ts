@@ -7,7 +7,12 @@ import { installOps, noStdio, settle, type World, world } from "./testing/sandbo
 beforeEach(installOps);
 afterEach(() => setOps(undefined));
 
-const spec: Spec = { ociVersion: "1.0.2", process: { cwd: "/", args: ["sh"] }, root: { path: "rootfs" } };
+const spec: Spec = {
+  ociVersion: "1.0.2",
+  process: { cwd: "/", args: ["sh"] },
+  root: { path: "rootfs" },
+  linux: { namespaces: [{ type: "network" }, { type: "pid" }, { type: "ipc" }] },
+};
 
 /** The sandbox's own container is `c`. */
 async function make({ sandbox, store }: World, id: string, more: Partial<Spec> = {}): Promise<void> {

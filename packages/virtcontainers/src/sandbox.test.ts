@@ -14,6 +14,7 @@ const spec: Spec = {
   process: { cwd: "/", args: ["sh"] },
   root: { path: "rootfs", readonly: true },
   mounts: [{ destination: "/data", type: "bind", source: "/srv", options: ["ro"] }],
+  linux: { namespaces: [{ type: "network" }, { type: "pid" }, { type: "ipc" }] },
 };
 
 function create({ sandbox }: World, more: Partial<Spec> = {}): Promise<unknown> {

@@ -149,7 +149,7 @@ export class Sandbox {
 
   /** What is asked of a container that joins, and of the sandbox it joins. */
   #checkJoins(id: string, spec: Spec): void {
-    checkNamespaces(spec).forEach(this.#warn(id));
+    checkNamespaces(spec);
     if (id === this.id) {
       if (!sandboxPidns(spec)) return;
       const where = "linux.namespaces: pid";

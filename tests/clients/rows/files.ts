@@ -20,6 +20,40 @@ export const files: readonly Row[] = [
     shows: /Read-only file system\n$/,
   },
   {
+    name: "a read-only volume below one that is not, and the other way round",
+    script:
+      "mkdir -p $dir/a/ro $dir/b $dir/c/rw $dir/d; $run --rm -v $dir/a:/a -v $dir/b:/a/ro:ro -v $dir/c:/c:ro -v $dir/d:/c/rw box sh -c 'for d in /a /a/ro /c /c/rw; do touch $d/x && echo $d; done' 2> /dev/null; find $dir -name x | wc -l",
+    shows: "/a\n/c/rw\n2\n",
+  },
+  {
+    name: "a file system that is mounted below a read-only volume",
+    script:
+      "mkdir $dir/sub; mount -t tmpfs none $dir/sub; $run --rm -v $dir:/v:ro box sh -c 'touch /v/sub/x && echo written' 2>&1; umount $dir/sub",
+    shows: "written\n",
+    kata: { shows: /Read-only file system\n$/, why: "read-only with all that is mounted below it" },
+  },
+  {
+    name: "what the host changes in a volume is seen: contents, new files, files that are gone",
+    script: `echo one > $dir/file; echo > $dir/old; ${one("-v $dir:/v")}; $c exec one cat /v/file; $c exec one ls /v; echo two > $dir/file; rm $dir/old; echo > $dir/new; $c exec one sh -c 'until grep -q two /v/file && [ -e /v/new ] && [ ! -e /v/old ]; do sleep 0.1; done; cat /v/file; ls /v'`,
+    shows: "one\nfile\nold\ntwo\nfile\nnew\n",
+  },
+  {
+    name: "a secret that is swapped by a symbolic link, as kubernetes does, is seen",
+    script: `mkdir $dir/..1 $dir/..2; echo first > $dir/..1/token; echo second > $dir/..2/token; ln -s ..1 $dir/..data; ln -s ..data/token $dir/token; ${one("-v $dir:/secret:ro")}; $c exec one cat /secret/token; ln -s ..2 $dir/..next; mv -T $dir/..next $dir/..data; rm -r $dir/..1; $c exec one sh -c 'until grep -q second /secret/token; do sleep 0.1; done; cat /secret/token'`,
+    shows: "first\nsecond\n",
+  },
+  {
+    name: "files of two file systems are never taken for one, whatever their inode numbers",
+    script: `mkdir $dir/a $dir/b; for d in $dir/a $dir/b; do mount -t tmpfs none $d; touch $d/x; done; [ $(stat -c %i $dir/a/x) = $(stat -c %i $dir/b/x) ] && echo alike; $run --rm -v $dir/a:/a -v $dir/b:/b -v $dir:/both box sh -c 'stat -c %d:%i /a/x /b/x | sort -u | wc -l; stat -c %d:%i /both/a/x /both/b/x | sort -u | wc -l'; umount $dir/a $dir/b`,
+    shows: "alike\n2\n2\n",
+  },
+  {
+    name: "diff, commit and export have what was made, changed and removed",
+    script: `$run --name one box sh -c 'echo new > /srv/new; rm /srv/greeting; mkdir /made; chown 1000:50 /made; chmod 2750 /made; ln -s /srv/new /link; mkfifo /fifo'; $c diff one | sort; $c commit one mine > /dev/null 2>&1; $run --rm mine sh -c 'ls /srv; cat /link; stat -c "%a %u %g" /made; ls -l /fifo | cut -c 1'; mkdir $dir/out; $c export one | tar -C $dir/out -xf -; ls $dir/out/srv; stat -c "%a %u %g" $dir/out/made; readlink $dir/out/link; $remove one > /dev/null; $c rmi mine > /dev/null`,
+    shows:
+      /A \/fifo\nA \/link\nA \/made\n[\s\S]*D \/srv\/greeting\n[\s\S]*new\nnew\n2750 1000 50\np\nnew\n2750 1000 50\n\/srv\/new\n$/,
+  },
+  {
     name: "a volume of one file",
     script: "echo one > $dir/file; $run --rm -v $dir/file:/etc/one box cat /etc/one",
     shows: "one\n",
@@ -58,6 +92,15 @@ export const files: readonly Row[] = [
     script:
       "$run --rm --device /dev/fuse:/dev/mine:r box sh -c 'ls -l /dev/mine | cut -c 1; (: < /dev/mine) && echo reads; (: > /dev/mine) 2>&1'",
     shows: /^c\nreads\n.*Operation not permitted\n$/,
+  },
+  {
+    name: "--device of the host's hardware or kernel",
+    script: "$run --rm --device /dev/net/tun box ls -l /dev/net/tun | cut -c 1",
+    shows: "c\n",
+    kata: {
+      shows: /linux\.devices\[\d+\]: \/dev\/net\/tun \(c 10:200\) is a device of the host's[^:\n]*/,
+      why: "refused",
+    },
   },
   {
     name: "a device that was not given cannot be opened",

@@ -120,6 +120,12 @@ export const life: readonly Row[] = [
     shows: "hello\nmine\n",
   },
   {
+    name: "--link",
+    only: "docker",
+    script: `$run -d --name one box sh -c 'echo hello > /tmp/x; while :; do nc -l -p 5000 < /tmp/x; done' > /dev/null; $run --rm --link one:server box sh -c 'until nc server 5000 < /dev/null 2> /dev/null; do sleep 0.1; done'`,
+    shows: "hello\n",
+  },
+  {
     name: "a published port",
     only: "docker",
     script: `$run -d --name one -p 127.0.0.1:5000:5000 box sh -c 'echo hello > /tmp/x; while :; do nc -l -p 5000 < /tmp/x; done' > /dev/null; until busybox nc 127.0.0.1 5000 < /dev/null | grep hello; do sleep 0.1; done`,

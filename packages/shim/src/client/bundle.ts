@@ -1,6 +1,7 @@
 import { type Mount, type Process, parseSpec, type Spec } from "@kata-containers/oci";
 import { isSysError, joinPath, KataError, MAX_TEXT_BYTES, ops, S } from "@kata-containers/sys";
 import { mountsToOpen } from "@kata-containers/virtcontainers";
+import { checkDevices } from "./host-devices.ts";
 
 /** A bundle that was read and checked: OCI runtime-spec, bundle.md. */
 export interface Bundle {
@@ -47,6 +48,7 @@ export function bundleOf(path: string, configJson: Uint8Array): Bundle {
   if (spec.process === undefined) throw invalid(`${path}/config.json: process: is missing`);
   if (spec.root === undefined) throw invalid(`${path}/config.json: root: is missing`);
   checkHooks(spec, path);
+  checkDevices(spec, path);
   const rootfs = joinPath(path, spec.root.path);
   requireDirectory(rootfs, "rootfs");
   const volumes = mountsToOpen(spec).flatMap((index) => {

@@ -15,7 +15,7 @@ const FLAGS: Readonly<Record<NamespaceType, number>> = {
 
 /**
  * What can be told of a specification's namespaces before anything is made: that each path is one of its type, and that a container in a
- * VM can have it. What `checkNamespaces` warns of is told by the sandbox.
+ * VM can have it.
  * @throws KataError naming the namespace and the path
  */
 export function checkNamespacesOf(spec: Spec): void {

@@ -44,7 +44,11 @@ export function checkGuestSpec({
 export function checkGuestProcess(process: Process | undefined): readonly string[] {
   const { execCPUAffinity, apparmorProfile, selinuxLabel } = process ?? {};
   const dropped: [string, unknown, string][] = [
-    ["execCPUAffinity", execCPUAffinity?.initial || execCPUAffinity?.final, "the host's CPUs are not the VM's"],
+    [
+      "execCPUAffinity",
+      execCPUAffinity?.initial || execCPUAffinity?.final,
+      "the host's CPUs are not the VM's",
+    ],
     ["apparmorProfile", apparmorProfile !== UNCONFINED && apparmorProfile, NO_APPARMOR],
     ["selinuxLabel", selinuxLabel, NO_SELINUX],
   ];

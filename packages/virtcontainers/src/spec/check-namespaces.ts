@@ -4,27 +4,37 @@ import { KataError } from "@kata-containers/sys";
 /** Those that a pod's containers share in its VM, whatever they are called on the host. */
 const OF_POD: ReadonlySet<Namespace["type"]> = new Set(["ipc", "uts", "pid"]);
 
-/** Those that a container shares with the host's processes when it names none, as runc has it; in a VM nobody is there to share with. */
-const OF_HOST: ReadonlySet<Namespace["type"]> = new Set(["pid", "ipc"]);
+/** Those that a container shares with the host when it names none, as runc has it, and why one in a VM cannot. */
+const OF_HOST: readonly (readonly [Namespace["type"], string])[] = [
+  ["network", "a virtual machine has no host networking"],
+  ["pid", "the host's processes are not in the virtual machine"],
+  ["ipc", "the host's queues and shared memory are not in the virtual machine"],
+];
 
 /**
  * What a specification says of namespaces that are there: one of the host's kernel cannot be joined from a VM, but for the network's,
- * which the VM is in.
- * @returns warnings, one line each
+ * which the VM is in, unless that is the host's own.
  * @throws KataError InvalidArgument naming the namespace
  */
-export function checkNamespaces({ annotations, linux }: Spec): readonly string[] {
+export function checkNamespaces({ annotations, linux }: Spec): void {
   const namespaces = linux?.namespaces ?? [];
-  const inPod = podRole(annotations).kind !== "single";
+  const role = podRole(annotations).kind;
+  const inPod = role !== "single";
   for (const { type, path } of namespaces) {
     if (!path || type === "network" || (inPod && OF_POD.has(type))) continue;
     const why = OF_POD.has(type)
       ? `only a container of a pod can join one: ${path} is the host's kernel's, the container has another`
       : `${path} is the host's kernel's, the container has another`;
-    throw new KataError("InvalidArgument", `linux.namespaces: ${type}: ${why}`);
+    throw refusal(type, why);
   }
-  if (inPod) return [];
-  return [...OF_HOST]
-    .filter((type) => !namespaces.some((each) => each.type === type))
-    .map((type) => `linux.namespaces: ${type}: is missing: the container has one of its own, not the host's`);
+  for (const [type, why] of OF_HOST) {
+    // In a pod a container that names none has the pod's.
+    if (role === "container" || (inPod && OF_POD.has(type))) continue;
+    if (!namespaces.some((each) => each.type === type))
+      throw refusal(type, `is missing, and so the host's: ${why} (name it without a path for a new one)`);
+  }
+}
+
+function refusal(type: Namespace["type"], why: string): KataError {
+  return new KataError("InvalidArgument", `linux.namespaces: ${type}: ${why}`);
 }
