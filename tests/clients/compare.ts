@@ -3,6 +3,7 @@ import { Compatibility } from "../harness/compatibility.ts";
 import { eventually } from "../harness/process.ts";
 import type { Engine, Runtime } from "./engine.ts";
 import type { Row } from "./rows/row.ts";
+import { runScript } from "./run-script.ts";
 
 const SECONDS = 90;
 
@@ -32,7 +33,7 @@ export function compareRuntimes(
   });
 
   test("the runtime is the one that was asked for", async () => {
-    const { stdout, stderr } = await runRow(
+    const { stdout, stderr } = await runScript(
       engine,
       runtime,
       `$create --name one box true > /dev/null; ${engine.runtimeOf} one`,
@@ -41,7 +42,7 @@ export function compareRuntimes(
   });
 
   test.each(rows)("$name", { timeout: 2 * (SECONDS + 40) * 1000 }, async ({ name, script, shows, kata }) => {
-    const ours = await runRow(engine, runtime, script);
+    const ours = await runScript(engine, runtime, script);
     if (runtime === "kata" && kata !== undefined) {
       const said = `${ours.stdout}${ours.stderr}`;
       if (typeof kata.shows === "string") expect(ours.stdout, ours.stderr).toBe(kata.shows);
@@ -50,7 +51,7 @@ export function compareRuntimes(
       found.note(name, refused ? `refused: \`${kata.shows.exec(said)?.[0]}\`` : kata.why);
       return;
     }
-    const runc = await runRow(engine, "runc", script);
+    const runc = await runScript(engine, "runc", script);
 
     expect(ours.stdout, ours.stderr).toBe(runc.stdout);
     expect(ours.status, ours.stderr).toBe(runc.status);
@@ -66,21 +67,4 @@ export function compareRuntimes(
     }).catch(() => {});
     expect(await engine.host.inventory()).toEqual(before);
   });
-}
-
-async function runRow({ host, name, env, run, remove }: Engine, runtime: Runtime, script: string) {
-  try {
-    const { stdout, stderr, status } = await host.run(
-      `
-      dir=$(mktemp -d -p ${host.path})
-      c=${name} run="${run(runtime)}" create="${run(runtime).replace(" run ", " create ")}" remove="${remove}"
-      ${script}
-      `,
-      env,
-      SECONDS,
-    );
-    return { stdout: stdout.replaceAll(/\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b/g, "ID"), stderr, status };
-  } finally {
-    await host.run(`${name} ps -aq | xargs -r ${remove}`, env);
-  }
 }

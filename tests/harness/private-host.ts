@@ -68,8 +68,9 @@ export class PrivateHost implements AsyncDisposable {
       `sed 's/^/mount /' < /proc/self/mountinfo | cut -d' ' -f 1,6,9-
        ip -o link | cut -d: -f 2 | sed 's/^/interface/'
        iptables-save | grep '^[-]' | sed 's/^/rule /'
-       ls -d /run/netns/* /run/runk/* /run/runc/* /run/containerd/s/* 2> /dev/null
-       find ${this.path} -path '*/runtime-*' -name state.json`,
+       ls -d /run/netns/* /run/runk/* /run/runc/* /run/containerd/s/* /run/vc/sbs/* 2> /dev/null
+       find /run/vc /run/kata /run/kata-containers ! -type d 2> /dev/null
+       find ${this.path} -path '*/runtime-*' ! -type d`,
     );
     const processes = this.#processes().map((line) => `process ${line}`);
     const lines = stdout.trim().split("\n");

@@ -1,0 +1,4 @@
+import { startPodman } from "./engine.ts";
+import { testHostileCopies } from "./hostile-copies.ts";
+
+testHostileCopies(startPodman);
