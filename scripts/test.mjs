@@ -147,9 +147,9 @@ if (full) {
   process.env.KATA_FAULT_SEED ??= String(Date.now() % 1_000_000);
   process.env.KATA_FAULT_POINTS ??= "500";
   results.push(endToEnd("500 faults", "tests/faults", 90));
-  results.push(endToEnd("soak", "tests/full", 120, ["tests/full/alone"]));
+  results.push(endToEnd("soak", "tests/full", 150, ["tests/full/alone"]));
   results.push(endToEnd("a host with systemd and cgroup v2", "tests/host", 60));
-  results.push(endToEnd("docker and podman with runk, beside runc", "tests/clients", 30));
+  results.push(endToEnd("docker and podman with runk and kata-runtime, beside runc", "tests/clients", 120));
 }
 
 const minutes = (Date.now() - began) / 60_000;

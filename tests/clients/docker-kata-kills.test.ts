@@ -1,0 +1,4 @@
+import { startDocker } from "./engine.ts";
+import { testKills } from "./kills.ts";
+
+testKills(startDocker);

@@ -1,0 +1,4 @@
+import { startPodman } from "./engine.ts";
+import { testKills } from "./kills.ts";
+
+testKills(startPodman);
