@@ -172,7 +172,7 @@ test("only a container that joins may share the pid namespace", async () => {
 
 describe("the size of the VM", () => {
   const asking = (quota: number, limit: number): Partial<Spec> => ({
-    linux: { resources: { cpu: { quota, period: 100_000 }, memory: { limit } } },
+    linux: { ...spec.linux, resources: { cpu: { quota, period: 100_000 }, memory: { limit } } },
   });
   const MIB = 2 ** 20;
 

@@ -16,6 +16,7 @@ import {
 } from "@kata-containers/shim";
 import { KataError, signalName, Undo } from "@kata-containers/sys";
 import type { ScopeName } from "@kata-containers/systemd";
+import type { ContainerRecord } from "@kata-containers/virtcontainers";
 
 import type { Globals } from "../globals.ts";
 import { absolutePath } from "../paths.ts";

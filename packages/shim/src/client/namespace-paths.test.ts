@@ -3,6 +3,8 @@ import { afterEach, expect, test } from "vitest";
 import { recordOps } from "../testing/fake-ops.ts";
 import { checkNamespacesOf } from "./namespace-paths.ts";
 
+/** Those that a container without a pod has to name, but for the one of the test. */
+const NEW = [{ type: "pid" }, { type: "ipc" }] as const;
 const PATHS = ["/ns/net", "/etc/hosts"];
 let closed: number[] = [];
 
@@ -21,7 +23,11 @@ function check(type: "network" | "ipc", path: string): void {
       throw new SysError("ENOTTY", "ioctl NS_GET_NSTYPE");
     },
   });
-  checkNamespacesOf({ ociVersion: "1.2.0", root: { path: "/" }, linux: { namespaces: [{ type, path }] } });
+  checkNamespacesOf({
+    ociVersion: "1.2.0",
+    root: { path: "/" },
+    linux: { namespaces: [...NEW, { type, path }] },
+  });
 }
 
 test("a namespace of the type that is named is taken, and a new one", () => {
