@@ -71,6 +71,12 @@ test("CPUs and memory are brought online as they appear", async () => {
   expect([32, 33].map((n) => files.get(`${SYS}/memory/memory${n}/state`))).toEqual(["online\n", "online\n"]);
 });
 
+test("no more CPUs are brought online than are asked for, the first ones", async () => {
+  for (const cpu of [10, 2, 1]) files.set(`${SYS}/cpu/cpu${cpu}/online`, "0\n");
+  await hotplug().online({ ...request, nbCpus: 3 });
+  expect([1, 2, 10].map((cpu) => files.get(`${SYS}/cpu/cpu${cpu}/online`))).toEqual(["1\n", "1\n", "0\n"]);
+});
+
 test("a block that the kernel brings online by itself meanwhile is no failure; one that stays offline is", async () => {
   files.set(`${SYS}/memory/memory32/state`, "offline\n");
   const refuse = (state: string) =>

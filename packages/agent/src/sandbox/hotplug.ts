@@ -36,13 +36,15 @@ export class Hotplug {
   }
 
   /**
-   * Brings online what there is, and with `wait` what is to come: `nbCpus` CPUs in all, and `memBlocks` blocks of memory.
+   * Brings online `nbCpus` CPUs, the first ones (0: all that there are), and all memory; with `wait`, until there are as many, and
+   * `memBlocks` blocks of memory.
    * @throws KataError DeadlineExceeded when they do not appear; SysError when the kernel does not take them
    */
   async online({ wait, nbCpus, cpuOnly, memBlocks }: OnlineCPUMemRequest): Promise<void> {
-    await this.#reach(wait ? nbCpus : 0, "CPUs", () => onlineAll(numbered(CPUS, "cpu"), "online", "1"));
+    const cpus = () => onlineFirst(numbered(CPUS, "cpu"), nbCpus || Number.POSITIVE_INFINITY, "online", "1");
+    await this.#reach(wait ? nbCpus : 0, "CPUs", cpus);
     if (cpuOnly) return;
-    const blocks = () => onlineAll(memoryBlocks(), "state", "online");
+    const blocks = () => onlineFirst(memoryBlocks(), Number.POSITIVE_INFINITY, "state", "online");
     await this.#reach(wait ? memBlocks : 0, "blocks of memory", blocks);
   }
 
@@ -54,30 +56,30 @@ export class Hotplug {
   }
 }
 
-/** @returns how many of them are online now */
-function onlineAll(directories: readonly string[], file: string, on: string): number {
-  let count = 0;
-  for (const directory of directories) {
+/** @returns how many of the first `most` of them are online now */
+function onlineFirst(directories: readonly string[], most: number, file: string, on: string): number {
+  const first = directories.slice(0, most);
+  for (const directory of first) {
     const path = `${directory}/${file}`;
     const isOnline = () => readText(path).trim() === on;
     // The first CPU has no such file on most machines: it cannot be taken offline.
-    if (exists(path) && !isOnline()) {
-      try {
-        writeText(path, on);
-      } catch (error) {
-        // A kernel that does it by itself was faster.
-        if (!isOnline()) throw error;
-      }
+    if (!exists(path) || isOnline()) continue;
+    try {
+      writeText(path, on);
+    } catch (error) {
+      // A kernel that does it by itself was faster.
+      if (!isOnline()) throw error;
     }
-    count++;
   }
-  return count;
+  return first.length;
 }
 
+/** In the order of their numbers. */
 function numbered(directory: string, name: string): string[] {
-  const pattern = new RegExp(`^${name}\\d+$`);
+  const pattern = new RegExp(`^${name}(\\d+)$`);
   return ops
     .readdir(directory)
-    .filter(({ name: entry }) => pattern.test(entry))
-    .map(({ name: entry }) => `${directory}/${entry}`);
+    .flatMap(({ name: entry }) => pattern.exec(entry)?.[1] ?? [])
+    .sort((one, other) => Number(one) - Number(other))
+    .map((number) => `${directory}/${name}${number}`);
 }

@@ -147,13 +147,15 @@ test("a share that QEMU serves itself tells the inodes of several file systems a
 
 test("a machine that may grow has places for more vCPUs, and slots for memory modules", () => {
   const size = (more: Partial<VmConfig>) => {
-    const args = qemuArguments({ ...vm, ...more }, fds, paths);
+    const args = qemuArguments({ ...vm, accelerator: "kvm", ...more }, fds, paths);
     return [argument(args, "-smp"), argument(args, "-m")];
   };
   expect(size({})).toEqual(["2", "256M"]);
   expect(size({ maxVcpus: 8, maxMemoryMiB: 4096 })).toEqual(["2,maxcpus=8", "256M,slots=10,maxmem=4096M"]);
+  // An emulated machine has all of them from the start.
+  expect(size({ maxVcpus: 8, accelerator: "tcg" })).toEqual(["8", "256M"]);
   expect(size({ maxMemoryMiB: 4096, memorySlots: 0 })).toEqual(["2", "256M"]);
   // 1 TiB is more than an emulated CPU addresses.
-  expect(size({ maxMemoryMiB: 1 << 20 })[1]).toBe("256M,slots=10,maxmem=524288M");
-  expect(size({ maxMemoryMiB: 1 << 20, accelerator: "kvm" })[1]).toContain("maxmem=1048576M");
+  expect(size({ maxMemoryMiB: 1 << 20, accelerator: "tcg" })[1]).toBe("256M,slots=10,maxmem=524288M");
+  expect(size({ maxMemoryMiB: 1 << 20 })[1]).toContain("maxmem=1048576M");
 });

@@ -32,6 +32,8 @@ const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 /** Buffer for the guest's translated code, MiB. QEMU's default is 1 GiB, all of which can become resident. */
 const TCG_CODE_MIB = 64;
+/** The least of it for each vCPU, MiB. */
+const TCG_CODE_EACH_MIB = 4;
 
 /**
  * All that TCG has, but for fast `rep movsb`: the guest's kernel would copy by it, and TCG runs it byte by byte. Without, the
@@ -76,7 +78,12 @@ function machine(config: VmConfig): string[] {
     ],
     ...(config.accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", cpu("host", config), "-global", "kvm-pit.lost_tick_policy=discard"]
-      : ["-accel", `tcg,tb-size=${TCG_CODE_MIB}`, "-cpu", cpu(TCG_CPU, config)]),
+      : [
+          "-accel",
+          `tcg,tb-size=${Math.max(TCG_CODE_MIB, TCG_CODE_EACH_MIB * config.maxVcpus)}`,
+          "-cpu",
+          cpu(TCG_CPU, config),
+        ]),
     ...["-rtc", "base=utc,driftfix=slew,clock=host"],
     ...["-smp", cpus(config), "-m", `${size}${slots(config)}`],
     // Shared, because virtiofsd reads and writes the guest's memory.
@@ -89,8 +96,13 @@ function unused({ machineType }: VmConfig): string {
   return machineType === "q35" ? ",sata=off" : "";
 }
 
-/** With a place for each vCPU that may be added. */
-function cpus({ vcpus, maxVcpus }: VmConfig): string {
+/**
+ * With a place for each vCPU that may be added. Emulated ones are all there from the start, and the guest's kernel leaves alone those that
+ * are to come (kernelCommandLine): QEMU aborts when one is added and those that run have taken all room for translated code (7.2:
+ * tcg_region_initial_alloc). One that is not online costs nothing.
+ */
+function cpus({ vcpus, maxVcpus, accelerator }: VmConfig): string {
+  if (accelerator === "tcg") return String(maxVcpus);
   return maxVcpus > vcpus ? `${vcpus},maxcpus=${maxVcpus}` : String(vcpus);
 }
 

@@ -114,11 +114,11 @@ class QemuVm implements Vm {
       if (name === "DEVICE_DELETED") this.#nics.deviceDeleted(deviceOf(details));
     };
     this.#qmp = connectQmp(transport, onEvent, QMP_TIMEOUT_MS).catch(() => undefined);
-    const { machineType, memory, accelerator } = config;
+    const { machineType, accelerator } = config;
     const command = commandsOf(this.#qmp, QMP_TIMEOUT_MS);
     const change = topologyChange(command, accelerator);
     this.#nics = new QemuNicSlots(command, change, machineType === "q35" ? NIC_PORTS : []);
-    this.#growth = new QemuGrowth(command, change, memory);
+    this.#growth = new QemuGrowth(command, change, config);
     process.ended.then(() => this.#transport.close());
   }
 

@@ -18,6 +18,7 @@ const command = async (name: string, args: object) => {
   return {};
 };
 
+const KVM = { accelerator: "kvm", memory: "anonymous" } as const;
 const change: TopologyChange = (run) => run();
 
 beforeEach(() => {
@@ -26,21 +27,26 @@ beforeEach(() => {
 });
 
 test("CPUs come into the first free places of the topology", async () => {
-  await new QemuGrowth(command, change, "anonymous").addVcpus(2);
+  await new QemuGrowth(command, change, KVM).addVcpus(2);
   const cpu = (core: number) =>
     `device_add {"driver":"max-x86_64-cpu","socket-id":0,"core-id":${core},"thread-id":0}`;
   expect(commands).toEqual([cpu(1), cpu(2)]);
 });
 
+test("emulated CPUs are there already", async () => {
+  await new QemuGrowth(command, change, { ...KVM, accelerator: "tcg" }).addVcpus(2);
+  expect(commands).toEqual([]);
+});
+
 test("more CPUs than there are places: none is added", async () => {
-  await expect(new QemuGrowth(command, change, "anonymous").addVcpus(3)).rejects.toThrow(
+  await expect(new QemuGrowth(command, change, KVM).addVcpus(3)).rejects.toThrow(
     "QEMU has places for 2 more vCPUs, not for 3",
   );
   expect(commands).toEqual([]);
 });
 
 test("memory is shared with the share's server, and comes from where the rest does", async () => {
-  const growth = new QemuGrowth(command, change, "hugetlb");
+  const growth = new QemuGrowth(command, change, { ...KVM, memory: "hugetlb" });
   await growth.addMemory(128);
   await growth.addMemory(256);
   expect(commands).toEqual([
@@ -53,8 +59,6 @@ test("memory is shared with the share's server, and comes from where the rest do
 
 test("memory that no slot takes is given back", async () => {
   refuse = "device_add";
-  await expect(new QemuGrowth(command, change, "anonymous").addMemory(128)).rejects.toThrow(
-    "QMP: device_add",
-  );
+  await expect(new QemuGrowth(command, change, KVM).addMemory(128)).rejects.toThrow("QMP: device_add");
   expect(commands.at(-1)).toBe('object-del {"id":"memory1"}');
 });

@@ -1,5 +1,5 @@
 import { KataError } from "@kata-containers/sys";
-import type { MemoryKind, VmGrowth } from "../hypervisor.ts";
+import type { VmConfig, VmGrowth } from "../hypervisor.ts";
 import { MEMORY } from "./arguments.ts";
 import type { Command } from "./nic-slots.ts";
 import type { TopologyChange } from "./topology.ts";
@@ -8,16 +8,18 @@ import type { TopologyChange } from "./topology.ts";
 export class QemuGrowth implements VmGrowth {
   readonly #command: Command;
   readonly #change: TopologyChange;
-  readonly #kind: MemoryKind;
+  readonly #config: Pick<VmConfig, "accelerator" | "memory">;
   #modules = 0;
 
-  constructor(command: Command, change: TopologyChange, kind: MemoryKind) {
+  constructor(command: Command, change: TopologyChange, config: Pick<VmConfig, "accelerator" | "memory">) {
     this.#command = command;
     this.#change = change;
-    this.#kind = kind;
+    this.#config = config;
   }
 
   async addVcpus(count: number): Promise<void> {
+    // They are there, see qemuArguments: the guest brings them online.
+    if (this.#config.accelerator === "tcg") return;
     const free = freePlaces(await this.#command("query-hotpluggable-cpus", {}));
     if (free.length < count)
       throw new KataError(
@@ -32,7 +34,7 @@ export class QemuGrowth implements VmGrowth {
 
   async addMemory(MiB: number): Promise<void> {
     const id = `memory${++this.#modules}`;
-    const { hugetlb, prealloc } = MEMORY[this.#kind];
+    const { hugetlb, prealloc } = MEMORY[this.#config.memory];
     const options = { ...(hugetlb ? { hugetlb } : {}), ...(prealloc ? { prealloc } : {}) };
     const size = MiB * 2 ** 20;
     await this.#command("object-add", {

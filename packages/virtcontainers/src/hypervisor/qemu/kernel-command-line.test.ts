@@ -1,7 +1,14 @@
 import { expect, test } from "vitest";
 import { kernelCommandLine } from "./kernel-command-line.ts";
 
-const emulated = { accelerator: "tcg", vcpus: 1, tscKhz: 2_596_100, debug: false, kernelParams: [] } as const;
+const emulated = {
+  accelerator: "tcg",
+  vcpus: 1,
+  maxVcpus: 1,
+  tscKhz: 2_596_100,
+  debug: false,
+  kernelParams: [],
+} as const;
 
 test("an emulated guest is told the frequency of its clock, and measures nothing", () => {
   expect(kernelCommandLine(emulated).split(" ")).toContain("tsc_early_khz=2596100");
@@ -18,4 +25,11 @@ test("the timer is not calibrated where software emulates one CPU, and only ther
 test("grace periods are expedited, unless the user says otherwise later on the line", () => {
   const line = kernelCommandLine({ ...emulated, kernelParams: ["rcupdate.rcu_expedited=0"] });
   expect(line).toMatch(/ rcupdate\.rcu_expedited=1 .*rcupdate\.rcu_expedited=0$/);
+});
+
+test("emulated CPUs that are there for later stay offline", () => {
+  const later = { ...emulated, vcpus: 2, maxVcpus: 4 };
+  expect(kernelCommandLine(later)).toContain(" maxcpus=2");
+  expect(kernelCommandLine({ ...later, maxVcpus: 2 })).not.toContain("maxcpus");
+  expect(kernelCommandLine({ ...later, accelerator: "kvm" })).not.toContain("maxcpus");
 });

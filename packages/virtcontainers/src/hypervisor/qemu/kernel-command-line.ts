@@ -1,6 +1,9 @@
 import type { VmConfig } from "../hypervisor.ts";
 
-export type CommandLineConfig = Pick<VmConfig, "accelerator" | "vcpus" | "tscKhz" | "debug" | "kernelParams">;
+export type CommandLineConfig = Pick<
+  VmConfig,
+  "accelerator" | "vcpus" | "maxVcpus" | "tscKhz" | "debug" | "kernelParams"
+>;
 
 /** Reasons and measurements: guest/README.md, "Kernel command line". */
 const BASE_PARAMS = [
@@ -21,15 +24,17 @@ const BASE_PARAMS = [
 
 /** The guest kernel's command line. Later parameters win over earlier ones of the same key, so the user's come last. */
 export function kernelCommandLine(config: CommandLineConfig): string {
-  const emulatedSingle = config.accelerator === "tcg" && config.vcpus === 1;
-  const { tscKhz } = config;
+  const { tscKhz, vcpus, maxVcpus } = config;
+  const emulated = config.accelerator === "tcg";
   return [
     ...(config.debug ? [] : ["quiet"]),
     ...BASE_PARAMS,
     // The APIC timer's calibration takes 0.1 s; the HPET ticks instead.
-    ...(emulatedSingle ? ["nolapic_timer"] : []),
+    ...(emulated && vcpus === 1 ? ["nolapic_timer"] : []),
+    // The others come online when they are wanted: QEMU's are all there.
+    ...(emulated && maxVcpus > vcpus ? [`maxcpus=${vcpus}`] : []),
     // On a busy host the kernel measures a clock wrong that software emulates: by 13 or 39 times, and its time runs so much faster.
-    ...(config.accelerator === "tcg" && tscKhz !== undefined ? [`tsc_early_khz=${tscKhz}`] : []),
+    ...(emulated && tscKhz !== undefined ? [`tsc_early_khz=${tscKhz}`] : []),
     ...config.kernelParams,
   ].join(" ");
 }
