@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { OciRuntime } from "./runtimes.ts";
 import { DIRECTORY, type Outcome, Suite } from "./suite.ts";
-import { entryOf, expected, isWorse } from "./table.ts";
+import { entryOf, expected, expectedNotOk, isWorse, pointsOf } from "./table.ts";
 
 /** How long a column may take, for each of its programs: most take 5 s, on a machine that does nothing else. */
 const PROGRAM_MS = 30_000;
@@ -47,9 +47,13 @@ export function testColumn(
     report((performance.now() - began) / 1000);
   }, programs.length * PROGRAM_MS);
 
+  function isWorseThanExpected(program: string, outcome: Outcome): boolean {
+    return isWorse(outcome, expected[program]?.[column], expectedNotOk[program]?.[column]);
+  }
+
   async function runAsExpected(program: string): Promise<Outcome> {
     let outcome = await suite.run(program, runtime);
-    const isBad = () => isWorse(outcome, expected[program]?.[column]);
+    const isBad = () => isWorseThanExpected(program, outcome);
     for (let tries = 0; RACY.has(program) && tries < TRIES && isBad(); tries++)
       outcome = await suite.run(program, runtime);
     return outcome;
@@ -61,13 +65,17 @@ export function testColumn(
       .slice(0, 5)
       .map(([program, outcome]) => `${program} ${outcome.seconds.toFixed(0)} s`);
     console.log(`${column}: ${outcomes.size} programs, ${seconds.toFixed(0)} s; ${longest.join(", ")}`);
-    const measured = programs.map((program) => {
-      const outcome = outcomes.get(program);
-      return [program, outcome && entryOf(outcome)];
-    });
     mkdirSync(DIRECTORY, { recursive: true });
-    const text = JSON.stringify(Object.fromEntries(measured), null, 2);
-    writeFileSync(join(DIRECTORY, `${column}.json`), `${text}\n`);
+    leave(`${column}.json`, entryOf);
+    leave(`${column}-not-ok.json`, pointsOf);
+  }
+
+  function leave(file: string, measured: (outcome: Outcome) => string | readonly string[]): void {
+    const all = programs.map((program) => {
+      const outcome = outcomes.get(program);
+      return [program, outcome && measured(outcome)];
+    });
+    writeFileSync(join(DIRECTORY, file), `${JSON.stringify(Object.fromEntries(all), null, 2)}\n`);
   }
 
   test("the table has every program of the suite", () => {
@@ -78,7 +86,10 @@ export function testColumn(
     const outcome = outcomes.get(program);
     if (outcome === undefined) throw new Error(`${program} was not run`);
     const entry = expected[program]?.[column];
-    expect(isWorse(outcome, entry), `${entryOf(outcome)}, not ${entry}:\n${outcome.output}`).toBe(false);
+    expect(
+      isWorseThanExpected(program, outcome),
+      `${entryOf(outcome)}, not ${entry}:\n${outcome.output}`,
+    ).toBe(false);
   });
 
   afterAll(() => suite[Symbol.dispose]());
