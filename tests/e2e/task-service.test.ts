@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
-  type Any,
+  Any,
+  BootstrapParams,
+  BootstrapResult,
   CgroupV1Metrics,
   RuntimeOptions,
   Task,
@@ -80,6 +82,22 @@ describe("a container's life", () => {
         "/tasks/start",
         ...["plain", "limited"].flatMap(() => ["/tasks/exec-added", "/tasks/exec-started", "/tasks/exit"]),
       ]);
+  });
+
+  test("containerd 2.3's message to `start` is answered by one, which names version 3; options are not such a message", async () => {
+    const container = shims.bundle();
+    const params = { instanceId: container.id, namespace: shims.namespace, containerdVersion: "2.3.4" };
+    const started = await shims.command("start", container, Buffer.from(BootstrapParams.encode(params)));
+    const { version, protocol, address } = BootstrapResult.decode(Buffer.from(started.stdout));
+    expect({ version, protocol }).toEqual({ version: 3, protocol: "ttrpc" });
+    expect(address).toBe(readFileSync(join(container.bundle, "address"), "utf8"));
+    const shim = shims.connect(address);
+    await shim.unary(TaskV3.Shutdown, { id: container.id });
+    const other = shims.bundle();
+    const options = Any.encode({ typeUrl: "runtimeoptions.v1.Options", value: new Uint8Array(0) });
+    const { stdout } = await shims.command("start", other, Buffer.from(options));
+    expect(stdout).toBe(readFileSync(join(other.bundle, "address"), "utf8"));
+    await shims.connect(stdout).unary(Task.Shutdown, { id: other.id });
   });
 
   test("a container of a pod is served by its sandbox's shim, and the pod goes on without it", async () => {

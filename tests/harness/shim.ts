@@ -43,14 +43,18 @@ export class Shims {
     return made;
   }
 
-  /** The shim's own command line, for a bundle. */
-  command(verb: string, { id, bundle }: { readonly id: string; readonly bundle: string }): Promise<Ended> {
+  /** The shim's own command line, for a bundle, with a standard input. */
+  command(
+    verb: string,
+    { id, bundle }: { readonly id: string; readonly bundle: string },
+    input: string | Buffer = "",
+  ): Promise<Ended> {
     const publish = this.scratch.join("publish");
     writeFileSync(publish, PUBLISH);
     chmodSync(publish, 0o755);
     const args = ["-namespace", this.namespace, "-address", "/run/none.sock", "-publish-binary", publish];
     const env = { ...process.env, KATA_CONF_FILE: configurationFile };
-    return run(SHIM, [...args, "-id", id, verb], { cwd: bundle, env });
+    return run(SHIM, [...args, "-id", id, verb], { cwd: bundle, env, input });
   }
 
   /** `start`, and a connection to what it has started. */

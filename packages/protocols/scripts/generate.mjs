@@ -45,6 +45,7 @@ const WORDS = {
   "containerd.v1.types": "Task",
   "containerd.types": "Containerd",
   "containerd.services.events.ttrpc.v1": "Containerd",
+  "containerd.runtime.bootstrap.v1": "Bootstrap",
   "io.containerd.cgroups.v1": "CgroupV1",
   "io.containerd.cgroups.v2": "CgroupV2",
   "runtimeoptions.v1": "Runtime",

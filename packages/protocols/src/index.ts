@@ -4,6 +4,7 @@ export { Codec, type Init, type Method } from "./codec.ts";
 export * from "./gen/agent.gen.ts";
 export * from "./gen/cgroups-v1.gen.ts";
 export * from "./gen/cgroups-v2.gen.ts";
+export * from "./gen/containerd-bootstrap.gen.ts";
 export * from "./gen/containerd-events.gen.ts";
 export * from "./gen/containerd-task.gen.ts";
 export * from "./gen/containerd-task-types.gen.ts";

@@ -71,7 +71,7 @@ describe("of containerd 2.3.4 and its cgroups 3.1.3", () => {
   const upstreams = [...fixture("containerd-2.3.4.txt"), ...fixture("cgroups-3.1.3.txt")];
   const PACKAGES = [
     ...["containerd.task.v2", "containerd.v1.types", "containerd.types", "containerd.events"],
-    ...["containerd.services.events.ttrpc.v1", "runtimeoptions.v1"],
+    ...["containerd.services.events.ttrpc.v1", "runtimeoptions.v1", "containerd.runtime.bootstrap.v1"],
     ...["io.containerd.cgroups.v1", "io.containerd.cgroups.v2"],
   ];
   /** Of whom no shim is asked, and figures that the agent's protocol does not carry. */

@@ -31,6 +31,7 @@ const PACKAGES = [
   ...["google.protobuf", "google.rpc", "ttrpc", "types", "grpc", "kata.daemon.v1"],
   ...["containerd.types", "containerd.v1.types", "containerd.task.v2", "containerd.task.v3"],
   ...["containerd.events", "containerd.services.events.ttrpc.v1", "runtimeoptions.v1"],
+  "containerd.runtime.bootstrap.v1",
   ...["io.containerd.cgroups.v1", "io.containerd.cgroups.v2"],
 ];
 

@@ -13,6 +13,7 @@ import {
 import { STATUS_VM_DIED } from "@kata-containers/virtcontainers";
 import { Lifetime } from "../daemon/lifetime.ts";
 import { checkShimArguments, parseShimArguments, type ShimArguments } from "./arguments.ts";
+import { readStartInput, startAnswer } from "./bootstrap.ts";
 import { deleteShim } from "./delete-shim.ts";
 import { eventHost } from "./event-host.ts";
 import { eventSender } from "./event-sender.ts";
@@ -69,7 +70,7 @@ export async function runShim(argv: readonly string[]): Promise<number> {
   checkShimArguments(args);
   switch (args.verb) {
     case "start":
-      print(await startShim(args));
+      print(startAnswer(args, await readStartInput(), await startShim(args)));
       return 0;
     case "delete":
       await deleteShim(args, (message) => ops.writeSync(2, ops.utf8Encode(`${message}\n`)));
