@@ -310,6 +310,20 @@ describe("streams", () => {
     expect((await counted).stdout.trim()).toBe(String(2 * 32 * 65536));
   });
 
+  test("stdin that is closed before the process was started ends when it has been read", async () => {
+    const { id, bundle, shim } = await shims.run();
+    const [stdin, output] = [join(bundle, "stdin"), join(bundle, "cat")];
+    await run("mkfifo", [stdin]);
+    const exec = { id, execId: "cat" };
+    await shim.unary(Task.Exec, { ...exec, stdin, stdout: `file://${output}`, spec: processSpec(["cat"]) });
+    await shim.unary(Task.CloseIO, { ...exec, stdin: true });
+    const typed = run("sh", ["-c", `echo typed > ${stdin}`]);
+    await shim.unary(Task.Start, exec);
+    await typed;
+    expect(await shim.unary(Task.Wait, exec)).toMatchObject({ exitStatus: 0 });
+    expect(readFileSync(output, "utf8")).toBe("typed\n");
+  });
+
   test("a FIFO that nobody reads stops the process, not its end, nor its removal", async () => {
     const container = shims.bundle({ args: ["dd", "if=/dev/zero", "bs=1M", "count=64"] });
     const stdout = join(container.bundle, "stdout");

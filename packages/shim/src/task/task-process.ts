@@ -23,6 +23,7 @@ export class TaskProcess {
   #tellExit: (exit: ProcessExit) => void = () => {};
   #guest: GuestProcess | undefined;
   #stdio: TaskStdio | undefined;
+  #stdinClosed = false;
   #drained: Promise<void> = Promise.resolve();
 
   /** @param spec of one that Exec has described */
@@ -50,6 +51,7 @@ export class TaskProcess {
     this.#stdio = stdio;
     guest.exited.then((exit) => this.end(exit));
     this.#drained = guest.ended.then(() => stdio.ended());
+    if (this.#stdinClosed) stdio.closeStdin();
   }
 
   /** Resolves when all that it has written has been taken, by a logger too. */
@@ -64,7 +66,9 @@ export class TaskProcess {
     this.#tellExit(exit);
   }
 
+  /** Its input ends; also of one that is being started: a client whose input is short says so before the start has been answered. */
   closeStdin(): void {
+    this.#stdinClosed = true;
     this.#stdio?.closeStdin();
   }
 }
