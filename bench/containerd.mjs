@@ -42,7 +42,7 @@ export async function withContainerd(use) {
   try {
     const ctr = `ctr -a ${socket}`;
     must("/bin/sh", ["-c", `until timeout 5 ${ctr} version > /dev/null 2>&1; do sleep 0.1; done`]);
-    must("/bin/sh", ["-c", `${ctr} image import ${writeImageArchive(directory, IMAGE)}`]);
+    must("/bin/sh", ["-c", `${ctr} image import ${writeImageArchive(directory, { [IMAGE]: ["sh"] })}`]);
     const run = (/** @type {string} */ runtime, /** @type {string} */ words) =>
       `${ctr} run --runtime io.containerd.${runtime}.v2 ${words} ${IMAGE}`;
     return await use({ run, ctr });

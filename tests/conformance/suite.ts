@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { goInstall } from "../harness/go-install.ts";
 import { run } from "../harness/process.ts";
 import { CONTROLLERS, type OciRuntime, WITHOUT_CONTROLLERS, wrapperOf } from "./runtimes.ts";
 import { type Points, readTap } from "./tap.ts";
@@ -53,9 +54,9 @@ export class Suite implements Disposable {
   static install(directory = join(DIRECTORY, VERSION)): Suite {
     const done = join(directory, "rootfs-amd64.tar.gz");
     if (!existsSync(done)) {
-      build(join(directory, "programs"), [`${MODULE}/validation/...@${VERSION}`]);
+      goInstall(join(directory, "programs"), [`${MODULE}/validation/...@${VERSION}`]);
       // It runs in the container, whose root has no dynamic linker.
-      build(directory, [`${MODULE}/cmd/runtimetest@${VERSION}`]);
+      goInstall(directory, [`${MODULE}/cmd/runtimetest@${VERSION}`]);
       const cache = execFileSync("go", ["env", "GOMODCACHE"], { encoding: "utf8" }).trim();
       copyFileSync(join(cache, `${MODULE}@${VERSION}`, "rootfs-amd64.tar.gz"), done);
     }
@@ -139,13 +140,4 @@ function verdictOf({ ok, skipped, notOk }: Points, status: number): Verdict {
   if (status !== 0 || notOk.length > 0) return "fail";
   if (ok > 0) return "pass";
   return skipped > 0 ? "skip" : "silent";
-}
-
-function build(directory: string, packages: readonly string[]): void {
-  mkdirSync(directory, { recursive: true });
-  execFileSync("go", ["install", ...packages], {
-    env: { ...process.env, GOBIN: directory, CGO_ENABLED: "0" },
-    stdio: ["ignore", "ignore", "inherit"],
-    timeout: 600_000,
-  });
 }

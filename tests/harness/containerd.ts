@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { containerdConfig } from "./containerd-config.ts";
-import { writeImageArchive } from "./image.ts";
+import { type Commands, writeImageArchive } from "./image.ts";
 import { PrivateHost } from "./private-host.ts";
 import { type Ended, eventually } from "./process.ts";
 import { configurationFile, repository } from "./programs.ts";
@@ -15,26 +15,47 @@ export const RUNTIMES = {
 } as const;
 export type Runtime = keyof typeof RUNTIMES;
 
+/** The image of containers. */
+export const BOX = "docker.io/library/box:latest";
+
+export interface ContainerdOptions {
+  /** A directory of programs that are taken before the machine's: another containerd's, other clients. */
+  readonly programs?: string;
+  /** The configuration, from the directory that everything is to be in. */
+  readonly config?: (directory: string) => string;
+  /** Images besides the box. */
+  readonly images?: Commands;
+  /** containerd's namespace that they are in. */
+  readonly namespace?: string;
+}
+
 /** containerd on a host of its own, with the image `box`. */
 export class Containerd implements AsyncDisposable {
   readonly host: PrivateHost;
   readonly #env: NodeJS.ProcessEnv;
 
-  private constructor(host: PrivateHost) {
+  private constructor(host: PrivateHost, { programs, namespace = "default" }: ContainerdOptions) {
     this.host = host;
+    const path = [
+      ...(programs === undefined ? [] : [programs]),
+      join(repository, "build/bin"),
+      process.env.PATH,
+    ];
     this.#env = {
-      PATH: `${join(repository, "build/bin")}:${process.env.PATH}`,
+      PATH: path.join(":"),
       KATA_CONF_FILE: configurationFile,
       CONTAINERD_ADDRESS: join(host.path, "containerd.sock"),
+      CONTAINERD_NAMESPACE: namespace,
     };
   }
 
-  static async start(): Promise<Containerd> {
-    const containerd = new Containerd(await PrivateHost.start());
+  static async start(options: ContainerdOptions = {}): Promise<Containerd> {
+    const containerd = new Containerd(await PrivateHost.start(), options);
     const { host } = containerd;
-    writeFileSync(join(host.path, "config.toml"), containerdConfig(host.path));
+    const { config = containerdConfig, images = {} } = options;
+    writeFileSync(join(host.path, "config.toml"), config(host.path));
     await containerd.launch();
-    const archive = writeImageArchive(host.path, "docker.io/library/box:latest");
+    const archive = writeImageArchive(host.path, { ...images, [BOX]: ["sh"] });
     const { status, stderr } = await containerd.sh(`ctr image import ${archive} > /dev/null`);
     if (status !== 0) throw new Error(`ctr image import: ${stderr}`);
     return containerd;
@@ -59,7 +80,7 @@ export class Containerd implements AsyncDisposable {
   /** A shell script with `$run ARGS…` for `ctr run` with a runtime and the cgroups of the host. */
   sh(script: string, seconds = 60, runtime: Runtime = "kata"): Promise<Ended> {
     const run = `ctr run --runtime ${RUNTIMES[runtime]}`;
-    return this.host.run(`run="${run}"\nimage=docker.io/library/box:latest\n${script}`, this.#env, seconds);
+    return this.host.run(`run="${run}"\nimage=${BOX}\n${script}`, this.#env, seconds);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -23,23 +23,26 @@ export function writeImage(directory: string): string {
   return tar;
 }
 
-/** The same as an archive that `docker load`, `podman load` and `ctr image import` take, of a name. */
-export function writeImageArchive(directory: string, name: string): string {
+/** What an image runs when nothing else is asked for. */
+export type Commands = Readonly<Record<string, readonly string[]>>;
+
+/** The same as an archive that `docker load`, `podman load` and `ctr image import` take: images by their names. */
+export function writeImageArchive(directory: string, images: Commands): string {
   const layer = readFileSync(writeImage(directory));
   const contents = join(directory, "archive");
   mkdirSync(contents);
-  const config = JSON.stringify({
-    architecture: "amd64",
-    os: "linux",
-    config: { Env: ["PATH=/bin:/sbin:/usr/bin"], Cmd: ["sh"], WorkingDir: "/" },
-    rootfs: { type: "layers", diff_ids: [`sha256:${sha256(layer)}`] },
-  });
   writeFileSync(join(contents, "layer.tar"), layer);
-  writeFileSync(join(contents, "config.json"), config);
-  writeFileSync(
-    join(contents, "manifest.json"),
-    JSON.stringify([{ Config: "config.json", RepoTags: [name], Layers: ["layer.tar"] }]),
-  );
+  const manifest = Object.entries(images).map(([name, command], index) => {
+    const config = {
+      architecture: "amd64",
+      os: "linux",
+      config: { Env: ["PATH=/bin:/sbin:/usr/bin"], Cmd: command, WorkingDir: "/" },
+      rootfs: { type: "layers", diff_ids: [`sha256:${sha256(layer)}`] },
+    };
+    writeFileSync(join(contents, `config-${index}.json`), JSON.stringify(config));
+    return { Config: `config-${index}.json`, RepoTags: [name], Layers: ["layer.tar"] };
+  });
+  writeFileSync(join(contents, "manifest.json"), JSON.stringify(manifest));
   const archive = join(directory, "archive.tar");
   execFileSync("tar", ["-C", contents, "-cf", archive, "."]);
   return archive;

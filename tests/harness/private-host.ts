@@ -11,6 +11,7 @@ set -e
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /dev/shm
+mount -t tmpfs tmpfs /var/lib
 mount --bind "$1" "$1"
 mount --make-shared "$1"
 ip link set lo up
@@ -21,8 +22,8 @@ wait "$!"
 `;
 
 /**
- * This machine with mount, network and pid namespaces of its own, and an empty /run and /dev/shm: container engines run in it as they do on a
- * host, and what they leave (interfaces, firewall rules, mounts, processes) ends with it, however the test ends. Control groups are
+ * This machine with mount, network and pid namespaces of its own, and an empty /run, /dev/shm and /var/lib: container engines run in it as
+ * they do on a host, and what they leave (interfaces, firewall rules, mounts, processes) ends with it, however the test ends. Control groups are
  * this machine's: those of the test are below `cgroup`.
  */
 export class PrivateHost implements AsyncDisposable {
@@ -48,10 +49,15 @@ export class PrivateHost implements AsyncDisposable {
     return host;
   }
 
+  /** The words that run a program there. */
+  command(...words: readonly string[]): [program: string, ...args: string[]] {
+    return ["nsenter", ...this.#namespaces(), ...words];
+  }
+
   /** Runs a shell script there, for a bounded time: status 137 when it was over. */
   run(script: string, env: NodeJS.ProcessEnv = {}, seconds = 60): Promise<Ended> {
-    const limited = ["timeout", "-s", "KILL", `${seconds}`, "sh", "-c", script];
-    return run("nsenter", [...this.#namespaces(), ...limited], {
+    const [program, ...args] = this.command("timeout", "-s", "KILL", `${seconds}`, "sh", "-c", script);
+    return run(program, args, {
       env: { ...process.env, ...env },
       timeoutMs: (seconds + 30) * 1000,
     });

@@ -1,0 +1,3 @@
+import { testPods } from "./pod-life.ts";
+
+testPods();
