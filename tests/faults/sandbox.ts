@@ -60,12 +60,15 @@ export class FaultySandbox implements AsyncDisposable {
     const { type, sandboxId } = managers.containerd;
     const own = this.#scratch.join("sandbox");
     const config = JSON.parse(read(`${this.#bundle}/config.json`));
-    const root = { path: `${this.#bundle}/rootfs` };
+    config.root.path = `${this.#bundle}/rootfs`;
     const write = (bundle: string, annotations: object) => {
       mkdirSync(bundle);
-      writeFileSync(`${bundle}/config.json`, JSON.stringify({ ...config, root, annotations }));
+      writeFileSync(`${bundle}/config.json`, JSON.stringify({ ...config, annotations }));
     };
     write(own, { [type]: "sandbox" });
+    // Who joins names the sandbox's network namespace, or none.
+    const joins = ({ type, path }: { type: string; path?: string }) => type !== "network" || path;
+    config.linux.namespaces = config.linux.namespaces.filter(joins);
     write(this.#memberBundle, { [type]: "container", [sandboxId]: this.id });
     this.#bundle = own;
   }
