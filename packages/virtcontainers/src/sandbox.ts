@@ -214,14 +214,15 @@ export class Sandbox {
   }
 
   /**
-   * Gives the sandbox what a container's limits ask of the host, those of a new one or a change of them: CPUs to run on, and a VM that
-   * is large enough.
+   * Gives the sandbox what a container's limits ask of the host, those of a new one or a change of them: a VM that is large enough, and
+   * CPUs to run on.
    * @throws KataError see HostCpuset, SandboxSize
    */
   async fit(id: string, resources: Resources | undefined): Promise<void> {
-    this.#deps.cpuset.fit(id, resources?.cpu);
     const workload = workloadOf(resources, this.#size.workload(id));
     await this.#size.fit(id, workload, () => this.#vm.growing());
+    // The last: a machine that has grown for nothing does no harm.
+    this.#deps.cpuset.fit(id, resources?.cpu);
   }
 
   async startContainer(id: string): Promise<void> {
