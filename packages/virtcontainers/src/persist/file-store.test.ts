@@ -140,3 +140,17 @@ test("a container that leaves gives up its id alone; a sandbox takes all of its 
   store().remove("s");
   expect(fs.readdirSync(`${dir}/root`)).toEqual([]);
 });
+
+test.each(["open", "rename"] as const)(
+  "a record that is removed while it is being changed does not exist (%s)",
+  (op) => {
+    store().create(record("c"));
+    const files = nodeFiles();
+    const removing = (...args: unknown[]): unknown => {
+      if (args.some((arg) => String(arg).endsWith(".tmp"))) store().remove("c");
+      return Reflect.apply(files[op], files, args);
+    };
+    setOps(nodeFiles({ [op]: removing }));
+    expect(() => store().update("c", (old) => old)).toThrow('container "c" does not exist');
+  },
+);

@@ -64,7 +64,12 @@ export function createFileStore(root: string, index: string = INDEX_DIR): Store 
       using lock = lockDir(stateDir(root, id), id);
       void lock;
       const record = change(load(id));
-      save(record);
+      try {
+        save(record);
+      } catch (error) {
+        // A removal does not wait for the lock: it takes the directory away, and what is being written in it.
+        throw isSysError(error, "ENOENT") ? notFound(id) : error;
+      }
       return record;
     },
     hold(id, work) {
