@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { dockerConfig, dockerSocket } from "../harness/docker-config.ts";
 import { writeImage } from "../harness/image.ts";
 import { PrivateHost } from "../harness/private-host.ts";
 import { eventually } from "../harness/process.ts";
@@ -12,7 +13,7 @@ export const RUNTIMES = {
 } as const;
 export type Runtime = keyof typeof RUNTIMES;
 
-/** Where kata-runtime finds its configuration: engines pass their environment on. */
+/** Where kata-runtime finds its configuration: dockerd passes its environment on. */
 const KATA = { KATA_CONF_FILE: configurationFile };
 
 /** A container engine in a private host, with runc, runk and kata-runtime as its runtimes and the image `box`. */
@@ -38,26 +39,15 @@ export interface DockerOptions {
 
 export async function startDocker({ settings, prepare }: DockerOptions = {}): Promise<Engine> {
   const host = await PrivateHost.start();
-  const socket = `unix://${join(host.path, "docker.sock")}`;
+  const { runk, kata } = RUNTIMES;
   writeFileSync(
     join(host.path, "daemon.json"),
-    JSON.stringify({
-      "data-root": join(host.path, "data"),
-      "exec-root": join(host.path, "exec"),
-      pidfile: join(host.path, "docker.pid"),
-      hosts: [socket],
-      "storage-driver": "overlay2",
-      "exec-opts": ["native.cgroupdriver=cgroupfs"],
-      "cgroup-parent": `/${host.cgroup}`,
-      ip6tables: false,
-      runtimes: { runk: { path: RUNTIMES.runk }, kata: { path: RUNTIMES.kata } },
-      ...settings,
-    }),
+    dockerConfig(host.path, host.cgroup, { runk, kata }, settings),
   );
   const engine: Engine = {
     name: "docker",
     host,
-    env: { DOCKER_HOST: socket, DOCKER_CONFIG: join(host.path, "client") },
+    env: { DOCKER_HOST: dockerSocket(host.path), DOCKER_CONFIG: join(host.path, "client") },
     run: (runtime) => `docker run --runtime ${runtime}`,
     remove: "docker rm -fv",
     runtimeOf: "docker inspect -f '{{.HostConfig.Runtime}}'",
@@ -80,7 +70,8 @@ export async function launchDockerd({ host, env }: Engine): Promise<void> {
   );
 }
 
-export async function startPodman(): Promise<Engine> {
+/** @param backend what makes podman's networks: CNI's plugins, or netavark with its resolver */
+export async function startPodman(backend: "cni" | "netavark" = "cni"): Promise<Engine> {
   const host = await PrivateHost.start();
   const file = (name: string) => join(host.path, name);
   mkdirSync(file("net"));
@@ -91,12 +82,14 @@ export async function startPodman(): Promise<Engine> {
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 tmp_dir = "/run/libpod"
+# conmon, which creates containers, has nothing else of podman's environment.
+conmon_env_vars = ["PATH=${process.env.PATH}", "KATA_CONF_FILE=${configurationFile}"]
 [engine.runtimes]
 runc = ["${RUNTIMES.runc}"]
 runk = ["${RUNTIMES.runk}"]
 kata = ["${RUNTIMES.kata}"]
 [network]
-network_backend = "cni"
+network_backend = "${backend}"
 network_config_dir = "${file("net")}"
 cni_plugin_dirs = ["/usr/lib/cni"]
 [containers]
@@ -115,7 +108,6 @@ runroot = "/run/containers"
 `,
   );
   const env = {
-    ...KATA,
     CONTAINERS_CONF: file("containers.conf"),
     CONTAINERS_STORAGE_CONF: file("storage.conf"),
   };
