@@ -1,5 +1,10 @@
-import { beforeAll, expect, test } from "vitest";
-import { repository } from "../harness/programs.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { files } from "../clients/rows/files.ts";
+import { kernel } from "../clients/rows/kernel.ts";
+import { life } from "../clients/rows/life.ts";
+import { resources } from "../clients/rows/resources.ts";
+import { writeImage } from "../harness/image.ts";
+import { repository, Scratch } from "../harness/programs.ts";
 import { useHost } from "./machine.ts";
 
 /** docker and podman as Debian has them, with their default cgroup driver, systemd's. */
@@ -12,13 +17,14 @@ const EATS_MEMORY = "x=aaaaaaaa; while :; do x=$x$x; done";
 const FORKS = "for i in $(seq 30); do sleep 10 & done; wait";
 
 beforeAll(async () => {
+  using scratch = new Scratch();
+  const tar = `/host${writeImage(scratch.path)}`;
   const { status, stderr } = await host().run(
     `
-    mkdir -p image/bin image/tmp /etc/docker
-    cp /bin/busybox image/bin
-    for applet in sh cat sleep seq; do ln -s busybox image/bin/$applet; done
+    mkdir -p /etc/docker
+    modprobe fuse
     echo '{"runtimes":{"runk":{"path":"${RUNK}"}},"default-runtime":"runk"}' > /etc/docker/daemon.json
-    systemctl start docker && tar -C image -c . | docker import - box && tar -C image -c . | podman import - box
+    systemctl start docker && docker import ${tar} box && podman import ${tar} box
     `,
     3 * MINUTE,
   );
@@ -58,3 +64,56 @@ test.each([
   },
   9 * MINUTE,
 );
+
+/** What people do that is done through control groups, here of cgroup v2 and systemd's. */
+const ROWS = [
+  ...resources,
+  ...[...files, ...kernel, ...life].filter(({ name }) => /^--device|^a device|--cgroupns|pause/.test(name)),
+];
+const ENGINES = [
+  {
+    name: "docker",
+    command: (_runtime: string) => "docker",
+    run: (runtime: string) => `docker run --network none --runtime ${runtime}`,
+    remove: "docker rm -fv",
+  },
+  {
+    name: "podman",
+    command: podman,
+    run: (runtime: string) => `${podman(runtime)} run --network none`,
+    remove: "podman rm -fv -t 0",
+  },
+];
+
+function podman(runtime: string): string {
+  return `podman --cgroup-manager systemd --runtime ${runtime === "runk" ? RUNK : "/usr/sbin/runc"}`;
+}
+
+describe.each(ENGINES)("$name, as with runc:", ({ name: engine, command, run, remove }) => {
+  const rows = ROWS.filter(({ only = engine }) => only === engine);
+
+  test.each(rows)("$name", { timeout: 8 * MINUTE }, async ({ script, shows }) => {
+    const [runk, runc] = [await outcome("runk", script), await outcome("runc", script)];
+    expect([runk.stdout, runk.status], runk.stderr).toEqual([runc.stdout, runc.status]);
+    if (typeof shows === "string") expect(runk.stdout, runk.stderr).toBe(shows);
+    else expect(runk.stdout, runk.stderr).toMatch(shows);
+  });
+
+  async function outcome(runtime: string, script: string) {
+    const ended = await host().run(
+      `
+cat > row.sh <<'ROW'
+dir=$(mktemp -d)
+c="${command(runtime)}" run="${run(runtime)}" create="${run(runtime).replace(" run ", " create ")}" remove="${remove}"
+${script}
+ROW
+timeout -s KILL 200 sh row.sh
+status=$?
+${engine} ps -aq | xargs -r ${remove} > /dev/null
+exit $status
+`,
+      4 * MINUTE,
+    );
+    return { ...ended, stdout: ended.stdout.replaceAll(/\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b/g, "ID") };
+  }
+});

@@ -110,7 +110,7 @@ export const files: readonly Row[] = [
   {
     name: "--device-cgroup-rule",
     script:
-      "$run --rm --device-cgroup-rule 'c 10:200 rw' box sh -c 'mknod /tmp/tun c 10 200 && (: < /tmp/tun) 2>&1 | grep -c \"not permitted\"'",
+      "$run --rm --cap-add MKNOD --device-cgroup-rule 'c 10:200 rw' box sh -c 'mknod /tmp/tun c 10 200 && (: < /tmp/tun) 2>&1 | grep -c \"not permitted\"'",
     shows: "0\n",
   },
   {
