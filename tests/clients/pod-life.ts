@@ -199,7 +199,7 @@ export function testPods(programs?: () => string): void {
     const file = pods.pod("node", {}, { network: NETWORK_OF_THE_NODE });
     const { status, stderr } = await sh(`crictl runp --runtime kata ${file}`);
     expect(status).not.toBe(0);
-    expect(stderr).toContain("is the host's: a virtual machine has no host networking");
+    expect(stderr).toContain("the host's: a virtual machine has no host networking");
     expect(await ok("crictl pods -q")).toBe("");
   });
 
