@@ -6,6 +6,7 @@ import { compile } from "./promises/compile.mjs";
 import { conformance } from "./promises/conformance.mjs";
 import { ctrExec, ctrMemory, ctrRun, ctrStdout } from "./promises/containerd.mjs";
 import { disk } from "./promises/disk.mjs";
+import { dockerRun } from "./promises/docker.mjs";
 import { exec } from "./promises/exec.mjs";
 import { execGrowth } from "./promises/exec-growth.mjs";
 import { makeRun, makeRunFresh } from "./promises/make-run.mjs";
@@ -15,6 +16,7 @@ import { run } from "./promises/run.mjs";
 import { runkMemory, runkRun } from "./promises/runk.mjs";
 import { soak } from "./promises/soak.mjs";
 import { stdout } from "./promises/stdout.mjs";
+import { tcpIn, tcpLatency, tcpOut } from "./promises/tcp.mjs";
 import { version } from "./promises/version.mjs";
 
 /**
@@ -52,8 +54,11 @@ const promises = [
   ctrExec,
   ctrMemory,
   ctrStdout,
+  tcpIn,
+  tcpOut,
+  tcpLatency,
 ];
-const onRequest = [makeRun, makeRunFresh, conformance, soak];
+const onRequest = [dockerRun, makeRun, makeRunFresh, conformance, soak];
 
 const asked = process.argv.slice(2);
 const known = [...promises, ...onRequest];
