@@ -1,4 +1,4 @@
-import { type KataConfig, loadSandboxConfig, readHostSize } from "@kata-containers/config";
+import { type KataConfig, loadSandboxConfig } from "@kata-containers/config";
 import { validateContainerId } from "@kata-containers/oci";
 import {
   type Bundle,
@@ -8,20 +8,18 @@ import {
   listenForDaemon,
   namedNetwork,
   openNetworkNamespace,
+  sandboxBeingMade,
   spawnDaemon,
 } from "@kata-containers/shim";
 import { Fd, KataError, ops, SOCK, Undo } from "@kata-containers/sys";
 import {
   createFileStore,
   createMemoryStore,
-  firstWorkload,
   identityOf,
-  newRecord,
   OWNER_ROOT,
   removeAbandoned,
   takeCgroup,
   undoFromRecord,
-  vmSize,
   withCgroups,
   withContainer,
 } from "@kata-containers/virtcontainers";
@@ -70,12 +68,9 @@ async function startOnDisk(order: Order, root: string): Promise<SandboxLink> {
 /** The record goes to the daemon over a socket, and stays in this program's memory for the day the daemon is killed. */
 async function startInMemory(order: Order): Promise<SandboxLink> {
   const { id, config, bundle, undo } = order;
-  const { cgroupsPath } = bundle.spec.linux ?? {};
   const root = ownRoot();
-  const networkPath = namedNetwork(bundle.spec);
-  const size = vmSize(config, readHostSize(), [firstWorkload(bundle.spec)]);
+  const sandbox = sandboxBeingMade({ id, root, bundle, config });
   await removeAbandoned();
-  const sandbox = newRecord({ id, root, configPath: config.path, cgroupsPath, networkPath, size });
   undo.defer(() => undoFromRecord(sandbox));
   takeCgroup(sandbox);
   const record = withContainer(withCgroups(sandbox), containerBeingMade(id, bundle));

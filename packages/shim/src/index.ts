@@ -1,6 +1,11 @@
 export { ConnectionEnd } from "@kata-containers/ttrpc";
 export { type BindMount, type Bundle, bundleOf, readBundle } from "./client/bundle.ts";
-export { claimRecord, containerBeingMade, type RecordClaim } from "./client/claim-record.ts";
+export {
+  claimRecord,
+  containerBeingMade,
+  type RecordClaim,
+  sandboxBeingMade,
+} from "./client/claim-record.ts";
 export { connectDaemon, type DaemonClient } from "./client/daemon-client.ts";
 export {
   createTimeoutMs,

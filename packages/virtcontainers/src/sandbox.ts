@@ -19,7 +19,7 @@ import type { Store } from "./persist/store.ts";
 import { GuestProcess, type ProcessExit, type ProcessStdio, STATUS_VM_DIED } from "./process.ts";
 import { HostCpuset } from "./resource/host-cpuset.ts";
 import { SandboxSize } from "./resource/sandbox-size.ts";
-import { type VmSize, workloadOf } from "./resource/vm-size.ts";
+import type { VmSize } from "./resource/vm-size.ts";
 import { SandboxVm, type SandboxVmDeps } from "./sandbox-vm.ts";
 import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./share/share-container.ts";
 import { ShareTrees } from "./share/trees.ts";
@@ -219,8 +219,7 @@ export class Sandbox {
    * @throws KataError see HostCpuset, SandboxSize
    */
   async fit(id: string, resources: Resources | undefined): Promise<void> {
-    const workload = workloadOf(resources, this.#size.workload(id));
-    await this.#size.fit(id, workload, () => this.#vm.growing());
+    await this.#size.fit(id, resources, () => this.#vm.growing());
     // The last: a machine that has grown for nothing does no harm.
     this.#deps.cpuset.fit(id, resources?.cpu);
   }

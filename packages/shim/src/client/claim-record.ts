@@ -46,11 +46,7 @@ export interface ClaimedRecord {
  */
 export function claimRecord({ id, root, bundle, scope, config, undo, ours }: RecordClaim): ClaimedRecord {
   const store = createFileStore(root);
-  const { cgroupsPath } = bundle.spec.linux ?? {};
-  const networkPath = namedNetwork(bundle.spec);
-  const size = vmSize(config, readHostSize(), [firstWorkload(bundle.spec)]);
-  const configPath = config.path;
-  const sandbox = newRecord({ id, root, configPath, cgroupsPath, networkPath, size, scope });
+  const sandbox = sandboxBeingMade({ id, root, bundle, scope, config });
   const record = withContainer(sandbox, containerBeingMade(id, bundle));
   store.create(record);
   undo.defer(() => removeRecord(store, record, ours ? ops.getpid() : 0));
@@ -61,6 +57,18 @@ export function claimRecord({ id, root, bundle, scope, config, undo, ours }: Rec
     saveConfig(root, id, config);
     return { socket: current.socket, listener: listenForDaemon(current.socket) };
   });
+}
+
+/**
+ * A new sandbox's record, before anything is made: all that its first container's bundle and its configuration say.
+ * @throws KataError InvalidArgument when its machine would be too large, or its cgroup has no such path
+ */
+export function sandboxBeingMade(claim: Omit<RecordClaim, "undo" | "ours">): SandboxRecord {
+  const { id, root, bundle, scope, config } = claim;
+  const { cgroupsPath } = bundle.spec.linux ?? {};
+  const networkPath = namedNetwork(bundle.spec);
+  const size = vmSize(config, readHostSize(), [firstWorkload(bundle.spec)]);
+  return newRecord({ id, root, configPath: config.path, cgroupsPath, networkPath, size, scope });
 }
 
 /** What a record says of a container before the daemon knows it. */

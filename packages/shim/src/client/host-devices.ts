@@ -1,5 +1,5 @@
 import type { Device, DeviceRule, Spec } from "@kata-containers/oci";
-import { isSysError, KataError, ops } from "@kata-containers/sys";
+import { exists, KataError } from "@kata-containers/sys";
 
 /**
  * Character devices that are a kernel's own and not the machine's, so that the guest's answers as the host's would: memory (null, zero …),
@@ -41,12 +41,5 @@ function isOfEveryKernel({ type, major, minor }: Device): boolean {
 
 /** sysfs(5): /sys/dev has a link for each device, by its number. A FIFO has none. */
 function isOnHost({ type, major, minor }: Device): boolean {
-  if (type === "p") return false;
-  try {
-    ops.stat(`/sys/dev/${type === "b" ? "block" : "char"}/${major}:${minor}`);
-    return true;
-  } catch (error) {
-    if (isSysError(error, "ENOENT")) return false;
-    throw KataError.from(error);
-  }
+  return type !== "p" && exists(`/sys/dev/${type === "b" ? "block" : "char"}/${major}:${minor}`);
 }

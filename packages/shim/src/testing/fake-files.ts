@@ -8,10 +8,12 @@ export function fakeFiles(files: Readonly<Record<string, string>>): Partial<Ops>
     return found;
   };
   const empty = { dev: 0, ino: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, mtimeMs: 0, blocks: 0 };
+  const statOf = (text: string) => ({ ...empty, mode: text === "dir" ? S.IFDIR | 0o755 : S.IFREG | 0o644 });
   return {
     utf8Decode: (bytes) => new TextDecoder().decode(bytes),
     utf8Encode: (text) => new TextEncoder().encode(text),
     readFile: (path) => new TextEncoder().encode(look(path, "open")),
-    stat: (path) => ({ ...empty, mode: look(path, "stat") === "dir" ? S.IFDIR | 0o755 : S.IFREG | 0o644 }),
+    stat: (path) => statOf(look(path, "stat")),
+    statIfThere: (path) => (files[path] === undefined ? undefined : statOf(files[path])),
   };
 }

@@ -1,6 +1,6 @@
 import { absolutePath, type Options, type Values } from "@kata-containers/cli";
 import { isInUserNamespace } from "@kata-containers/launch";
-import { exists, ops } from "@kata-containers/sys";
+import { environment, exists, ops } from "@kata-containers/sys";
 
 const DEFAULT_ROOT = "/run/runk";
 
@@ -41,10 +41,9 @@ export type Globals = {
  * is that user still, unless it is root by name, too.
  */
 function userRoot(isUser: boolean): string {
-  const env = ops.env();
-  const entry = env.find((each) => /^XDG_RUNTIME_DIR=./.test(each));
-  const isNamedRoot = !isUser && env.includes("USER=root");
-  return entry === undefined || isNamedRoot ? DEFAULT_ROOT : `${entry.slice("XDG_RUNTIME_DIR=".length)}/runk`;
+  const directory = environment("XDG_RUNTIME_DIR") ?? "";
+  const isNamedRoot = !isUser && environment("USER") === "root";
+  return directory === "" || isNamedRoot ? DEFAULT_ROOT : `${directory}/runk`;
 }
 
 /** Where kata-launch is installed. */

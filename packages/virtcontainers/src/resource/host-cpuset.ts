@@ -55,14 +55,11 @@ export class HostCpuset {
 
   #apply(): void {
     const sets = [...this.#cpusets.values()];
-    const all = {
-      cpus: union(sets, "cpus"),
-      mems: union(sets, "mems"),
-    };
     for (const name of ["cpus", "mems"] as const) {
-      if (all[name] === this.#written[name]) continue;
-      this.#write(name, all[name]);
-      this.#written = { ...this.#written, [name]: all[name] };
+      const list = union(sets, name);
+      if (list === this.#written[name]) continue;
+      this.#write(name, list);
+      this.#written = { ...this.#written, [name]: list };
     }
   }
 

@@ -1,9 +1,10 @@
 import { type HostSize, type KataConfig, readHostSize } from "@kata-containers/config";
+import type { Resources } from "@kata-containers/oci";
 import { AgentService } from "@kata-containers/protocols";
 import { KataError, type Logger } from "@kata-containers/sys";
 import type { Agent } from "../agent-client/agent.ts";
 import type { VmGrowth } from "../hypervisor/hypervisor.ts";
-import { type VmSize, vmSize, type Workload } from "./vm-size.ts";
+import { type VmSize, vmSize, type Workload, workloadOf } from "./vm-size.ts";
 
 export interface SandboxSizeDeps {
   readonly config: KataConfig;
@@ -42,11 +43,6 @@ export class SandboxSize {
     this.#deps = deps;
   }
 
-  /** @returns what the container asks for, as far as it is known */
-  workload(id: string): Workload | undefined {
-    return this.#workloads.get(id);
-  }
-
   /**
    * Makes the machine large enough for a container, a new one or one whose limits change. When it fails, what the container asked for
    * before is what counts.
@@ -54,8 +50,8 @@ export class SandboxSize {
    * @throws KataError InvalidArgument when it would be more than the machine may have; ResourceExhausted, Unavailable and the VMM's own
    *   reason when it cannot be added
    */
-  fit(id: string, workload: Workload, machine: () => Promise<Growing>): Promise<void> {
-    const fitted = this.#growing.then(() => this.#fit(id, workload, machine));
+  fit(id: string, resources: Resources | undefined, machine: () => Promise<Growing>): Promise<void> {
+    const fitted = this.#growing.then(() => this.#fit(id, resources, machine));
     this.#growing = fitted.catch(() => {});
     return fitted;
   }
@@ -65,9 +61,9 @@ export class SandboxSize {
     this.#workloads.delete(id);
   }
 
-  async #fit(id: string, workload: Workload, machine: () => Promise<Growing>): Promise<void> {
+  async #fit(id: string, resources: Resources | undefined, machine: () => Promise<Growing>): Promise<void> {
     const before = this.#workloads.get(id);
-    this.#workloads.set(id, workload);
+    this.#workloads.set(id, workloadOf(resources, before));
     try {
       this.#host ??= readHostSize();
       const { config, log } = this.#deps;

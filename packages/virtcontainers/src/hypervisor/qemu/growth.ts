@@ -34,15 +34,13 @@ export class QemuGrowth implements VmGrowth {
 
   async addMemory(MiB: number): Promise<void> {
     const id = `memory${++this.#modules}`;
-    const { hugetlb, prealloc } = MEMORY[this.#config.memory];
-    const options = { ...(hugetlb ? { hugetlb } : {}), ...(prealloc ? { prealloc } : {}) };
     const size = MiB * 2 ** 20;
     await this.#command("object-add", {
       "qom-type": "memory-backend-memfd",
       id,
       size,
       share: true,
-      ...options,
+      ...MEMORY[this.#config.memory],
     });
     try {
       const module = { driver: "pc-dimm", id: `${id}-module`, memdev: id };
