@@ -56,6 +56,8 @@ export class BulkData {
 
 /** Where the bulk field is in a frame's data: see {@link locateBulk}. */
 export interface BulkPlace {
+  /** Number of the field. */
+  readonly field: number;
   /** The outer message's other fields that come before its payload. */
   readonly outer: Uint8Array;
   /** The payload's other fields. */
@@ -87,6 +89,7 @@ export function locateBulk(
     return undefined;
   }
   return {
+    field,
     outer: data.subarray(0, outer.tagAt),
     inner: data.subarray(outer.start, inner.tagAt),
     start: inner.start,

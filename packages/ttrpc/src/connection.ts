@@ -17,6 +17,8 @@ export interface BulkFrame {
   readonly outer: Uint8Array;
   /** The payload without the field. */
   readonly inner: Uint8Array;
+  /** The field's number. */
+  readonly field: number;
   readonly data: BulkData;
 }
 
@@ -126,7 +128,7 @@ export abstract class Connection {
       await reader.endMark();
       this.onBulk(
         stream,
-        { outer: joinBytes(place.outer, tail), inner: place.inner, data },
+        { outer: joinBytes(place.outer, tail), inner: place.inner, field: place.field, data },
         reader.takeFds(),
       );
     } catch (caught) {

@@ -101,8 +101,13 @@ export class ServerConnection extends Connection {
   protected override onBulk(stream: number, frame: BulkFrame, fds: readonly number[]): void {
     try {
       const request = TtrpcRequest.decode(frame.outer);
+      const handler = this.handlerOf(request);
+      // What comes behind the payload may name another method, which takes no such data.
+      if (handler.bulkField !== frame.field) {
+        throw new KataError("InvalidArgument", "the request names two methods");
+      }
       const bytes = frame.outer.length + frame.inner.length + frame.data.length;
-      this.start(this.handlerOf(request), request, frame.inner, frame.data, stream, bytes, fds);
+      this.start(handler, request, frame.inner, frame.data, stream, bytes, fds);
     } catch (caught) {
       frame.data.free();
       this.closeFds(fds);

@@ -286,6 +286,17 @@ describe("a server", () => {
     expect(text).toContain("streaming is not offered");
   });
 
+  it("refuses a request that names another method behind its data, and keeps none of that", async () => {
+    const [mine, theirs] = memoryPair();
+    serve(theirs, bulkHandlers(theirs.blocks));
+    const data = AgentService.WriteStdin.request.encode({ containerId: "c", data: pattern(20_000) });
+    const write = TtrpcRequest.encode({ service: "grpc.AgentService", method: "WriteStdin", payload: data });
+    const another = TtrpcRequest.encode({ service: "grpc.AgentService", method: "ReadStdout" });
+    await mine.write(frame(1, 1, new Uint8Array([...write, ...another])));
+    expect(new TextDecoder().decode(await mine.read(1000, []))).toContain("names two methods");
+    expect(theirs.blocks.count).toBe(0);
+  });
+
   it("answers a body that is no request with a status, and goes on", async () => {
     const { client, ends } = connect();
     await ends[0].write(frame(1, 101, new Uint8Array([0xff])));
