@@ -124,11 +124,28 @@ function removeAt(parent: number, name: string, path: string): void {
         resolve: RESOLVE.NO_XDEV | RESOLVE.NO_SYMLINKS | RESOLVE.BENEATH,
       }),
     );
-    for (const entry of ops.readdirFd(directory.number))
-      removeAt(directory.number, entry.name, `${path}/${entry.name}`);
-    ops.unlinkat(parent, name, AT.REMOVEDIR);
+    empty(directory, path);
+    for (let tries = 1; !removeEmpty(parent, name, tries === REMOVE_TRIES); tries++) empty(directory, path);
   } catch (error) {
     throw at(error, path);
+  }
+}
+
+/** How often a directory is emptied in which somebody else still makes files. */
+const REMOVE_TRIES = 10;
+
+function empty(directory: Fd, path: string): void {
+  for (const { name } of ops.readdirFd(directory.number)) removeAt(directory.number, name, `${path}/${name}`);
+}
+
+/** False when it is not empty any more, which is an error the last time. */
+function removeEmpty(parent: number, name: string, last: boolean): boolean {
+  try {
+    ops.unlinkat(parent, name, AT.REMOVEDIR);
+    return true;
+  } catch (error) {
+    if (!last && isSysError(error, "ENOTEMPTY")) return false;
+    throw error;
   }
 }
 
