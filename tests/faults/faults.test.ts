@@ -31,6 +31,9 @@ const KNOWN = [
   "delete/call/command/write/2/EIO",
   "create/call/command/read/11/EIO",
   "create/call/command/sendto/1/ENOBUFS",
+  "create/call/all/unlinkat/3/EIO",
+  "create/call/tree/clone3/4/EAGAIN",
+  "create/call/all/openat2/1/EMFILE",
 ];
 
 /** A quiet machine takes 45 s. */

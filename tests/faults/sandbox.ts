@@ -18,6 +18,8 @@ export type Ended = {
 
 /** No command may take longer, whatever has happened, ms. */
 const LIMIT_MS = 60_000;
+/** A virtiofsd or a QEMU that could not make a thread may go on without an answer: the error is the request's, within the command's time. */
+const REQUEST_SECONDS = 20;
 
 let count = 0;
 
@@ -43,6 +45,7 @@ export class FaultySandbox implements AsyncDisposable {
     this.#bundle = bundle;
     this.#configuration = writeConfiguration(this.#scratch.join("configuration.toml"), {
       "hypervisor.qemu": kernel,
+      "agent.kata": { request_timeout: REQUEST_SECONDS },
       ...(shim === undefined ? {} : { runtime: { shim_path: shim(this.#scratch) } }),
     });
   }

@@ -89,7 +89,10 @@ export function containerBeingMade(id: string, { path, spec, rootfs }: Bundle): 
   };
 }
 
-/** By what the record says now: the daemon writes into it what it makes. */
+/**
+ * By what the record says now: the daemon writes into it what it makes. While something is left that cannot be removed, the record says
+ * so, for `delete --force` to try again.
+ */
 async function removeRecord(store: Store, first: SandboxRecord, self: number): Promise<void> {
   let record = first;
   try {
@@ -97,9 +100,6 @@ async function removeRecord(store: Store, first: SandboxRecord, self: number): P
   } catch {
     // Gone or unreadable: what was in it at first is what can be undone.
   }
-  try {
-    await undoFromRecord(record, self);
-  } finally {
-    store.remove(first.id);
-  }
+  await undoFromRecord(record, self);
+  store.remove(first.id);
 }
