@@ -68,7 +68,8 @@ test: setup-test build guest-kernel ## everything once: unit tests, ops on the e
 test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, a systemd host, docker and podman
 	@node scripts/test.mjs --full
 
-bench: build ## the promises of SPECIFICATION.md, measured; NAMES="run exec": these of them
+bench: build guest-kernel ## the promises of SPECIFICATION.md, measured; NAMES="run exec": these of them
+	@[ -n "$(NAMES)" ] || node bench/start-svg.mjs docs/performance
 	@node bench/run.mjs $(NAMES)
 
 guest-kernel: setup ## our own guest kernel, build/guest/vmlinux-own (5 to 15 minutes; cached)

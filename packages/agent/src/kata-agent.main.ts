@@ -2,6 +2,7 @@ import { KataError, Logger, ops, runMain } from "@kata-containers/sys";
 import { type Listener, type Server, serve } from "@kata-containers/ttrpc";
 import { type BootedGuest, boot, finishBoot } from "./boot/boot.ts";
 import { KernelModules } from "./boot/kernel-modules.ts";
+import { findPciDevices } from "./boot/pci.ts";
 import { Uevents } from "./boot/uevents.ts";
 import { KataLauncher } from "./container/kata-launcher.ts";
 import { listenOnUnix, listenOnVirtioPort, listenOnVsock, parseServerAddr } from "./listen.ts";
@@ -30,7 +31,7 @@ async function runAsInit(): Promise<number> {
   const listening = listen(guest);
   finishBoot(guest);
   const uevents = () => guest.uevents;
-  const server = start(await listening, { ...guest, uevents, waiter: reaper });
+  const server = start(await listening, { ...guest, uevents, findDevices: findPciDevices, waiter: reaper });
   const bootMs = Math.round(ops.monotonicMs());
   // Nobody reads it but who looks for a fault: a line on the serial console costs an emulated guest two milliseconds.
   guest.log.debug("listening", { version: AGENT_VERSION, address: guest.options.serverAddr, bootMs });
@@ -60,6 +61,7 @@ async function runAsProcess(args: readonly string[]): Promise<number> {
     options: DEFAULT_OPTIONS,
     modules,
     uevents: () => new Uevents(),
+    findDevices: () => {},
     waiter: pidfdWaiter,
     log,
     launchPath,
@@ -73,6 +75,7 @@ interface Parts {
   readonly options: AgentOptions;
   readonly modules: KernelModules;
   readonly uevents: () => Uevents;
+  readonly findDevices: () => void;
   readonly waiter: ChildWaiter;
   readonly log: Logger;
   /** Of kata-launch, where it is not the image's. */
@@ -80,12 +83,13 @@ interface Parts {
 }
 
 function start(listener: Listener, parts: Parts): Server {
-  const { options, modules, uevents, waiter, log, launchPath } = parts;
+  const { options, modules, uevents, findDevices, waiter, log, launchPath } = parts;
   const pipeSize = options.containerPipeSize === 0 ? DEFAULT_PIPE_SIZE : options.containerPipeSize;
   const launcher = new KataLauncher({ pipeSize, log, ...(launchPath === undefined ? {} : { launchPath }) });
-  const sandbox = new Sandbox({ modules, launcher, waiter });
-  const network = new GuestNetwork({ modules, hotplugTimeoutMs: options.hotplugTimeoutMs });
-  const hotplug = new Hotplug({ timeoutMs: options.hotplugTimeoutMs, uevents });
+  const { hotplugTimeoutMs } = options;
+  const hotplug = new Hotplug({ timeoutMs: hotplugTimeoutMs, uevents, findDevices });
+  const sandbox = new Sandbox({ modules, launcher, waiter, devices: hotplug });
+  const network = new GuestNetwork({ modules, hotplugTimeoutMs, devices: hotplug });
   return serve(listener, agentHandlers(sandbox, network, hotplug), {
     onConnectionError: (error) => log.warn(`connection ended: ${error.message}`),
   });

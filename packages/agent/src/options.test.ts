@@ -7,7 +7,7 @@ test("a command line without agent options gives the defaults", () => {
 
 test("known options are read", () => {
   const line =
-    "quiet agent.log=debug agent.unified_cgroup_hierarchy=false agent.container_pipe_size=65536 agent.hotplug_timeout=7 agent.server_addr=vsock://-1:1024";
+    "quiet agent.log=debug agent.unified_cgroup_hierarchy=false agent.container_pipe_size=65536 agent.hotplug_timeout=7 agent.load_modules=virtiofs,overlay agent.server_addr=vsock://-1:1024";
   expect(parseCmdline(line)).toEqual({
     options: {
       logLevel: "debug",
@@ -15,6 +15,7 @@ test("known options are read", () => {
       unifiedCgroups: false,
       containerPipeSize: 65536,
       hotplugTimeoutMs: 7000,
+      loadModules: ["virtiofs", "overlay"],
     },
     warnings: [],
   });
@@ -34,6 +35,7 @@ test.each([
   "agent.hotplug_timeout=-3",
   "agent.server_addr=tcp://0.0.0.0:80",
   "agent.container_pipe_size=1M",
+  "agent.load_modules=a;b",
 ])("%s is a warning and changes nothing", (word) => {
   const { options, warnings } = parseCmdline(word);
   expect(options).toEqual(DEFAULT_OPTIONS);

@@ -10,6 +10,8 @@ export interface AgentOptions {
   readonly containerPipeSize: number;
   /** How long a device may take to appear, in milliseconds. */
   readonly hotplugTimeoutMs: number;
+  /** Kernel modules that are loaded at boot, not when they are first used: this guest's copies find them there. */
+  readonly loadModules: readonly string[];
 }
 
 type Writable = { -readonly [K in keyof AgentOptions]: AgentOptions[K] };
@@ -21,6 +23,7 @@ export const DEFAULT_OPTIONS: AgentOptions = {
   containerPipeSize: 0,
   // Three times upstream's: on a loaded host under emulation a card takes seconds.
   hotplugTimeoutMs: 10_000,
+  loadModules: [],
 };
 
 /** The largest pipe an ordinary guest kernel allows (fs.pipe-max-size). */
@@ -80,6 +83,12 @@ const KEYS: Readonly<Record<string, Read>> = {
   "agent.hotplug_timeout": number((options, value) => {
     options.hotplugTimeoutMs = value * 1000;
   }, "a number of seconds"),
+  // Not upstream's: its templates have no modules of their own.
+  "agent.load_modules": (options, value) => {
+    if (!/^\w+(,\w+)*$/.test(value)) return "names of kernel modules, separated by commas";
+    options.loadModules = value.split(",");
+    return undefined;
+  },
 };
 
 /**

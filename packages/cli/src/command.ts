@@ -31,6 +31,8 @@ export interface Argument {
   readonly optional?: true;
   /** Takes everything that is left, options of others included: nothing after the first positional is an option of ours. */
   readonly rest?: true;
+  /** The values that are allowed. */
+  readonly choices?: readonly string[];
   readonly help: string;
 }
 

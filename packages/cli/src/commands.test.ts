@@ -27,6 +27,7 @@ describe("the command table", () => {
       "spec",
       "features",
       "metrics",
+      "factory",
       "check",
       "env",
       "version",
@@ -115,6 +116,8 @@ describe("completion in bash", () => {
     ["files where a new container's id or a value is to be", ["run", "--bundle", "comp"], ["completion"]],
     ["files behind a container", ["exec", "one", "comp"], ["completion"]],
     ["nothing of ours in another program's options", ["exec", "one", "ls", "--f"], [""]],
+    ["the fixed values of an argument", ["factory", "st"], ["status"]],
+    ["no second one of them", ["factory", "init", "comp"], ["completion"]],
     ["what there is help on", ["help", "kil"], ["kill"]],
   ])("completes %s: %j", (_, words, expected) => {
     expect(completes(...words)).toEqual(expected);

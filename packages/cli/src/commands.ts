@@ -5,6 +5,7 @@ import { deleteCommand } from "./commands/delete.ts";
 import { env } from "./commands/env.ts";
 import { events } from "./commands/events.ts";
 import { exec } from "./commands/exec.ts";
+import { factory } from "./commands/factory.ts";
 import { features } from "./commands/features.ts";
 import { kill } from "./commands/kill.ts";
 import { list } from "./commands/list.ts";
@@ -38,6 +39,7 @@ export const commands: readonly AnyCommand<Globals>[] = [
   spec,
   features,
   metrics,
+  factory,
   check,
   env,
   version,

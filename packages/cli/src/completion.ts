@@ -43,10 +43,10 @@ ${scopes.flatMap((scope) => choiceCases(scope.name, scope.options)).join("\n")}
       " "*) words="${longNames(globalOptions)} ${names} help" ;;
       "help 0 "*) words="${names}" ;;
 ${commands.map((command) => `      "${command.name} "*" -"*) words="${longNames(command.options)}" ;;`).join("\n")}
-      ${alternatives(
-        commands.filter(takesId).map((command) => `${command.name} 0 `),
-        "*",
-      )})
+${commands.flatMap(argumentCases).join("")}      ${alternatives(
+    commands.filter(takesId).map((command) => `${command.name} 0 `),
+    "*",
+  )})
         words=$("\${COMP_WORDS[0]}" \${root:+--root "\${root/#\\~/$HOME}"} list --quiet 2> /dev/null) ;;
     esac
   fi
@@ -85,6 +85,12 @@ function choiceCases(command: string, options: Options): string[] {
     const patterns = alternatives(spellings(name, option).map((each) => `${command} ${each}`));
     return [`      ${patterns}) words="${option.choices.join(" ")}" ;;`];
   });
+}
+
+/** Of a first argument with fixed values. */
+function argumentCases<G>({ name, args }: AnyCommand<G>): string[] {
+  const choices = args[0]?.choices;
+  return choices === undefined ? [] : [`      "${name} 0 "*) words="${choices.join(" ")}" ;;\n`];
 }
 
 function aliasCases<G>(commands: readonly AnyCommand<G>[]): string {

@@ -14,7 +14,7 @@ export const globalOptions = {
   config: {
     aliases: ["kata-config"],
     value: "FILE",
-    help: "the configuration for new sandboxes, check and env, instead of the default paths",
+    help: "the configuration for new sandboxes, check, env and factory, instead of the default paths",
   },
   "systemd-cgroup": {
     help: "create, run: cgroups are in a systemd scope (cgroup v2); linux.cgroupsPath is slice:prefix:name",

@@ -47,6 +47,7 @@ export function optionForms(name: string, option: Option): string[] {
 }
 
 function argumentForm(arg: Argument): string {
+  if (arg.choices !== undefined) return arg.choices.join("|");
   const name = arg.rest ? `${arg.name}...` : arg.name;
   return arg.optional ? `[${name}]` : name;
 }

@@ -24,7 +24,6 @@ export { processOptions } from "./commands/process-options.ts";
 export { limitOptions, resourcesOption } from "./commands/update-options.ts";
 export { renderCompletion as renderProgramCompletion } from "./completion.ts";
 export { type ListedContainer, listOptions, ownerOf, printList } from "./container/container-list.ts";
-export { EXAMPLE_SPEC } from "./container/example-spec.ts";
 export { wantedProcess } from "./container/exec-process.ts";
 export { writePidFile } from "./container/pid-file.ts";
 export { printEvent } from "./container/print-event.ts";

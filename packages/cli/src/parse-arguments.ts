@@ -26,6 +26,7 @@ export function parseArguments<const O extends Options>(
 ): Parsed<O> {
   const scanned = scan(argv, options, args, place);
   checkCount(scanned.args, args, place);
+  checkChoices(scanned.args, args, place);
   return { options: collect(options, scanned.values), args: scanned.args };
 }
 
@@ -135,6 +136,14 @@ function checkCount(given: readonly string[], args: readonly Argument[], place: 
   if (missing !== undefined) throw wrong(place, `${missing.name} is missing`);
   if (given.length > args.length && !args.some((arg) => arg.rest === true)) {
     throw wrong(place, `unexpected argument ${JSON.stringify(given[args.length])}`);
+  }
+}
+
+function checkChoices(given: readonly string[], args: readonly Argument[], place: CommandPlace): void {
+  for (const [index, { name, choices }] of args.entries()) {
+    const value = given[index];
+    if (choices === undefined || value === undefined || choices.includes(value)) continue;
+    throw wrong(place, `unknown ${name} ${JSON.stringify(value)} (known: ${choices.join(", ")})`);
   }
 }
 

@@ -177,6 +177,7 @@ function changedBy(config: KataConfig, settings: readonly Setting[]): KataConfig
   return Object.freeze({
     ...config,
     hypervisor: sectionWith("hypervisor", config, settings),
+    factory: sectionWith("factory", config, settings),
     agent: sectionWith("agent", config, settings),
     runtime: sectionWith("runtime", config, settings),
     annotations: settings.map(({ annotation }) => annotation.name),

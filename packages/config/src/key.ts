@@ -1,4 +1,4 @@
-import { pathPatternObstacle } from "./path-pattern.ts";
+import { isPlainPath, PLAIN_PATH, pathPatternObstacle } from "./path-pattern.ts";
 
 /**
  * What is known about one key of configuration.toml.
@@ -73,6 +73,19 @@ export function file(path: string, told: Told<string>): Key<string> {
     type: mustBe,
     file: true,
     check: (value) => (typeof value === "string" && value.startsWith("/") ? { value } : { mustBe }),
+  };
+}
+
+/** A path of what need not exist; {@link isPlainPath}. */
+export function plainPath(path: string, told: Told<string>): Key<string> {
+  const mustBe = PLAIN_PATH;
+  return {
+    fromText: asIs,
+    ...told,
+    default: path,
+    type: mustBe,
+    file: false,
+    check: (value) => (typeof value === "string" && isPlainPath(value) ? { value } : { mustBe }),
   };
 }
 

@@ -46,6 +46,7 @@ class LayerReader {
     const valuesOf = (section: SectionName) => this.#values(table[section], tables.get(table[section].name));
     const values = {
       hypervisor: valuesOf("hypervisor"),
+      factory: valuesOf("factory"),
       agent: valuesOf("agent"),
       runtime: valuesOf("runtime"),
     };

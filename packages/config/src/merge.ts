@@ -24,6 +24,7 @@ export function mergeLayers(layers: readonly [Layer, ...Layer[]]): Reading {
     dropIns: dropIns.map((layer) => layer.path),
     annotations: [],
     hypervisor: mergeSection("hypervisor", layers),
+    factory: mergeSection("factory", layers),
     agent: mergeSection("agent", layers),
     runtime: mergeSection("runtime", layers),
   };

@@ -140,7 +140,6 @@ describe("a key of upstream's that we do not have", () => {
       "[hypervisor.qemu]\nimage = '/x'",
       'key "image" of [hypervisor.qemu] is not supported: the guest\'s root file system is its initrd (set initrd) (remove it, or set it to "")',
     ],
-    ["[factory]\nenable_template = true", 'key "enable_template" of [factory] is not supported: '],
     ["[proxy.kata]\npath = '/x'", 'key "path" of [proxy.kata] is not supported: there is no proxy'],
     [
       "[hypervisor.firecracker]\npath = '/x'",
@@ -301,7 +300,7 @@ describe("renderDocs", () => {
   });
 
   it("tells what is not supported, and which value is accepted", () => {
-    expect(renderDocs()).toContain("| `enable_template` of [factory] | `false` | ");
+    expect(renderDocs()).toContain("| `enable_netmon` of [netmon] | `false` | ");
     expect(renderDocs()).toContain("| [hypervisor.clh] | | ");
   });
 });

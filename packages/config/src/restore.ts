@@ -14,8 +14,10 @@ export function restoreConfig(json: string, file: string): KataConfig {
   if (saved === undefined || typeof saved.path !== "string") throw corrupt("is no configuration");
   const { dropIns, annotations } = saved;
   if (!isTexts(dropIns) || !isTexts(annotations)) throw corrupt("is no configuration");
-  const values = { hypervisor: {}, agent: {}, runtime: {} };
+  const values = { hypervisor: {}, factory: {}, agent: {}, runtime: {} };
   for (const section of sectionNames) {
+    // A version before this one had no factory.
+    if (section === "factory" && saved[section] === undefined) continue;
     const given = saved[section];
     if (!isRecord(given)) throw corrupt(`${section} is missing`);
     for (const [name, key] of Object.entries(table[section].keys)) {

@@ -1,5 +1,6 @@
 import type { ValueOf } from "./key.ts";
 import { agent } from "./table/agent.ts";
+import { factory } from "./table/factory.ts";
 import { hypervisor } from "./table/hypervisor.ts";
 import { runtime } from "./table/runtime.ts";
 
@@ -8,11 +9,16 @@ import { runtime } from "./table/runtime.ts";
  * documentation all come from here. Names are upstream's where upstream has the key; `refused` are the keys of
  * upstream's that we do not have.
  */
-export const table = { hypervisor, agent, runtime } as const;
+export const table = { hypervisor, factory, agent, runtime } as const;
 
 export type Table = typeof table;
 export type SectionName = keyof Table;
-export const sectionNames = ["hypervisor", "agent", "runtime"] as const satisfies readonly SectionName[];
+export const sectionNames = [
+  "hypervisor",
+  "factory",
+  "agent",
+  "runtime",
+] as const satisfies readonly SectionName[];
 
 /** The configuration as a program sees it: `config.hypervisor.default_memory`. Frozen. */
 export type KataConfig = {

@@ -80,6 +80,7 @@ export type Stat = {
   rdev: number;
   size: number;
   mtimeMs: number;
+  ctimeMs: number;
   blocks: number;
 };
 
@@ -283,6 +284,11 @@ export interface Ops {
   addSeals(fd: number, seals: number): void;
   /** In-kernel copy of len bytes (copy_file_range, sendfile) from one file to another; returns the bytes copied. */
   copyFile(from: number, to: number, len: number): number;
+  /**
+   * Writes the pages (4 KiB) of a file that are not zero to the same places of another, which has zeroes there: holes stay holes.
+   * Returns the bytes written.
+   */
+  copyPages(from: number, to: number): number;
 
   // mount
   mount(source: string, target: string, fstype: string, flags: number, data: string): void;

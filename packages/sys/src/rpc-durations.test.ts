@@ -52,3 +52,12 @@ test("a call that fails took time as well", async () => {
   await expect(failing).rejects.toThrow("refused");
   expect(durations.metrics("x")).toContain('x_sum{action="a"} 3\n');
 });
+
+test("what was counted can be forgotten", () => {
+  const durations = new RpcDurations();
+  durations.observe("a", 1);
+  durations.clear();
+  expect(durations.metrics("x")).toBe("");
+  durations.observe("b", 1);
+  expect(durations.metrics("x")).not.toContain('"a"');
+});

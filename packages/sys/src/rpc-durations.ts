@@ -41,6 +41,11 @@ export class RpcDurations {
     histogram.sumMs += ms;
   }
 
+  /** Forgets what it has counted. */
+  clear(): void {
+    this.#actions.clear();
+  }
+
   /** The family in Prometheus's text format; "" while there was no call. */
   metrics(name: string): string {
     if (this.#actions.size === 0) return "";

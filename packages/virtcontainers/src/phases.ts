@@ -1,7 +1,10 @@
 import { ops } from "@kata-containers/sys";
 
-/** Stations of a sandbox's start, in order. Those of `host`, `qemu`, `kernel` and `agent` follow one another. */
-export type PhaseName = "host" | "qemu" | "kernel" | "agent" | "sandbox" | "container";
+/**
+ * Stations of a sandbox's start, in order. "template": one was found, or made; "kernel": the guest's kernel and its agent, of a copy of a
+ * template what is left of them to do. Those of `host`, `qemu`, `kernel` and `agent` follow one another.
+ */
+export type PhaseName = "template" | "host" | "qemu" | "kernel" | "agent" | "sandbox" | "container";
 /** Milliseconds of CLOCK_MONOTONIC since `Phases` was made. */
 export type Phase = { readonly name: PhaseName; readonly startMs: number; readonly endMs: number };
 

@@ -1,8 +1,9 @@
 import type { Spec } from "@kata-containers/oci";
 import { AgentService, Health } from "@kata-containers/protocols";
-import { KataError, ops } from "@kata-containers/sys";
+import { KataError, type Logger, ops } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent-client/agent.ts";
+import { setGuestClock } from "./guest-clock.ts";
 import type { Machine } from "./machine.ts";
 import { GUEST_SHARED_DIR } from "./paths.ts";
 import { type SandboxRecord, withResource } from "./persist/record.ts";
@@ -13,6 +14,7 @@ import { shmStorage } from "./share/memory-volume.ts";
 
 export type SandboxVmDeps = {
   readonly phases: Phases;
+  readonly log: Pick<Logger, "warn">;
   readonly store: Store;
   /** Talks to the agent over a connected channel, which it takes over. */
   readonly talk: (channel: FrameTransport) => Agent;
@@ -118,6 +120,7 @@ export class SandboxVm {
           sandboxId: this.#id,
           storages: [{ ...machine.guestMount, mountPoint: `${GUEST_SHARED_DIR}/` }, shmStorage(shmBytes)],
         }),
+        ...(machine.setClock ? [setGuestClock(agent, this.#deps.log)] : []),
         machine.network.configure(agent),
       ]),
     );

@@ -45,6 +45,21 @@ test("the generic VM becomes the sandbox with its first container", async () => 
   expect(all.store.load("c").containers[0]).toMatchObject({ status: "created", pid: 99 });
 });
 
+test("a machine that is a copy is told the time before its first container, for its clock stood still", async () => {
+  const all = world({ setClock: true });
+  await create(all);
+  const { asked, requests } = all.agent;
+  expect(asked.filter((method) => method === "SetGuestDateTime")).toHaveLength(1);
+  expect(asked.indexOf("SetGuestDateTime")).toBeLessThan(asked.indexOf("CreateContainer"));
+  expect(requests.get("SetGuestDateTime")).toEqual({ Sec: 1_700_000_000, Usec: 5250 });
+});
+
+test("one that booted has the time already", async () => {
+  const all = world();
+  await create(all);
+  expect(all.agent.asked).not.toContain("SetGuestDateTime");
+});
+
 test("the domain name is the sandbox's, as the host's name is", async () => {
   const all = world();
   await create(all, { domainname: "example.org" });

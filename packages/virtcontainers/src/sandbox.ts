@@ -4,8 +4,11 @@ import { deadline, KataError, ops, type RpcDurations, SIG } from "@kata-containe
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent-client/agent.ts";
 import { createAgent } from "./agent-client/ttrpc-agent.ts";
+import type { MachineDeps } from "./assemble-machine.ts";
 import { Container } from "./container.ts";
-import { bootMachine, type Machine, type MachineDeps } from "./machine.ts";
+import type { IdleMachine } from "./idle-machine.ts";
+import type { Machine } from "./machine.ts";
+import { openSandboxNetwork } from "./network/sandbox-network.ts";
 import { OomEvents } from "./oom-events.ts";
 import {
   type ContainerStatus,
@@ -26,6 +29,7 @@ import { ShareTrees } from "./share/trees.ts";
 import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
 import { checkNamespaces } from "./spec/check-namespaces.ts";
 import { dropSeccomp, filterOf, guestProcess, sandboxPidns, withFilterApart } from "./spec/guest-spec.ts";
+import { startMachine } from "./start-machine.ts";
 import { checkAllowed, checkExec } from "./states.ts";
 
 export type SandboxDeps = SandboxVmDeps &
@@ -34,19 +38,25 @@ export type SandboxDeps = SandboxVmDeps &
     readonly cpuset: Pick<HostCpuset, "fit" | "forget">;
   };
 
-export type NewSandboxDeps = MachineDeps & {
+export type NewSandboxDeps = Omit<MachineDeps, "openNetwork"> & {
   readonly store: Store;
   /** Counts the requests to the agent. */
   readonly agentRpcs: RpcDurations;
+  /** The sandbox's name among those of the host's things that have no place for its id. */
+  readonly hash: string;
+  /** The VM that it gets, made before it was known for whom; undefined: one is started for it. */
+  readonly idle?: IdleMachine | undefined;
 };
 
-/** Boots a VM for the sandbox at once; it becomes the sandbox with its first container. */
+/** Starts a VM for the sandbox at once; it becomes the sandbox with its first container. */
 export function createSandbox(id: string, deps: NewSandboxDeps): Sandbox {
-  const { config, confinement, agentRpcs } = deps;
-  const machine = bootMachine(deps);
+  const { config, confinement, agentRpcs, log, hash, idle } = deps;
+  const openNetwork = (kvm: boolean) => openSandboxNetwork(config, kvm, { mark: hash, log });
+  const machine = idle === undefined ? startMachine({ ...deps, openNetwork }) : idle.become(openNetwork, log);
   const trees = new ShareTrees(confinement.shareDir, confinement.sharePlaces);
   const timeoutMs = config.agent.request_timeout * 1000;
-  const talk = (channel: FrameTransport): Agent => createAgent(channel, timeoutMs, agentRpcs);
+  const talk = (channel: FrameTransport): Agent =>
+    idle === undefined ? createAgent(channel, timeoutMs, agentRpcs) : idle.agent;
   const cpuset = new HostCpuset(confinement.cgroupProcs);
   return new Sandbox(id, machine, { ...deps, trees, cpuset, talk });
 }

@@ -38,12 +38,15 @@ export function boot(): BootedGuest {
 }
 
 /** The second half: what containers need. A step that fails is logged, because an agent that answers can still tell. */
-export function finishBoot({ options, log }: BootedGuest): void {
+export function finishBoot({ options, modules, log }: BootedGuest): void {
   const steps = {
     "session of its own": startSession,
     "mounts for containers": mountRuntimeFileSystems,
     cgroups: options.unifiedCgroups ? mountUnifiedCgroups : mountLegacyCgroups,
     loopback: bringLoopbackUp,
+    ...Object.fromEntries(
+      options.loadModules.map((name) => [`kernel module ${name}`, () => modules.load(name)]),
+    ),
   };
   for (const [what, step] of Object.entries(steps)) {
     try {

@@ -14,14 +14,18 @@ let network: GuestNetwork;
 /** Something in the guest's network changes. */
 let change: () => void;
 let waited: number;
+/** How often new devices were looked for. */
+let found: number;
 
 beforeEach(() => {
   rtnetlink = new FakeRtnetlink(lo, card);
   loaded = [];
   waited = 0;
+  found = 0;
   network = new GuestNetwork({
     modules: { load: (name) => void loaded.push(name) },
     hotplugTimeoutMs: 20,
+    devices: { find: () => void found++ },
     open: () => rtnetlink,
     watch: () => fakeChanges(),
   });

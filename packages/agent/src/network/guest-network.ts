@@ -10,6 +10,7 @@ import {
 import type { ARPNeighbor, Init, Interface, Route } from "@kata-containers/protocols";
 import { deadline, KataError } from "@kata-containers/sys";
 import type { KernelModules } from "../boot/kernel-modules.ts";
+import type { Devices } from "../storage/driver.ts";
 import { configureLink, describeInterface, findByMac, parseInterface } from "./guest-interface.ts";
 import { describeRoutes, replaceRoutes } from "./guest-routes.ts";
 
@@ -19,6 +20,7 @@ export interface GuestNetworkParts {
   readonly modules: Pick<KernelModules, "load">;
   /** How long a network card may take to appear, in milliseconds. */
   readonly hotplugTimeoutMs: number;
+  readonly devices: Pick<Devices, "find">;
   /** The guest's network namespace. */
   readonly open?: () => Rtnetlink;
   readonly watch?: () => NetworkChanges;
@@ -79,6 +81,7 @@ export class GuestNetwork {
   async #card(rtnetlink: Rtnetlink, mac: string): Promise<Link> {
     const found = findByMac(rtnetlink.links(), mac);
     if (found !== undefined) return found;
+    this.#parts.devices.find();
     const { watch = watchNetwork, hotplugTimeoutMs: ms } = this.#parts;
     using changes = watch();
     return await deadline(

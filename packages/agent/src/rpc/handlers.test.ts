@@ -1,8 +1,9 @@
 import { AgentService, Health } from "@kata-containers/protocols";
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { type Client, createClient, memoryPair, serve } from "@kata-containers/ttrpc";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KernelModules } from "../boot/kernel-modules.ts";
+import type { Probe } from "../boot/uevents.ts";
 import { GuestNetwork } from "../network/guest-network.ts";
 import { Hotplug } from "../sandbox/hotplug.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
@@ -20,8 +21,13 @@ let client: Client;
 let launcher: FakeLauncher;
 let waiter: FakeWaiter;
 let calls: string[];
+let sharePlugged: boolean;
+/** Called when a device has appeared, for which somebody waits. */
+let deviceCame: (() => void) | undefined;
 
 beforeEach(() => {
+  sharePlugged = true;
+  deviceCame = undefined;
   calls = [];
   const note = (name: string) => (target: unknown) => {
     calls.push(`${name} ${target}`);
@@ -41,6 +47,8 @@ beforeEach(() => {
       throw new SysError("ENOENT", "stat");
     },
     mount: (source, target) => {
+      if (source === "broken" || (source === share.source && !sharePlugged))
+        throw new SysError("EINVAL", "mount");
       calls.push(`mount ${source} ${target}`);
     },
     umount: note("umount"),
@@ -60,14 +68,20 @@ beforeEach(() => {
   waiter = new FakeWaiter();
   const [host, guest] = memoryPair();
   const modules = new KernelModules({ boot: [], needs: {} });
-  const network = new GuestNetwork({ modules, hotplugTimeoutMs: 1 });
   const hotplug = new Hotplug({
+    findDevices: () => void calls.push("find devices"),
     timeoutMs: 1,
-    uevents: () => {
-      throw new Error("nobody waits");
-    },
+    uevents: () => ({
+      waitFor: async <T>(probe: Probe<T>) => {
+        await new Promise<void>((resolve) => {
+          deviceCame = resolve;
+        });
+        return probe() as T;
+      },
+    }),
   });
-  serve(guest, agentHandlers(new Sandbox({ modules, launcher, waiter }), network, hotplug));
+  const network = new GuestNetwork({ modules, hotplugTimeoutMs: 1, devices: hotplug });
+  serve(guest, agentHandlers(new Sandbox({ modules, launcher, waiter, devices: hotplug }), network, hotplug));
   client = createClient(host);
 });
 afterEach(() => {
@@ -96,10 +110,28 @@ test("a sandbox mounts its storages once and gives them back", async () => {
 });
 
 test("a sandbox that fails to be made leaves nothing", async () => {
-  const storages = [share, { ...share, driver: "nvme" }];
-  await expect(client.unary(A.CreateSandbox, { storages })).rejects.toMatchObject({ code: "Unimplemented" });
+  const broken = { ...share, driver: "9p", source: "broken", mountPoint: "/run/kata-containers/x" };
+  const storages = [share, broken];
+  await expect(client.unary(A.CreateSandbox, { storages })).rejects.toThrow("EINVAL");
   expect(calls).toContain("umount /run/kata-containers/shared/containers");
   await client.unary(A.CreateSandbox, { storages: [share] });
+});
+
+test("a share that is plugged in while the sandbox is made is waited for", async () => {
+  sharePlugged = false;
+  const creating = client.unary(A.CreateSandbox, { storages: [share] });
+  await vi.waitFor(() => expect(deviceCame).toBeDefined());
+  expect(calls.filter((call) => call.startsWith("mount"))).toEqual([]);
+  sharePlugged = true;
+  deviceCame?.();
+  await creating;
+  expect(calls).toContain("mount kataShared /run/kata-containers/shared/containers");
+});
+
+test("a storage with an unknown driver is refused before anything is made", async () => {
+  const storages = [share, { ...share, driver: "nvme" }];
+  await expect(client.unary(A.CreateSandbox, { storages })).rejects.toMatchObject({ code: "Unimplemented" });
+  expect(calls).toEqual([]);
 });
 
 test("a storage outside of the run directory is refused", async () => {

@@ -8,6 +8,7 @@ let onEvent: () => void;
 let fake: Partial<Ops>;
 const hotplug = () =>
   new Hotplug({
+    findDevices: () => {},
     timeoutMs: 1000,
     uevents: () => ({
       waitFor: async (probe) => {

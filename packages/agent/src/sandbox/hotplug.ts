@@ -1,6 +1,6 @@
 import type { OnlineCPUMemRequest } from "@kata-containers/protocols";
 import { exists, ops, readText, writeText } from "@kata-containers/sys";
-import type { Uevents } from "../boot/uevents.ts";
+import type { Probe, Uevents } from "../boot/uevents.ts";
 
 // CPUs and memory that the machine got while it ran: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu and
 // Documentation/admin-guide/mm/memory-hotplug.rst.
@@ -25,6 +25,8 @@ interface HotplugParts {
   readonly timeoutMs: number;
   /** Tells of devices; asked for when somebody waits for one. */
   readonly uevents: () => Pick<Uevents, "waitFor">;
+  /** Has the kernel look for devices that it was not told of; returns when those that there are have drivers. */
+  readonly findDevices: () => void;
 }
 
 /** What the machine gets while it runs. */
@@ -48,11 +50,21 @@ export class Hotplug {
     await this.#reach(wait ? memBlocks : 0, "blocks of memory", blocks);
   }
 
-  async #reach(wanted: number, what: string, bringOnline: () => number): Promise<void> {
-    if (bringOnline() >= wanted) return;
+  /** A guest that goes on as another one's copy has devices that nobody tells it of. */
+  find(): void {
+    this.#parts.findDevices();
+  }
+
+  /** Resolves with what `probe` finds, now or when a device has appeared. @throws KataError DeadlineExceeded naming `what` */
+  async waitFor<T>(probe: Probe<T>, what: string): Promise<T> {
+    const there = probe();
+    if (there !== undefined) return there;
     const { timeoutMs, uevents } = this.#parts;
-    const reached = () => (bringOnline() >= wanted ? true : undefined);
-    await uevents().waitFor(reached, timeoutMs, `${wanted} ${what}`);
+    return await uevents().waitFor(probe, timeoutMs, what);
+  }
+
+  async #reach(wanted: number, what: string, bringOnline: () => number): Promise<void> {
+    await this.waitFor(() => (bringOnline() >= wanted ? true : undefined), `${wanted} ${what}`);
   }
 }
 

@@ -7,6 +7,7 @@ import type { ContainerOrder } from "../container/container-order.ts";
 import { guestSpec, splitSysctls } from "../container/guest-spec.ts";
 import type { Launcher } from "../container/launcher.ts";
 import type { ChildWaiter } from "../process/reaper.ts";
+import type { Devices } from "../storage/driver.ts";
 import { Storages } from "../storage/storage.ts";
 import { setGuestSysctls } from "./guest-sysctls.ts";
 import { makeSharedNamespaces, releaseSharedNamespaces, type SharedNamespaces } from "./namespaces.ts";
@@ -18,6 +19,7 @@ export interface SandboxParts {
   readonly modules: KernelModules;
   readonly launcher: Launcher;
   readonly waiter: ChildWaiter;
+  readonly devices: Devices;
 }
 
 /** What CreateSandbox has made; it ends with DestroySandbox. */
@@ -45,7 +47,7 @@ export class Sandbox {
 
   constructor(parts: SandboxParts) {
     this.#parts = parts;
-    this.#storages = new Storages(parts.modules);
+    this.#storages = new Storages(parts.modules, parts.devices);
   }
 
   /**
@@ -53,17 +55,28 @@ export class Sandbox {
    * @throws KataError AlreadyExists the second time
    */
   async create(request: CreateSandboxRequest): Promise<void> {
-    if (this.#running !== undefined)
-      throw new KataError("AlreadyExists", "the sandbox has been created already");
+    this.#checkNew();
+    this.#storages.check(request.storages);
     await using undo = new Undo();
     for (const { name, parameters } of request.kernelModules) this.#parts.modules.require(name, parameters);
+    for (const storage of request.storages) {
+      const mountPoint = await this.#storages.attachSoon(storage);
+      undo.defer(() => this.#storages.release(mountPoint));
+    }
+    // Another request may have been faster, while a device was waited for.
+    this.#checkNew();
+    // Also what its containers attach for all of them.
+    undo.defer(() => this.#storages.releaseAll());
     const namespaces = makeSharedNamespaces(request.hostname, request.domainname);
     undo.defer(() => releaseSharedNamespaces(namespaces));
     const pid = undo.use(new PidNamespace());
-    undo.defer(() => this.#storages.releaseAll());
-    for (const storage of request.storages) this.#storages.attach(storage);
     writeResolvConf(request.dns);
     this.#running = { namespaces, pid, undo: undo.move(), ending: false };
+  }
+
+  #checkNew(): void {
+    if (this.#running !== undefined)
+      throw new KataError("AlreadyExists", "the sandbox has been created already");
   }
 
   /** Ends every container and gives everything back. Nothing when there is no sandbox. */

@@ -1,9 +1,9 @@
 import type { Storage } from "@kata-containers/protocols";
-import { KataError } from "@kata-containers/sys";
+import { isSysError, KataError } from "@kata-containers/sys";
 import type { KernelModules } from "../boot/kernel-modules.ts";
 import { checkRunPath } from "../check.ts";
 import { bindStorage } from "./bind.ts";
-import type { StorageDriver } from "./driver.ts";
+import type { Devices, StorageDriver } from "./driver.ts";
 import { ephemeralStorage } from "./ephemeral.ts";
 import { localStorage } from "./local.ts";
 import { plan9Storage } from "./plan9.ts";
@@ -30,8 +30,33 @@ export class Storages {
   readonly #modules: KernelModules;
   readonly #attached = new Map<string, Attached>();
 
-  constructor(modules: KernelModules) {
+  readonly #devices: Devices;
+
+  constructor(modules: KernelModules, devices: Devices) {
     this.#modules = modules;
+    this.#devices = devices;
+  }
+
+  /** @throws KataError as `attach` does for a storage that cannot be one; nothing was attached */
+  check(storages: readonly Storage[]): void {
+    storages.forEach(checked);
+  }
+
+  /**
+   * As `attach`; a share is waited for, whose device may be plugged in just now.
+   * @throws KataError DeadlineExceeded when it does not appear
+   */
+  async attachSoon(storage: Storage): Promise<string> {
+    const attach = (): string | undefined => {
+      try {
+        return this.attach(storage);
+      } catch (error) {
+        // Linux, fs/fuse/virtio_fs.c: no device has that tag.
+        if (storage.driver === "virtio-fs" && isSysError(error, "EINVAL")) return undefined;
+        throw error;
+      }
+    };
+    return await this.#devices.waitFor(attach, "the share's device");
   }
 
   /**
@@ -39,14 +64,7 @@ export class Storages {
    * @throws KataError Unimplemented for an unknown driver, InvalidArgument for a mount point outside of the run directory
    */
   attach(storage: Storage): string {
-    const driver = Object.hasOwn(DRIVERS, storage.driver) ? DRIVERS[storage.driver] : undefined;
-    if (driver === undefined) {
-      throw new KataError(
-        "Unimplemented",
-        `storage driver ${JSON.stringify(storage.driver)}: this agent has ${STORAGE_DRIVERS.join(", ")}`,
-      );
-    }
-    const mountPoint = checkRunPath(storage.mountPoint, "storage mount_point");
+    const { driver, mountPoint } = checked(storage);
     const known = this.#attached.get(mountPoint);
     if (known !== undefined) {
       known.uses++;
@@ -72,4 +90,16 @@ export class Storages {
     this.#attached.clear();
     for (const { release } of attached) release();
   }
+}
+
+/** @throws KataError Unimplemented, InvalidArgument */
+function checked({ driver: name, mountPoint }: Storage): { driver: StorageDriver; mountPoint: string } {
+  const driver = Object.hasOwn(DRIVERS, name) ? DRIVERS[name] : undefined;
+  if (driver === undefined) {
+    throw new KataError(
+      "Unimplemented",
+      `storage driver ${JSON.stringify(name)}: this agent has ${STORAGE_DRIVERS.join(", ")}`,
+    );
+  }
+  return { driver, mountPoint: checkRunPath(mountPoint, "storage mount_point") };
 }

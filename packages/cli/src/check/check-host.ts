@@ -12,6 +12,7 @@ import { checkNetwork } from "./network.ts";
 import { checkPrograms } from "./programs.ts";
 import { checkQemu } from "./qemu.ts";
 import { checkStateDirectories } from "./state-directory.ts";
+import { checkTemplate } from "./template.ts";
 import { checkUser } from "./user.ts";
 import { checkVirtiofsd } from "./virtiofsd.ts";
 
@@ -44,6 +45,7 @@ export async function checkHost({
           ...checkNetwork(config),
           ...checkEntropy(config),
           ...checkMemory(config),
+          ...checkTemplate(config),
         ]),
   ];
 }

@@ -1,5 +1,5 @@
 import { type KataConfig, parseConfig } from "@kata-containers/config";
-import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { type Ops, S, SysError, setOps } from "@kata-containers/sys";
 import { describe, expect, it } from "vitest";
 import { checkAgentChannel } from "./devices.ts";
 import type { Finding } from "./finding.ts";
@@ -9,6 +9,7 @@ import { readMeminfo } from "./memory.ts";
 import { checkNetwork } from "./network.ts";
 import { versionFinding } from "./qemu.ts";
 import { Bytes } from "./read-at.ts";
+import { checkTemplate } from "./template.ts";
 import { missingCapabilities } from "./user.ts";
 
 /** A file of these bytes. */
@@ -166,5 +167,54 @@ describe("the network", () => {
       },
     ]);
     expect(check("none", refused)).toMatchObject([{ verdict: "ok" }]);
+  });
+});
+
+describe("the template", () => {
+  const TMPFS = 0x01021994;
+  const EXT4 = 0xef53;
+  const check = (place: { type?: number; freeMiB?: number; mode?: number }, keys = "", enabled = true) => {
+    const toml = `[hypervisor.qemu]\n${keys}\n[factory]\nenable_template = ${enabled}\ntemplate_path = "/t"`;
+    const directory = { uid: 0, mode: S.IFDIR | (place.mode ?? 0o700) } as ReturnType<Ops["stat"]>;
+    const fake: Partial<Ops> = {
+      cpuCount: () => 2,
+      readFile: () => bytesOf("MemTotal: 8388608 kB\n"),
+      utf8Decode: (bytes) => new TextDecoder().decode(bytes),
+      geteuid: () => 0,
+      open: () => 99,
+      close: () => {},
+      fstat: () => directory,
+      statIfThere: () => directory,
+      statfs: () => ({
+        type: place.type ?? TMPFS,
+        bsize: 4096,
+        blocks: 0,
+        bavail: (place.freeMiB ?? 1000) * 256,
+      }),
+    };
+    setOps(fake as Ops);
+    try {
+      return checkTemplate(parseConfig(toml, "/c.toml"));
+    } finally {
+      setOps(undefined);
+    }
+  };
+
+  it("is looked at when it is wanted", () => {
+    expect(check({}, "", false)).toEqual([]);
+    expect(check({})).toEqual([
+      { check: "template", verdict: "ok", detail: "/t: on tmpfs, 1000 MiB are free" },
+    ]);
+  });
+
+  it.each([
+    ["on a disk", { type: EXT4 }, "", "/t: on ext4; it is read through the page cache"],
+    ["where there is no room", { freeMiB: 20 }, "", "/t: 20 MiB are free"],
+    ["where others may write", { mode: 0o777 }, "", "template_path /t: belongs to user 0 and has mode 777"],
+    ["of no use with huge pages", {}, "enable_hugepages = true", "enable_hugepages: its memory"],
+  ])("that is %s gives a warning: VMs boot, or wait for the disk", (_, place, keys, detail) => {
+    const [finding, ...others] = check(place, keys);
+    expect(finding).toMatchObject({ verdict: "warning", detail: expect.stringContaining(detail) });
+    expect(others).toEqual([]);
   });
 });

@@ -1,22 +1,7 @@
-import { exists, Fd, KataError, ops, removeTree, writeFileAtomic } from "@kata-containers/sys";
+import { Fd, KataError, ops, removeTree, writeFileAtomic } from "@kata-containers/sys";
 import { RUNTIME_DIR } from "@kata-containers/virtcontainers";
+import { fileSystem, nearestThere } from "./file-system.ts";
 import { type Finding, failure, ok, warning } from "./finding.ts";
-
-/** Magic numbers of statfs(2). */
-const FILE_SYSTEMS: Readonly<Record<number, { readonly name: string; readonly remote?: true }>> = {
-  16914836: { name: "tmpfs" },
-  2240043254: { name: "ramfs" },
-  61267: { name: "ext4" },
-  1481003842: { name: "xfs" },
-  2435016766: { name: "btrfs" },
-  2035054128: { name: "overlay" },
-  801189825: { name: "zfs" },
-  26985: { name: "nfs", remote: true },
-  4283649346: { name: "cifs", remote: true },
-  4266872130: { name: "smb2", remote: true },
-  1702057286: { name: "fuse", remote: true },
-  16914839: { name: "9p", remote: true },
-};
 
 /** A sandbox's record and sockets take less than this. */
 const NEEDED_BYTES = 1 << 20;
@@ -46,21 +31,14 @@ function fileSystemFinding(
   directory: string,
   { type, bavail, bsize }: { type: number; bavail: number; bsize: number },
 ) {
-  const known = FILE_SYSTEMS[type < 0 ? type + 2 ** 32 : type];
+  const { name, remote } = fileSystem(type);
   const free = bavail * bsize;
   if (free < NEEDED_BYTES) return failure("state", `${directory}: ${free} bytes are free`, "make room");
-  const name = known?.name ?? `file system 0x${type.toString(16)}`;
-  if (known?.remote)
+  if (remote)
     return warning(
       "state",
       `${directory}: on ${name}`,
       "use a local file system: locks and sockets are not dependable there",
     );
   return ok("state", `${directory}: writable, on ${name}`);
-}
-
-/** The directory itself, or the one above it that is there: it is made when it is needed. */
-function nearestThere(path: string): string {
-  if (path === "/" || exists(path)) return path;
-  return nearestThere(path.slice(0, path.lastIndexOf("/")) || "/");
 }

@@ -7,7 +7,6 @@ import {
   containerBeingMade,
   createTimeoutMs,
   type DaemonClient,
-  ENDING,
   openTrees,
   readBundle,
   type SignalInbox,
@@ -18,6 +17,7 @@ import { KataError, signalName, Undo } from "@kata-containers/sys";
 import type { ScopeName } from "@kata-containers/systemd";
 import type { ContainerRecord } from "@kata-containers/virtcontainers";
 
+import { endingSignal } from "../ending-signal.ts";
 import type { Globals } from "../globals.ts";
 import { absolutePath } from "../paths.ts";
 import { passOnWarning, reportWarning } from "../report-error.ts";
@@ -158,17 +158,6 @@ async function endOfShim(shim: ShimProcess): Promise<never> {
   const { code, signal } = await shim.exit;
   const how = signal === undefined ? `status ${code}` : signalName(signal);
   throw new KataError("Internal", `kata-shim ended with ${how} before the container was created`);
-}
-
-function endingSignal(signals: SignalInbox): Promise<never> {
-  return new Promise((_, reject) => {
-    signals.failed.catch(reject);
-    signals.deliver((signal) => {
-      if (ENDING.some((ending) => ending === signal)) {
-        reject(new KataError("Canceled", `interrupted by ${signalName(signal)}, everything was undone`));
-      }
-    });
-  });
 }
 
 /** Resolves with the reason when the promise rejects; stays pending when it resolves. */

@@ -1,7 +1,10 @@
 import { loadSandboxConfig } from "@kata-containers/config";
 import {
+  adoptDaemon,
   type Bundle,
   claimRecord,
+  type DaemonOrder,
+  type DaemonProcess,
   insideScope,
   openNetworkNamespace,
   spawnDaemon,
@@ -9,6 +12,7 @@ import {
 import { KataError, type Undo } from "@kata-containers/sys";
 import { type ScopeName, stopScope } from "@kata-containers/systemd";
 import type { Globals } from "../globals.ts";
+import { passOnWarning } from "../report-error.ts";
 import { connectDaemonOf } from "./lost-daemon.ts";
 import type { OpenSandbox } from "./open-sandbox.ts";
 
@@ -43,17 +47,33 @@ export async function startSandbox(order: SandboxOrder): Promise<OpenSandbox> {
   const { socket, listener } = claimRecord({ id, root: globals.root, bundle, scope, config, undo });
   using listening = listener;
   const patience = hookSeconds === undefined ? {} : { orphanSeconds: hookSeconds + CALL_SECONDS };
-  const spawn = () =>
-    spawnDaemon({ ...globals, id, config, networkNamespace, listener: listening, ...patience });
-  const spawnInside = () => {
-    scoped = true;
-    return spawn();
+  const daemonOrder = {
+    ...globals,
+    id,
+    config,
+    networkNamespace,
+    listener: listening,
+    ...patience,
+    scoped: scope !== undefined,
   };
-  const process = scope === undefined ? spawn() : await insideScope(scope, id, spawnInside);
-  process.ready.catch(() => {});
+  const take = () => takeDaemon(daemonOrder, (warning) => passOnWarning(globals, warning));
+  const takeInside = () => {
+    scoped = true;
+    return take();
+  };
+  const process = await (scope === undefined ? take() : insideScope(scope, id, takeInside));
   undo.defer(() => process.kill());
   const daemon = await connectDaemonOf(id, socket);
   if (daemon === undefined) throw new KataError("Unavailable", `${socket}: nobody listens`);
   undo.use(daemon);
   return { config, socket, daemon, networkNamespace, ready: process.ready };
+}
+
+/** One of the cache's, which has its virtual machine, if the configuration has a cache; else a new one. */
+async function takeDaemon(order: DaemonOrder, warn: (warning: string) => void): Promise<DaemonProcess> {
+  if (order.config.factory.vm_cache_number === 0) return spawnDaemon(order);
+  const adopted = await adoptDaemon(order);
+  if (!("none" in adopted)) return adopted;
+  warn(`no virtual machine of the cache is taken: ${adopted.none}`);
+  return spawnDaemon(order);
 }

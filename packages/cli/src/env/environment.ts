@@ -10,11 +10,11 @@ import { readHostFacts } from "./host-facts.ts";
 export const UNKNOWN = "<<unknown>>";
 
 /** Of the layout below: upstream's names, and more; a change that breaks readers raises the first number. */
-const FORMAT_VERSION = "1.1.0";
+const FORMAT_VERSION = "1.2.0";
 
 /** Everything that decides how a container runs on this host, by upstream's names (kata-env). */
 export async function describeEnvironment(config: KataConfig) {
-  const { hypervisor, agent, runtime } = config;
+  const { hypervisor, agent, runtime, factory } = config;
   const acceleration = accelerationOf(config);
   return {
     Meta: { Version: FORMAT_VERSION },
@@ -52,6 +52,11 @@ export async function describeEnvironment(config: KataConfig) {
     },
     Kernel: { Path: hypervisor.kernel, Parameters: hypervisor.kernel_params },
     Initrd: { Path: hypervisor.initrd },
+    Factory: {
+      EnableTemplate: factory.enable_template,
+      TemplatePath: factory.template_path,
+      VMCacheNumber: factory.vm_cache_number,
+    },
     Agent: { Debug: agent.enable_debug, Trace: false },
     Host: {
       ...readHostFacts(),

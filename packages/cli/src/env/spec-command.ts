@@ -1,6 +1,6 @@
+import { EXAMPLE_SPEC } from "@kata-containers/oci";
 import { KataError } from "@kata-containers/sys";
 import { specRow } from "../commands/spec.ts";
-import { EXAMPLE_SPEC } from "../container/example-spec.ts";
 import { defineCommand } from "../define-command.ts";
 import { writeSpec } from "./write-spec.ts";
 

@@ -1,18 +1,11 @@
 import { type Refusal, refused } from "../key.ts";
 
-const noFactory = "virtual machines are not made ahead";
 const noProxy = "there is no proxy, the daemon speaks to the agent itself";
 const noShim = "set kata_shim_path of [runtime]";
 const noNetmon = "the daemon itself follows the container's network";
 
 /** Upstream's tables of which no key does anything here. */
 export const foreignTables: Readonly<Record<string, Readonly<Record<string, Refusal>>>> = {
-  factory: {
-    enable_template: refused(noFactory, false),
-    template_path: refused(noFactory),
-    vm_cache_number: refused(noFactory, 0),
-    vm_cache_endpoint: refused(noFactory),
-  },
   "proxy.kata": { path: refused(noProxy), enable_debug: refused(noProxy, false) },
   "shim.kata": {
     path: refused(noShim),

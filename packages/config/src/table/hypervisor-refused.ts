@@ -16,7 +16,7 @@ const no9p = "it is the largest that QEMU and the guest agree on";
 const noDump = "a guest that dies is not dumped; its last words are in the error";
 const noNuma = "the virtual machine has one NUMA node";
 const noSwap = "the guest has no swap";
-const noTemplate = "virtual machines are not made from a template";
+const noTemplate = "set enable_template of [factory]";
 
 /** Keys of [hypervisor.qemu] that upstream has (1.x and 3.x/4.x, both runtimes) and we do not. */
 export const hypervisorRefused: Readonly<Record<string, Refusal>> = {

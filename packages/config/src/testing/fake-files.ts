@@ -60,6 +60,7 @@ const emptyStat = {
   rdev: 0,
   size: 0,
   mtimeMs: 0,
+  ctimeMs: 0,
   blocks: 0,
 };
 

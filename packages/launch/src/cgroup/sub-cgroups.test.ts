@@ -19,6 +19,7 @@ const NO_STAT: ReturnType<Ops["stat"]> = {
   rdev: 0,
   size: 0,
   mtimeMs: 0,
+  ctimeMs: 0,
   blocks: 0,
 };
 

@@ -1,6 +1,7 @@
 import type { KataConfig } from "@kata-containers/config";
 import { Fd, isSysError, KataError, makePipe, mkdirp, ops, SIG, type SpawnFd } from "@kata-containers/sys";
-import { RUNTIME_DIR, savedConfigPath } from "@kata-containers/virtcontainers";
+import { creationSeconds, RUNTIME_DIR, savedConfigPath } from "@kata-containers/virtcontainers";
+import { PROGRAM_ENVIRONMENT } from "../program-environment.ts";
 
 export interface DaemonOrder {
   readonly config: KataConfig;
@@ -15,6 +16,8 @@ export interface DaemonOrder {
   readonly orphanSeconds?: number;
   /** For a sandbox that is not on disk: whoever holds the other end owns it, and has sent record and configuration. */
   readonly owner?: Fd;
+  /** Its cgroups are in a scope of systemd's, where this process stands for it until it has come. */
+  readonly scoped?: boolean;
 }
 
 /** A sandbox's daemon that was started and may not be ready yet. */
@@ -44,7 +47,7 @@ export function spawnDaemon(order: DaemonOrder): DaemonProcess {
     const spawned = ops.spawn({
       path: order.config.runtime.shim_path,
       argv: argumentsOf(order),
-      env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+      env: PROGRAM_ENVIRONMENT,
       cwd: "/",
       fds: [
         { from: told.number, to: READY },
@@ -54,16 +57,22 @@ export function spawnDaemon(order: DaemonOrder): DaemonProcess {
       setsid: true,
       doubleFork: true,
     });
-    const pidfd = new Fd(spawned.pidfd);
-    return {
-      ready: readReady(ready),
-      ended: () => ops.pidfdEnded(pidfd.number),
-      kill: () => killAndWait(pidfd),
-    };
+    return daemonProcess(readReady(ready), new Fd(spawned.pidfd));
   } catch (error) {
     ready.close();
     throw KataError.from(error, "cannot start the sandbox's daemon");
   }
+}
+
+/** @param ready see DaemonProcess; nobody need look at it */
+export function daemonProcess(ready: Promise<void>, pidfd: Fd): DaemonProcess {
+  // Whoever it is for may be busy with something else when it is rejected.
+  ready.catch(() => {});
+  return {
+    ready,
+    ended: () => ops.pidfdEnded(pidfd.number),
+    kill: () => killAndWait(pidfd),
+  };
 }
 
 function moreFds({ networkNamespace, owner, debug }: DaemonOrder): SpawnFd[] {
@@ -102,15 +111,24 @@ async function readReady(pipe: Fd): Promise<void> {
     if (bytes.length === 0) break;
     line += ops.utf8Decode(bytes);
   }
-  if (line === "") throw new KataError("Unavailable", "the sandbox's daemon ended before it was ready");
-  const answer: unknown = JSON.parse(line);
+  checkReady(line === "" ? undefined : JSON.parse(line));
+}
+
+/**
+ * What a daemon says when it serves, or that it cannot.
+ * @param answer undefined: it has ended
+ * @throws KataError
+ */
+export function checkReady(answer: unknown): void {
+  if (answer === undefined)
+    throw new KataError("Unavailable", "the sandbox's daemon ended before it was ready");
   if (typeof answer === "object" && answer !== null && "error" in answer) {
     throw new KataError("Internal", String(answer.error));
   }
 }
 
-/** Without effect the second time. */
-async function killAndWait(pidfd: Fd): Promise<void> {
+/** The daemon is dead then. Closes its descriptor; without effect the second time. */
+export async function killAndWait(pidfd: Fd): Promise<void> {
   using _ = pidfd;
   try {
     ops.pidfdSendSignal(pidfd.number, SIG.SIGKILL);
@@ -133,7 +151,5 @@ export function listenForDaemon(socket: string): Fd {
 
 /** The daemon has a time-out for each step; this one is for a daemon that does not answer at all. */
 export function createTimeoutMs(config: KataConfig): number {
-  const { vm_start_timeout, stop_timeout } = config.runtime;
-  const { dial_timeout, request_timeout } = config.agent;
-  return (vm_start_timeout + dial_timeout + request_timeout + stop_timeout + 5) * 1000;
+  return (creationSeconds(config) + 5) * 1000;
 }

@@ -32,11 +32,11 @@ export function wantedScope(
  * there is another. When nobody stays in it, it goes by itself.
  * @throws KataError AlreadyExists when systemd has such a unit; Unavailable, DeadlineExceeded, Internal
  */
-export async function insideScope<T>(scope: ScopeName, id: string, work: () => T): Promise<T> {
+export async function insideScope<T>(scope: ScopeName, id: string, work: () => Promise<T>): Promise<T> {
   const home = ownProcsFile();
   await startScope(scope, `Kata Containers sandbox ${id}`, ops.getpid(), []);
   try {
-    return work();
+    return await work();
   } finally {
     ops.writeFile(home, ops.utf8Encode(String(ops.getpid())), O.WRONLY, 0);
   }

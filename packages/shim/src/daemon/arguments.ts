@@ -16,7 +16,7 @@ export type DaemonArguments = {
   readonly orphanSeconds: number;
 };
 
-const ORPHAN_SECONDS = 30;
+export const ORPHAN_SECONDS = 30;
 
 const VALUES = ["--id", "--root", "--config", "--netns-fd", "--owner-fd", "--orphan-seconds"] as const;
 

@@ -1,13 +1,15 @@
 import { Fd, KataError, type Logger, ops, RpcDurations, SIG, sleep } from "@kata-containers/sys";
 import {
+  type Confinement,
   createFileStore,
+  type IdleMachine,
   loadSavedConfig,
   Phases,
   type SandboxRecord,
   type Store,
 } from "@kata-containers/virtcontainers";
 import { serveManagement } from "../management/management.ts";
-import type { DaemonArguments } from "./arguments.ts";
+import { type DaemonArguments, ORPHAN_SECONDS } from "./arguments.ts";
 import { leaveHostView } from "./host-view.ts";
 import { Lifetime } from "./lifetime.ts";
 import { type Owner, openOwner } from "./owner.ts";
@@ -49,7 +51,7 @@ export async function runDaemon(args: DaemonArguments): Promise<number> {
     return 1;
   }
   ready.close();
-  await live(started, store, args.orphanSeconds);
+  await live(started, store, args.orphanSeconds, LISTENER_FD);
   return 0;
 }
 
@@ -62,7 +64,48 @@ type Started = {
   readonly owner: Owner | undefined;
 };
 
-function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner | undefined): Started {
+/** What an idle daemon is told of the sandbox that it becomes. */
+export type AdoptedSandbox = Pick<DaemonArguments, "id" | "root" | "config" | "debug"> & {
+  readonly orphanSeconds?: number;
+};
+
+export type Adoption = {
+  readonly args: AdoptedSandbox;
+  readonly idle: IdleMachine;
+  /** Moves what there is into the sandbox's cgroups. */
+  readonly enter: (record: SandboxRecord) => Confinement;
+  /** The daemon's listening socket. */
+  readonly listener: number;
+  /** Whom to tell that it serves, or why it cannot. */
+  readonly told: Fd;
+};
+
+/** An idle daemon becomes a sandbox's: as `runDaemon` from there on. */
+export async function adoptSandbox({ args, idle, enter, listener, told }: Adoption): Promise<number> {
+  const phases = new Phases();
+  const store = createFileStore(args.root);
+  let started: Started;
+  try {
+    started = start({ ...args, netnsFd: undefined }, store, phases, undefined, { idle, enter });
+    say(told, { socket: started.record.socket });
+  } catch (error) {
+    say(told, { error: KataError.from(error).message });
+    await idle.machine.stop().catch(() => {});
+    await undoSandbox(store, args.id).catch(() => {});
+    return 1;
+  }
+  told.close();
+  await live(started, store, args.orphanSeconds ?? ORPHAN_SECONDS, listener);
+  return 0;
+}
+
+function start(
+  args: Omit<DaemonArguments, "orphanSeconds" | "ownerFd">,
+  store: Store,
+  phases: Phases,
+  owner: Owner | undefined,
+  adoption?: Pick<Adoption, "idle" | "enter">,
+): Started {
   const record = store.update(args.id, nameOwnResources);
   const config = owner?.config ?? loadSavedConfig(args.config);
   const warnings = new Warnings();
@@ -73,7 +116,7 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
     // An owner's standard error, or /dev/null in its place, is where its daemons write.
     ...(owner === undefined ? {} : { fd: 2 }),
   });
-  const confinement = leaveHostView(config, record, args.netnsFd);
+  const confinement = adoption?.enter(record) ?? leaveHostView(config, record, args.netnsFd);
   const lifetime = new Lifetime();
   const undone = () => lifetime.end();
   const shimRpcs = new RpcDurations();
@@ -87,14 +130,15 @@ function start(args: DaemonArguments, store: Store, phases: Phases, owner: Owner
     log,
     warnings,
     undone,
+    idle: adoption?.idle,
   });
   return { record, hosted, shimRpcs, lifetime, log, owner };
 }
 
-async function live(started: Started, store: Store, orphanSeconds: number): Promise<void> {
+async function live(started: Started, store: Store, orphanSeconds: number, listener: number): Promise<void> {
   const { record, hosted, shimRpcs, lifetime, log, owner } = started;
   const { sandbox } = hosted;
-  const server = serveDaemon(LISTENER_FD, hosted, lifetime, shimRpcs, log);
+  const server = serveDaemon(listener, hosted, lifetime, shimRpcs, log);
   // Of a sandbox that is not on disk nobody could find it.
   const management = owner === undefined ? serveManagement(record, hosted, log) : undefined;
   sandbox.vmEnded.then((why) => {

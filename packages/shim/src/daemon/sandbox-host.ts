@@ -4,6 +4,8 @@ import {
   type Confinement,
   checkKept,
   createSandbox,
+  creationSeconds,
+  type IdleMachine,
   identityOf,
   joinCgroup,
   leaveCgroup,
@@ -35,6 +37,8 @@ export interface HostOrder {
   readonly warnings: Warnings;
   /** Called when the last container was deleted, and nothing of the sandbox is left on the host. */
   readonly undone: () => void;
+  /** The VM that the sandbox gets, made ahead; undefined: one is started. */
+  readonly idle?: IdleMachine | undefined;
 }
 
 /** A sandbox, and what answers for it on the daemon's socket. */
@@ -47,16 +51,14 @@ export interface HostedSandbox {
 
 /** Makes this process the sandbox's: boots its VM, and answers for it from then on. */
 export function hostSandbox(order: HostOrder): HostedSandbox {
-  const { record, store, config, confinement, shimRpcs, phases, log, warnings, undone } = order;
+  const { record, store, config, confinement, shimRpcs, phases, log, warnings, undone, idle } = order;
   const { root, id, cgroups, size } = record;
   const hash = sandboxHash(root, id);
-  const agentRpcs = new RpcDurations();
-  const sandbox = createSandbox(id, { config, confinement, phases, log, store, hash, size, agentRpcs });
-  const { vm_start_timeout, stop_timeout } = config.runtime;
-  const { dial_timeout, request_timeout } = config.agent;
+  const agentRpcs = idle?.agentRpcs ?? new RpcDurations();
+  const sandbox = createSandbox(id, { config, confinement, phases, log, store, hash, size, agentRpcs, idle });
   const times = {
-    shimMs: vm_start_timeout * 1000,
-    processMs: (vm_start_timeout + stop_timeout + dial_timeout + request_timeout) * 1000,
+    shimMs: config.runtime.vm_start_timeout * 1000,
+    processMs: creationSeconds(config) * 1000,
   };
   let left = false;
   const service = new DaemonService(sandbox, phases, log, warnings, times, {

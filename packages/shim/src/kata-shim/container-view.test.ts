@@ -15,6 +15,7 @@ const stat = {
   rdev: 0,
   size: 0,
   mtimeMs: 0,
+  ctimeMs: 0,
   blocks: 0,
 };
 const names = (calls: readonly string[]) => calls.map((call) => call.slice(0, call.indexOf("(")));

@@ -1,6 +1,7 @@
 import { parseSpec, podRole } from "@kata-containers/oci";
-import { Fd, isSysError, KataError, mkdirp, O, ops, writeText } from "@kata-containers/sys";
+import { Fd, isSysError, KataError, O, ops, writeText } from "@kata-containers/sys";
 import { readConfigJson } from "../client/bundle.ts";
+import { listenOnce } from "../listen-once.ts";
 import type { ShimArguments } from "./arguments.ts";
 import { taskSocket } from "./places.ts";
 
@@ -20,7 +21,7 @@ export async function startShim(args: ShimArguments): Promise<string> {
   const path = taskSocket(args.address, args.namespace, sandboxId);
   const address = `unix://${path}`;
   if (role.kind !== "container") {
-    using listener = await listen(path);
+    using listener = await listenOnce(path, "the shim's socket", "the sandbox has a shim already");
     try {
       writeText(`${bundle}/shim.pid`, String(spawnShim(args, bundle, listener)), 0o600);
     } catch (error) {
@@ -35,37 +36,6 @@ export async function startShim(args: ShimArguments): Promise<string> {
 function annotationsOf(bundle: string): Readonly<Record<string, string>> | undefined {
   const path = `${bundle}/config.json`;
   return parseSpec(readConfigJson(path), path).annotations;
-}
-
-/** A socket that nobody serves any more is removed. */
-async function listen(path: string): Promise<Fd> {
-  mkdirp(path.slice(0, path.lastIndexOf("/")), 0o711);
-  try {
-    return bind(path);
-  } catch (error) {
-    if (!isSysError(error, "EADDRINUSE")) throw KataError.from(error, "cannot make the shim's socket");
-  }
-  if (await isServed(path)) throw new KataError("AlreadyExists", `${path}: the sandbox has a shim already`);
-  try {
-    ops.unlink(path);
-    return bind(path);
-  } catch (error) {
-    throw KataError.from(error, "cannot make the shim's socket");
-  }
-}
-
-function bind(path: string): Fd {
-  return new Fd(ops.unixListen(path, 64, 0o600));
-}
-
-async function isServed(path: string): Promise<boolean> {
-  try {
-    ops.close(await ops.unixConnect(path));
-    return true;
-  } catch (error) {
-    if (isSysError(error, "ECONNREFUSED", "ENOENT")) return false;
-    throw KataError.from(error, "cannot tell whether the sandbox has a shim");
-  }
 }
 
 /** The shim that serves: a session of its own, nobody's child; containerd waits for the end of our output, which it must not have. */

@@ -7,7 +7,18 @@ export function fakeFiles(files: Readonly<Record<string, string>>): Partial<Ops>
     if (found === undefined) throw new SysError("ENOENT", syscall, path);
     return found;
   };
-  const empty = { dev: 0, ino: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, mtimeMs: 0, blocks: 0 };
+  const empty = {
+    dev: 0,
+    ino: 0,
+    nlink: 1,
+    uid: 0,
+    gid: 0,
+    rdev: 0,
+    size: 0,
+    mtimeMs: 0,
+    ctimeMs: 0,
+    blocks: 0,
+  };
   const statOf = (text: string) => ({ ...empty, mode: text === "dir" ? S.IFDIR | 0o755 : S.IFREG | 0o644 });
   return {
     utf8Decode: (bytes) => new TextDecoder().decode(bytes),

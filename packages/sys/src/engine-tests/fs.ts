@@ -222,6 +222,25 @@ test("a sealed memfd refuses writes", async () => {
   await fails(() => ops.memfd(long, false), "EINVAL", "memfd_create", long);
 });
 
+test("copyPages leaves out what is zero, and overwrites no hole", async (dir) => {
+  using from = new Fd(ops.open(`${dir}/from`, O.CREAT | O.RDWR, 0o600));
+  using to = new Fd(ops.memfd("to", false));
+  const page = 4096;
+  ops.ftruncate(from.number, 100 * page);
+  ops.pwrite(from.number, new Uint8Array(3 * page), 10 * page); // zeroes, not a hole
+  ops.pwrite(from.number, new Uint8Array(2 * page).fill(7), 12 * page);
+  ops.pwrite(from.number, new Uint8Array([1]), 80 * page - 1); // the last byte of a page
+  ops.pwrite(from.number, new Uint8Array(100).fill(9), 100 * page); // a page that is not whole
+  equal(ops.copyPages(from.number, to.number), 3 * page + 100);
+  equal(ops.fstat(to.number).size, 100 * page + 100);
+  equal(ops.pread(to.number, 2 * page, 12 * page), new Uint8Array(2 * page).fill(7));
+  equal(ops.pread(to.number, 2, 80 * page - 1), new Uint8Array([1, 0]));
+  equal(ops.pread(to.number, 200, 100 * page), new Uint8Array(100).fill(9));
+  equal(ops.fstat(to.number).blocks, (4 * page) / 512); // a memfd's pages are whole
+  await fails(() => ops.copyPages(from.number, 998), "EBADF", "pwrite");
+  await fails(() => ops.copyPages(998, to.number), "EBADF", "lseek");
+});
+
 test("copyFile copies in the kernel, also between file systems", async (dir) => {
   writeText(`${dir}/from`, "x".repeat(100_000));
   using from = openFile(`${dir}/from`);

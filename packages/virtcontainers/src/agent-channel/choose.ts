@@ -1,19 +1,16 @@
-import type { KataConfig } from "@kata-containers/config";
-import { exists, KataError } from "@kata-containers/sys";
+import { KataError } from "@kata-containers/sys";
 import type { AgentChannel } from "./agent-channel.ts";
+import { type ChannelSetting, expectedChannel } from "./expected-channel.ts";
 import { createVirtioSerial } from "./virtio-serial.ts";
-import { createVsock, VHOST_VSOCK } from "./vsock.ts";
-
-type Setting = KataConfig["hypervisor"]["agent_channel"];
+import { createVsock } from "./vsock.ts";
 
 /**
  * The channel of `hypervisor.qemu.agent_channel`, opened. `auto` is vsock where the host has it.
  * @param warn hears why `auto` could not take a vsock that is there
  * @throws KataError FailedPrecondition when vsock is demanded and not to be had
  */
-export function openAgentChannel(setting: Setting, warn: (text: string) => void): AgentChannel {
-  if (setting === "virtio-serial" || (setting === "auto" && !exists(VHOST_VSOCK)))
-    return createVirtioSerial();
+export function openAgentChannel(setting: ChannelSetting, warn: (text: string) => void): AgentChannel {
+  if (expectedChannel(setting) === "virtio-serial") return createVirtioSerial();
   try {
     return createVsock();
   } catch (cause) {

@@ -12,7 +12,11 @@ export type Confinement = {
   readonly shareDir: string;
   /** The same directory, writable: mount points are made here. */
   readonly sharePlaces: string;
+  readonly memory: MemoryPlace;
 };
+
+/** A directory for the guest's memory, when that is a file (the VMM sees it at `MEMORY_DIR`), or why there is none. */
+export type MemoryPlace = { readonly directory: string } | { readonly obstacle: string };
 
 /** Places in the daemon's small root. */
 export const LAUNCH_PATH = "/kata-launch";
@@ -21,5 +25,7 @@ export const SHARE_SERVER_ROOT = "/share-server";
 /** Also its place in the root of the program that serves it. */
 export const SHARE_DIR = "/share";
 export const SHARE_PLACES = "/share-places";
+/** Also its place in the VMM's root. */
+export const MEMORY_DIR = "/memory";
 /** For sockets that have a name only while they are connected. */
 export const SOCKET_DIR = "/sockets";

@@ -40,6 +40,8 @@ export type Room = {
   readonly places?: readonly string[];
   /** The same tmpfs once more, at a place where nobody can write to it. */
   readonly readOnlyView?: string;
+  /** Most that it holds, see tmpfs(5), "0" being no limit; a megabyte when nothing is said. */
+  readonly size?: string;
 };
 
 /**
@@ -59,7 +61,7 @@ export function enterSmallRoot(scratch: string, binds: readonly Bind[], rooms: r
   for (const tree of own) attach(tree, scratch);
   for (const { room, trees: inside } of perRoom) {
     mkdirp(scratch + room.target);
-    mountTmpfs(scratch + room.target);
+    mountTmpfs(scratch + room.target, room.size);
     for (const tree of inside) attach(tree, scratch + room.target);
     for (const place of room.places ?? []) mkdirp(scratch + room.target + place);
     if (room.readOnly) makeReadOnly(scratch + room.target);
@@ -70,6 +72,24 @@ export function enterSmallRoot(scratch: string, binds: readonly Bind[], rooms: r
   ops.umount(".", MNT.DETACH);
   ops.chdir("/");
   makeReadOnly("/");
+}
+
+/** Attaches a directory of the host's that was not known of when the small root was made. Nothing when it is visible there already. */
+export function attachLater(tree: Fd, target: string): void {
+  const [there, own] = [ops.statIfThere(target), ops.fstat(tree.number)];
+  // Something else may be there: a directory that was made as a place for another one.
+  if (there?.dev === own.dev && there.ino === own.ino) return;
+  ops.mountSetattr(tree.number, "", AT.EMPTY_PATH, {
+    set: MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV,
+    propagation: MS.PRIVATE,
+  });
+  ops.mountSetattr(AT.FDCWD, "/", 0, { clear: MOUNT_ATTR.RDONLY });
+  try {
+    mkdirp(target);
+    ops.moveMount(tree.number, "", AT.FDCWD, target, MOVE_MOUNT.F_EMPTY_PATH);
+  } finally {
+    makeReadOnly("/");
+  }
 }
 
 type Tree = { readonly bind: Bind; readonly fd: Fd; readonly directory: boolean };
@@ -125,8 +145,8 @@ function attach(tree: Tree, root: string): void {
   ops.moveMount(tree.fd.number, "", AT.FDCWD, root + target, MOVE_MOUNT.F_EMPTY_PATH);
 }
 
-function mountTmpfs(path: string): void {
-  ops.mount("tmpfs", path, "tmpfs", MS.NOSUID | MS.NODEV, "mode=0755,size=1m");
+function mountTmpfs(path: string, size = "1m"): void {
+  ops.mount("tmpfs", path, "tmpfs", MS.NOSUID | MS.NODEV, `mode=0755,size=${size}`);
 }
 
 function attachReadOnlyView(root: string, target: string, view: string): void {

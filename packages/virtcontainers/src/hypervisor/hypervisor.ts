@@ -36,6 +36,10 @@ export type VmConfig = {
   /** Added to the CPU's features, or taken away, in QEMU's words: "pmu=off", "-sse4a". */
   readonly cpuFeatures: readonly string[];
   readonly memory: MemoryKind;
+  /**
+   * The file that is the guest's memory, as the VMM sees it: of a VM that is saved, and of its copies. undefined: memory without a name.
+   */
+  readonly memoryFile: string | undefined;
   /** The device that feeds the guest's entropy. */
   readonly entropySource: string;
   /** Where the VMM sees the directory that it shares itself, by 9p; undefined: the share has a server of its own. */
@@ -66,6 +70,13 @@ export type VmDescriptors = {
   /** Network cards that it has from the start; their MAC is on the VMM's command line. */
   readonly nics: readonly Nic[];
 };
+
+/** A VM as it was when it was saved (Vm.save): copies of it go on from there. */
+export interface SavedVm {
+  readonly state: Fd;
+  /** Writes its memory to the copy's memory file, while the copy's VMM starts. @throws SysError */
+  fillMemory(): void;
+}
 
 /** A network card of the guest's: its frames come from and go to a tap. */
 export type Nic = {
@@ -101,6 +112,12 @@ export interface Vm extends NicSlots, VmGrowth {
   /** The last line that the VMM wrote to stderr, for error texts; "" when it wrote none. */
   lastWords(): string;
   /**
+   * Stops the VM for good and writes to `state` what it is besides its memory, which is in its memory file. It has neither share nor
+   * network cards: they belong to a sandbox.
+   * @throws KataError naming the VMM's reason
+   */
+  save(state: Fd): Promise<void>;
+  /**
    * Ends the VM: asks the VMM to quit, then kills it when it is still there after `deadlineMs`. Resolves when the
    * process is gone. Without effect on one that has ended.
    */
@@ -112,8 +129,9 @@ export interface Hypervisor {
   readonly name: string;
   capabilities(): Capabilities;
   /**
-   * Starts a VM; resolves as soon as the VMM's process runs, long before the guest does.
-   * @throws KataError naming the VMM and the reason.
+   * Starts a VM; resolves as soon as the VMM's process runs, long before the guest does. With `saved`, which had the same `config`, the
+   * guest goes on from there, has the share plugged in, and runs when it resolves; network cards it finds when it looks for new devices.
+   * @throws KataError naming the VMM and the reason; DataLoss when the guest cannot go on from `saved`
    */
-  start(config: VmConfig, descriptors: VmDescriptors): Promise<Vm>;
+  start(config: VmConfig, descriptors: VmDescriptors, saved?: SavedVm): Promise<Vm>;
 }

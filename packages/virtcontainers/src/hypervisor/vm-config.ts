@@ -27,6 +27,7 @@ export function vmConfig(
     kernelParams: [...channelParams, ...agentParams(agent), ...splitWords(hypervisor.kernel_params, " ")],
     cpuFeatures: splitWords(hypervisor.cpu_features, ","),
     memory: memory(hypervisor),
+    memoryFile: undefined,
     entropySource: hypervisor.entropy_source,
     shareDirectory: hypervisor.shared_fs === "virtio-9p" ? SHARE_DIR : undefined,
     shareQueueSize: hypervisor.virtio_fs_queue_size,

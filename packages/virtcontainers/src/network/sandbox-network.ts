@@ -1,3 +1,4 @@
+import type { KataConfig } from "@kata-containers/config";
 import {
   type Link,
   type NetworkChanges,
@@ -6,19 +7,25 @@ import {
   watchNetwork,
 } from "@kata-containers/netlink";
 import { AgentService } from "@kata-containers/protocols";
-import { Fd, KataError, type Logger, O, ops } from "@kata-containers/sys";
+import { exists, Fd, KataError, type Logger, O, ops } from "@kata-containers/sys";
 import type { Agent } from "../agent-client/agent.ts";
 import type { Nic, NicSlots } from "../hypervisor/hypervisor.ts";
 import { interfaceMessage, neighbourMessages, routeMessages } from "./guest-messages.ts";
 import { type Endpoint, type NetworkView, tapName, viewNetwork } from "./network-view.ts";
 import { connectTap, releaseLink } from "./redirect.ts";
 
-export const VHOST_NET = "/dev/vhost-net";
+const VHOST_NET = "/dev/vhost-net";
+
+/** The network card of an interface. */
+export interface LinkNic extends Nic {
+  /** Its name. */
+  readonly link: string;
+}
 
 /** The network of a sandbox: what is in its namespace the guest has, from the start and when it changes. */
 export interface SandboxNetwork {
   /** Network cards for the interfaces that are there before the VM starts; the VMM gets duplicates of their descriptors. */
-  readonly nics: readonly Nic[];
+  readonly nics: readonly LinkNic[];
   /** The VM runs, and has the cards. */
   started(vm: NicSlots): void;
   /**
@@ -50,11 +57,18 @@ export type NetworkDeps = {
 };
 
 /**
- * Connects the interfaces of the network namespace that this process is in.
+ * Connects the interfaces of the network namespace that this process is in, if the configuration wants that.
+ * @param kvm whether KVM runs the guest
  * @throws KataError naming an interface that cannot be connected; nothing was changed
  */
-export function openSandboxNetwork(options: Pick<NetworkDeps, "vhost" | "mark" | "log">): SandboxNetwork {
-  return new NamespaceNetwork({ ...options, rtnetlink: openRtnetlink(), changes: watchNetwork() });
+export function openSandboxNetwork(
+  { runtime, hypervisor }: KataConfig,
+  kvm: boolean,
+  { mark, log }: Pick<NetworkDeps, "mark" | "log">,
+): SandboxNetwork {
+  if (runtime.internetworking_model === "none") return NO_NETWORK;
+  const vhost = kvm && !hypervisor.disable_vhost_net && exists(VHOST_NET);
+  return new NamespaceNetwork({ vhost, mark, log, rtnetlink: openRtnetlink(), changes: watchNetwork() });
 }
 
 /** What the guest was told last, as JSON: it is told again only when that is something else. */
@@ -62,7 +76,7 @@ type Told = { readonly interfaces: Map<number, string>; routes: string; neighbou
 
 export class NamespaceNetwork implements SandboxNetwork {
   readonly #deps: NetworkDeps;
-  readonly #present: Nic[] = [];
+  readonly #present: LinkNic[] = [];
   /** Links that are connected, by index. */
   readonly #connected = new Map<number, { readonly id: string; readonly mac: string }>();
   readonly #told: Told = { interfaces: new Map(), routes: "[]", neighbours: "[]" };
@@ -87,7 +101,7 @@ export class NamespaceNetwork implements SandboxNetwork {
     }
   }
 
-  get nics(): readonly Nic[] {
+  get nics(): readonly LinkNic[] {
     return this.#present;
   }
 
@@ -191,14 +205,14 @@ export class NamespaceNetwork implements SandboxNetwork {
     }
   }
 
-  #connect(link: Link): Nic {
+  #connect(link: Link): LinkNic {
     const { rtnetlink, vhost, mark } = this.#deps;
     const accelerated = vhost ? openVhost() : undefined;
     try {
       const tap = connectTap(rtnetlink, link, freeTapName(rtnetlink), mark);
       const id = `net${this.#cards++}`;
       this.#connected.set(link.index, { id, mac: link.mac });
-      return { id, mac: link.mac, tap, vhost: accelerated };
+      return { id, mac: link.mac, tap, vhost: accelerated, link: link.name };
     } catch (error) {
       accelerated?.close();
       throw error;

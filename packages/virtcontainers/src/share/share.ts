@@ -34,3 +34,19 @@ export interface ShareDriver {
   readonly guestMount: GuestMount;
   open(): Promise<OpenShare>;
 }
+
+/** Nothing is shared, or the VMM serves the share itself: there is no server. */
+export const NO_SHARE: ShareDriver = {
+  name: "none",
+  guestMount: { driver: "", source: "", fstype: "", options: [] },
+  open: async () => ({
+    vmmFd: undefined,
+    serve: async () => ({
+      identity: undefined,
+      ended: new Promise(() => {}),
+      lastWords: () => "",
+      stop: async () => {},
+    }),
+    close: () => {},
+  }),
+};

@@ -1,5 +1,5 @@
 import { SHARE_TAG } from "../paths.ts";
-import type { ShareDriver } from "./share.ts";
+import { NO_SHARE, type ShareDriver } from "./share.ts";
 
 /**
  * Guest's options: the Linux dialect, memory-mapped files, and as much in one message as QEMU takes (Linux's
@@ -15,16 +15,7 @@ export function createVirtio9p(): ShareDriver {
   return {
     name: "virtio-9p",
     guestMount: { driver: "9p", source: SHARE_TAG, fstype: "9p", options: OPTIONS },
-    open: async () => ({
-      vmmFd: undefined,
-      // It lives and dies with the VMM.
-      serve: async () => ({
-        identity: undefined,
-        ended: new Promise(() => {}),
-        lastWords: () => "",
-        stop: async () => {},
-      }),
-      close: () => {},
-    }),
+    // It lives and dies with the VMM.
+    open: NO_SHARE.open,
   };
 }

@@ -63,6 +63,7 @@ export class FakeMachine implements Machine {
   readonly agentUrl = "vsock://3:1024";
   readonly shareServerPid = 78;
   readonly size = { vcpus: 1, memoryMiB: 256 };
+  readonly setClock: boolean;
   readonly grown: string[] = [];
   readonly growth = {
     addVcpus: async (count: number) => void this.grown.push(`${count} vCPUs`),
@@ -75,6 +76,9 @@ export class FakeMachine implements Machine {
   readonly ended = new Promise<string>((resolve) => {
     this.die = resolve;
   });
+  constructor(setClock: boolean) {
+    this.setClock = setClock;
+  }
   async stop(): Promise<void> {
     this.stops++;
   }
@@ -92,7 +96,7 @@ export function installOps(): void {
   const answers: Record<string, unknown> = {
     getpid: 42,
     monotonicMs: 0,
-    realtimeMs: 5,
+    realtimeMs: 1_700_000_000_005.25,
     statfs: { blocks: 1, bsize: 4096 },
     cpuCount: 4,
     // The only text that is read: /proc/meminfo.
@@ -120,8 +124,8 @@ export type World = {
   cpusets: Map<string, string | undefined>;
 };
 
-/** A sandbox `c` with a record in memory; nothing of it is real. */
-export function world(): World {
+/** A sandbox `c` with a record in memory; nothing of it is real. @param setClock its machine is a copy of the template */
+export function world({ setClock = false } = {}): World {
   const store = createMemoryStore();
   store.create({
     version: 1,
@@ -137,7 +141,7 @@ export function world(): World {
   const attached: World["attached"] = new Map();
   const cpusets: World["cpusets"] = new Map();
   const agent = new FakeAgent();
-  const machine = new FakeMachine();
+  const machine = new FakeMachine(setClock);
   const sandbox = new Sandbox("c", Promise.resolve(machine), {
     config,
     store,

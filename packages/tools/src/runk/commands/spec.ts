@@ -1,5 +1,5 @@
-import { EXAMPLE_SPEC, writeSpec } from "@kata-containers/cli";
-import type { Spec } from "@kata-containers/oci";
+import { writeSpec } from "@kata-containers/cli";
+import { EXAMPLE_SPEC, type Spec } from "@kata-containers/oci";
 import { exists, ops } from "@kata-containers/sys";
 import { defineCommand } from "../define-command.ts";
 

@@ -12,6 +12,7 @@ const vm: VmConfig = {
   kernelParams: ["a=1", "quiet"],
   cpuFeatures: [],
   memory: "anonymous",
+  memoryFile: undefined,
   entropySource: "/dev/urandom",
   shareDirectory: undefined,
   shareQueueSize: 1024,
@@ -19,7 +20,13 @@ const vm: VmConfig = {
   tscKhz: undefined,
   debug: false,
 };
-const fds: QemuDescriptors = { qmp: 5, agent: { kind: "virtio-serial", fd: 6 }, console: 8, nics: [] };
+const fds: QemuDescriptors = {
+  qmp: 5,
+  agent: { kind: "virtio-serial", fd: 6 },
+  console: 8,
+  nics: [],
+  incoming: false,
+};
 const paths = { kernel: "/k", initrd: "/i" };
 const argument = (args: readonly string[], name: string): string | undefined => args[args.indexOf(name) + 1];
 
@@ -158,4 +165,44 @@ test("a machine that may grow has places for more vCPUs, and slots for memory mo
   // 1 TiB is more than an emulated CPU addresses.
   expect(size({ maxMemoryMiB: 1 << 20, accelerator: "tcg" })[1]).toBe("256M,slots=10,maxmem=524288M");
   expect(size({ maxMemoryMiB: 1 << 20 })[1]).toContain("maxmem=1048576M");
+});
+
+test("memory that is a file is shared with it, whatever is in its name", () => {
+  const args = qemuArguments({ ...vm, memoryFile: "/memory/a,b" }, fds, paths);
+  expect(argument(args, "-object")).toBe(
+    "memory-backend-file,mem-path=/memory/a,,b,id=memory,size=256M,share=on",
+  );
+  expect(argument(args, "-machine")).toMatch(/,memory-backend=memory,/);
+});
+
+test("a machine that is saved, and each copy of it, has a number that tells it from the others", () => {
+  const saved = { ...vm, memoryFile: "/memory/guest" };
+  for (const incoming of [false, true])
+    expect(qemuArguments(saved, { ...fds, incoming }, paths)).toContain("vmgenid,guid=auto");
+  expect(qemuArguments(vm, fds, paths).join(" ")).not.toContain("vmgenid");
+});
+
+test("on q35 it has a port for the share that its copies get", () => {
+  const ports = (more: Partial<VmConfig>) =>
+    qemuArguments({ ...vm, machineType: "q35", ...more }, fds, paths).filter((arg) =>
+      arg.startsWith("pcie-root-port"),
+    );
+  const cards = ["pcie-root-port,id=port0,chassis=1", "pcie-root-port,id=port1,chassis=2"];
+  expect(ports({})).toEqual(cards);
+  expect(ports({ memoryFile: "/m" })).toEqual([...cards, "pcie-root-port,id=port2,chassis=3"]);
+  expect(ports({ memoryFile: "/m", machineType: "pc" })).toEqual([]);
+});
+
+test("a copy waits for the state that it goes on from, loads no kernel, and is else as the saved one", () => {
+  const saved = { ...vm, machineType: "q35", memoryFile: "/m" };
+  const made = qemuArguments(saved, fds, paths);
+  expect(made.join(" ")).not.toMatch(/-incoming| -S/);
+  const kernel = made.indexOf("-kernel");
+  expect(made.slice(kernel, kernel + 6)).toContain("-append");
+  expect(qemuArguments(saved, { ...fds, incoming: true }, paths)).toEqual([
+    ...made.toSpliced(kernel, 6),
+    "-incoming",
+    "defer",
+    "-S",
+  ]);
 });

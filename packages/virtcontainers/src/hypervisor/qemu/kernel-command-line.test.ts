@@ -8,6 +8,7 @@ const emulated = {
   tscKhz: 2_596_100,
   debug: false,
   kernelParams: [],
+  acpiInterrupts: false,
 } as const;
 
 test("an emulated guest is told the frequency of its clock, and measures nothing", () => {
@@ -32,4 +33,9 @@ test("emulated CPUs that are there for later stay offline", () => {
   expect(kernelCommandLine(later)).toContain(" maxcpus=2");
   expect(kernelCommandLine({ ...later, maxVcpus: 2 })).not.toContain("maxcpus");
   expect(kernelCommandLine({ ...later, accelerator: "kvm" })).not.toContain("maxcpus");
+});
+
+test("ACPI wires the interrupts where nothing else does", () => {
+  expect(kernelCommandLine(emulated)).toContain(" acpi=noirq");
+  expect(kernelCommandLine({ ...emulated, acpiInterrupts: true })).not.toContain("noirq");
 });

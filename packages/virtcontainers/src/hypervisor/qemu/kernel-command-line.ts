@@ -3,7 +3,10 @@ import type { VmConfig } from "../hypervisor.ts";
 export type CommandLineConfig = Pick<
   VmConfig,
   "accelerator" | "vcpus" | "maxVcpus" | "tscKhz" | "debug" | "kernelParams"
->;
+> & {
+  /** Only ACPI tells the guest's kernel how the machine's interrupts are wired. */
+  readonly acpiInterrupts: boolean;
+};
 
 /** Reasons and measurements: guest/README.md, "Kernel command line". */
 const BASE_PARAMS = [
@@ -15,7 +18,6 @@ const BASE_PARAMS = [
   "noreplace-smp",
   "tsc=reliable",
   "no_timer_check",
-  "acpi=noirq",
   "rcupdate.rcu_expedited=1",
   "swiotlb=noforce",
   // Our own kernel has the driver built in; a sandbox has the interfaces that it was given, and those that it makes.
@@ -29,6 +31,7 @@ export function kernelCommandLine(config: CommandLineConfig): string {
   return [
     ...(config.debug ? [] : ["quiet"]),
     ...BASE_PARAMS,
+    ...(config.acpiInterrupts ? [] : ["acpi=noirq"]),
     // The APIC timer's calibration takes 0.1 s; the HPET ticks instead.
     ...(emulated && vcpus === 1 ? ["nolapic_timer"] : []),
     // The others come online when they are wanted: QEMU's are all there.

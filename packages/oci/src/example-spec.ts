@@ -1,4 +1,5 @@
-import { OCI_VERSION, type Spec } from "@kata-containers/oci";
+import type { Spec } from "./spec.ts";
+import { OCI_VERSION } from "./state.ts";
 
 const CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 
