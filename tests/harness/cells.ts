@@ -9,6 +9,9 @@ const kernels = {
   own: { kernel: join(guest, "vmlinux-own"), initrd: join(guest, "initrd-own.img") },
 } as const;
 
+/** One place for all suites: the first makes the template, and a new build makes a new one in its stead. */
+const templatesOf = ({ name }: Cell) => join(import.meta.dirname, `../../build/test/templates-${name}`);
+
 /** The cell with this name. */
 export function cellNamed(name: string): Cell {
   const cell = cells.find((each) => each.name === name);
@@ -24,5 +27,6 @@ export function cellConfiguration(cell: Cell): Overrides {
       machine_type: cell.machine,
       agent_channel: cell.channel,
     },
+    ...(cell.template ? { factory: { enable_template: true, template_path: templatesOf(cell) } } : {}),
   };
 }

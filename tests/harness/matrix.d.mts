@@ -1,9 +1,10 @@
-/** One cell: a guest kernel, a machine, a channel to the agent. */
+/** One cell: a guest kernel, a machine, a channel to the agent, and whether VMs boot or are copies of a template. */
 export interface Cell {
   readonly name: string;
   readonly kernel: "debian" | "own";
   readonly machine: "pc" | "q35";
   readonly channel: "virtio-serial" | "vsock";
+  readonly template: boolean;
 }
 
 /** Every cell that this host can run: vsock needs vhost. */

@@ -3,16 +3,25 @@ import { closeSync, openSync } from "node:fs";
 
 const VHOST_VSOCK = "/dev/vhost-vsock";
 
-const all = ["virtio-serial", "vsock"].flatMap((channel) =>
+const booting = ["virtio-serial", "vsock"].flatMap((channel) =>
   ["pc", "q35"].flatMap((machine) =>
     ["debian", "own"].map((kernel) => ({
       name: `${kernel}-${machine}-${channel}`,
       kernel,
       machine,
       channel,
+      template: false,
     })),
   ),
 );
+
+const all = booting.concat({
+  name: "own-pc-virtio-serial-template",
+  kernel: "own",
+  machine: "pc",
+  channel: "virtio-serial",
+  template: true,
+});
 
 const obstacle = obstacleToVsock();
 

@@ -19,9 +19,15 @@ export function buildConfiguration(): KataConfig {
 
 /** Writes the build's configuration with some keys changed, and returns its path. */
 export function writeConfiguration(path: string, changes: Overrides): string {
-  const { hypervisor, agent, runtime } = buildConfiguration();
+  return writeConfigurationFrom(buildConfiguration(), path, changes);
+}
+
+/** The same with the keys of another configuration changed. */
+export function writeConfigurationFrom(base: KataConfig, path: string, changes: Overrides): string {
+  const { hypervisor, factory, agent, runtime } = base;
   const text = renderTemplate({
     "hypervisor.qemu": { ...hypervisor, ...changes["hypervisor.qemu"] },
+    factory: { ...factory, ...changes.factory },
     "agent.kata": { ...agent, ...changes["agent.kata"] },
     runtime: { ...runtime, ...changes.runtime },
   });

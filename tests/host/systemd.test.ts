@@ -125,7 +125,13 @@ test(
         spec.linux.cgroupsPath = "system.slice:test:whole";
       },
     });
-    const cell = { name: "", kernel: "own", machine: "pc", channel: "virtio-serial" } as const;
+    const cell = {
+      name: "",
+      kernel: "own",
+      machine: "pc",
+      channel: "virtio-serial",
+      template: false,
+    } as const;
     writeConfiguration(scratch.join("c.toml"), {
       ...cellConfiguration(cell),
       "agent.kata": { dial_timeout: GUEST_LIMIT_S, request_timeout: GUEST_LIMIT_S },

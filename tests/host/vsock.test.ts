@@ -16,7 +16,9 @@ test(
     makeBundle(scratch.join("bundle"), { args: ["sleep", "1000"] });
     writeConfiguration(scratch.join("c.toml"), {
       "hypervisor.qemu": {
-        ...cellConfiguration({ name: "", kernel: "own", machine: "pc", channel: "vsock" })["hypervisor.qemu"],
+        ...cellConfiguration({ name: "", kernel: "own", machine: "pc", channel: "vsock", template: false })[
+          "hypervisor.qemu"
+        ],
         agent_channel: "auto",
       },
       "agent.kata": { dial_timeout: LIMIT_S, request_timeout: LIMIT_S },

@@ -5,6 +5,7 @@ import { cellConfiguration } from "../harness/cells.ts";
 import { type Cell, otherCells } from "../harness/matrix.mjs";
 import { writeConfiguration } from "../harness/programs.ts";
 import { useSharedRuntime } from "../harness/runtime.ts";
+import { SAID, saidBy } from "../harness/templates.ts";
 
 /** Vendor and device id of the chipset: 82441FX of the i440FX, 82G33 of the Q35. */
 const chipset = { pc: "0x8086 0x1237", q35: "0x8086 0x29c0" };
@@ -18,7 +19,11 @@ describe.each(otherCells)("$name", (cell: Cell) => {
   const sh = (script: string) => runtime.ok(["exec", id, "sh", "-c", script]);
 
   beforeAll(async () => {
-    runtime.configuration = writeConfiguration(runtime.scratch.join("c.toml"), cellConfiguration(cell));
+    const keys = cellConfiguration(cell);
+    runtime.configuration = writeConfiguration(runtime.scratch.join("c.toml"), {
+      ...keys,
+      runtime: { ...keys.runtime, enable_debug: true },
+    });
     volume = runtime.scratch.join("volume");
     mkdirSync(volume);
     writeFileSync(`${volume}/file`, "from the host\n");
@@ -45,6 +50,9 @@ describe.each(otherCells)("$name", (cell: Cell) => {
     expect(loadsModules.trim()).toBe(cell.kernel === "debian" ? "yes" : "no");
     const port = await sh("ls /sys/class/virtio-ports 2>/dev/null | wc -l");
     expect(port.trim()).toBe(cell.channel === "virtio-serial" ? "1" : "0");
+    expect(saidBy(runtime, id).filter((line) => line.includes(SAID.copied))).toHaveLength(
+      cell.template ? 1 : 0,
+    );
   });
 
   it("says what a container's state is", async () => {
