@@ -22,16 +22,17 @@ const IMAGE = "docker.io/library/box:latest";
  * Starts containerd, and ends it after `use`.
  * @template T
  * @param {(containerd: Containerd) => T | Promise<T>} use
+ * @param {string} [file] kata's configuration, if not the build's
  * @returns {Promise<T>}
  */
-export async function withContainerd(use) {
+export async function withContainerd(use, file = configuration) {
   const directory = mkdtempSync("/var/tmp/kata-bench-containerd-");
   const socket = join(directory, "containerd.sock");
   writeFileSync(join(directory, "config.toml"), containerdConfig(directory));
   const env = {
     ...process.env,
     PATH: `${resolve("build/bin")}:${process.env.PATH}`,
-    KATA_CONF_FILE: configuration,
+    KATA_CONF_FILE: file,
   };
   const log = openSync(join(directory, "log"), "w");
   const daemon = spawn("containerd", ["--config", join(directory, "config.toml")], {

@@ -19,8 +19,10 @@ const { parseMemory } = await importTypeScript("tests/harness/memory.ts");
 
 export const runtime = resolve("build/bin/kata-runtime");
 export const configuration = resolve("build/configuration.toml");
+/** kata-runtime with a configuration. @param {string} file */
+export const kataWith = (file) => [runtime, "--config", file];
 /** kata-runtime with the build's configuration. */
-export const kata = [runtime, "--config", configuration];
+export const kata = kataWith(configuration);
 
 /** @param {string[]} args @returns {import("node:child_process").SpawnSyncReturns<string>} */
 export const kataRuntime = (...args) => must(runtime, ["--config", configuration, ...args]);
@@ -42,6 +44,19 @@ export const makeBundle = (args) => {
   return path;
 };
 
+/**
+ * Runs `use` on a bundle that runs args.
+ * @template T @param {string[]} args @param {(bundle: string) => T | Promise<T>} use @returns {Promise<T>}
+ */
+export const withBundle = async (args, use) => {
+  const bundle = makeBundle(args);
+  try {
+    return await use(bundle);
+  } finally {
+    rmSync(bundle, { recursive: true, force: true });
+  }
+};
+
 let count = 0;
 /** A new container id. */
 export const newId = () => `bench-${process.pid}-${++count}`;
@@ -50,18 +65,19 @@ export const newId = () => `bench-${process.pid}-${++count}`;
  * Runs `use` on a container that sleeps; then kills and deletes it.
  * @template T
  * @param {(container: {id: string, shimPid: number, daemonPid: number}) => T} use
+ * @param {string} [file] the configuration, if not the build's
  */
-export const withIdle = (use) => {
+export const withIdle = (use, file = configuration) => {
   const bundle = makeBundle(["sleep", "600"]);
   const id = newId();
   const pidFile = join(bundle, "pid");
   try {
-    const create = `${kata.join(" ")} run --detach --pid-file ${pidFile} --bundle ${bundle} ${id}`;
+    const create = `${kataWith(file).join(" ")} run --detach --pid-file ${pidFile} --bundle ${bundle} ${id}`;
     // kata-shim keeps the stdio it inherits: a pipe of ours would never end.
     must("/bin/sh", ["-c", `exec ${create} < /dev/null > /dev/null 2> /dev/null`]);
     return use({ id, shimPid: Number(readFileSync(pidFile, "utf8")), daemonPid: daemonOf(id) });
   } finally {
-    kataRuntime("delete", "--force", id);
+    must(runtime, ["--config", file, "delete", "--force", id]);
     rmSync(bundle, { recursive: true, force: true });
   }
 };

@@ -14,14 +14,15 @@ const { PrivateHost } = await importTypeScript("tests/harness/private-host.ts");
  * Starts dockerd, and ends it after `use`.
  * @template T
  * @param {(docker: (words: string) => void) => T} use docker: runs it with these words, and throws when it fails
+ * @param {string} [configurationFile] kata's configuration, if not the build's
  * @returns {Promise<T>}
  */
-export async function withDocker(use) {
+export async function withDocker(use, configurationFile = configuration) {
   if (spawnSync("dockerd", ["--version"]).error) throw new Error("dockerd not found (scripts/setup --full)");
   const host = await PrivateHost.start();
   try {
     const env = [
-      `KATA_CONF_FILE=${configuration}`,
+      `KATA_CONF_FILE=${configurationFile}`,
       `DOCKER_HOST=${dockerSocket(host.path)}`,
       `DOCKER_CONFIG=${host.path}/client`,
     ];

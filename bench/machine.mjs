@@ -19,8 +19,8 @@ function qemuOf(daemon) {
   throw new Error(`daemon ${daemon} has no QEMU`);
 }
 
-/** @param {number} pid @param {number} ancestor @returns {boolean} */
-function isBelow(pid, ancestor) {
+/** Whether a process descends from another one. @param {number} pid @param {number} ancestor @returns {boolean} */
+export function isBelow(pid, ancestor) {
   const parent = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
   return parent === ancestor || (parent > 1 && isBelow(parent, ancestor));
 }
@@ -36,16 +36,16 @@ function machineOf(words) {
 }
 
 /**
- * The words of a command that boots our kernel on the machine that the product uses, with an /init of ours.
- * @param {string[]} machine @param {string} initrd @returns {string[]}
+ * The words of a command that boots a kernel on the machine that the product uses, with an /init of ours.
+ * @param {string[]} machine @param {string} initrd @param {string} [kernel] @returns {string[]}
  */
-export const bareQemu = (machine, initrd) => {
+export const bareQemu = (machine, initrd, kernel = resolve("build/guest/vmlinux")) => {
   const qboot = "/usr/share/qemu/qboot.rom";
   return [
     ...["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot"],
     ...machine,
     ...(existsSync(qboot) ? ["-bios", qboot] : []),
-    ...["-kernel", resolve("build/guest/vmlinux"), "-initrd", initrd],
+    ...["-kernel", kernel, "-initrd", initrd],
   ];
 };
 

@@ -44,6 +44,10 @@ export const wallMs = (command, args) => {
   return performance.now() - started;
 };
 
+/** Wall time of one run of a shell command without input, in seconds. @param {string} command */
+export const shellSeconds = (command) =>
+  wallMs("/bin/sh", ["-c", `exec ${command} < /dev/null > /dev/null`]) / 1000;
+
 /**
  * Where the median of what the numbers are drawn from is with 95 % certainty: two of them, by their order (the sign test's interval).
  * Of fewer than 6, the lowest and the highest.
@@ -76,22 +80,28 @@ const untilVerdict = (samples, take) => {
 /**
  * Compares two measurements in turn (A B A B …), so that the machine's drift falls on both.
  * @param {() => number} ours seconds or milliseconds @param {() => number} theirs
- * @param {{limit: number, pairs: number, name: string, unit: string, digits: number}} options limit: of ours/theirs
+ * @param {{limit: number, most?: number, pairs: number, name: string, unit: string, digits: number}} options
+ *   limit: of ours/theirs; most: of ours by itself
  * @returns {import("./run.mjs").Verdict} figure: ratio and time of the first; baseline: name and time of the second
  */
-export const compare = (ours, theirs, { limit, pairs, name, unit, digits }) => {
+export const compare = (ours, theirs, { limit, most, pairs, name, unit, digits }) => {
   ours();
   theirs();
   /** @type {number[]} */
-  const [a, b] = [[], []];
+  const a = [];
+  /** @type {number[]} */
+  const b = [];
+  /** @type {number[]} */
+  const ratios = [];
   const { used, range } = untilVerdict(pairs, () => {
     const [x, y] = [ours(), theirs()];
     a.push(x);
     b.push(y);
-    return x / y / limit;
+    ratios.push(x / y);
+    return Math.max(x / y / limit, most === undefined ? 0 : x / most);
   });
   return {
-    figure: `${(used * limit).toFixed(2)} ×, ${withSpread(a, digits)} ${unit}`,
+    figure: `${median(ratios).toFixed(2)} ×, ${withSpread(a, digits)} ${unit}`,
     baseline: `${name} ${withSpread(b, digits)} ${unit}`,
     used,
     range,
@@ -121,6 +131,19 @@ export const repeat = (measure, { samples, digits, share }) => {
     .join(", ");
   return { figure, used, range };
 };
+
+/**
+ * How much longer a client takes with kata than with runc, in turn, against a fixed limit.
+ * @param {(runtime: "runc" | "kata") => number} secondsOf @param {number} limit seconds
+ */
+export const lessRunc = (secondsOf, limit) =>
+  repeat(
+    () => {
+      const [kata, runc] = [secondsOf("kata"), secondsOf("runc")];
+      return { "s more": kata - runc, "s kata": kata, "s runc": runc };
+    },
+    { samples: 9, digits: 2, share: (figures) => figures["s more"] / limit },
+  );
 
 /**
  * A sample of a short command: the mean of `batch` runs in a shell's loop, in ms, for starting a process from Node costs more than it

@@ -4,19 +4,23 @@ import { cpus, release, totalmem } from "node:os";
 import { cliMemory } from "./promises/cli-memory.mjs";
 import { compile } from "./promises/compile.mjs";
 import { conformance } from "./promises/conformance.mjs";
-import { ctrExec, ctrMemory, ctrRun, ctrStdout } from "./promises/containerd.mjs";
+import { ctrExec, ctrMemory, ctrRun, ctrStdout, templateCtr } from "./promises/containerd.mjs";
 import { disk } from "./promises/disk.mjs";
-import { dockerRun } from "./promises/docker.mjs";
+import { dockerRun, templateDocker } from "./promises/docker.mjs";
 import { exec } from "./promises/exec.mjs";
 import { execGrowth } from "./promises/exec-growth.mjs";
+import { cacheRun, factoryInit } from "./promises/factory.mjs";
 import { makeRun, makeRunFresh } from "./promises/make-run.mjs";
 import { agentMemory, daemonMemory, shimMemory } from "./promises/memory.mjs";
 import { features, list, ps, psJson, state, stats } from "./promises/read-only.mjs";
 import { run } from "./promises/run.mjs";
 import { runkMemory, runkRun } from "./promises/runk.mjs";
 import { soak } from "./promises/soak.mjs";
+import { startOverhead } from "./promises/start-overhead.mjs";
 import { stdout } from "./promises/stdout.mjs";
 import { tcpIn, tcpLatency, tcpOut } from "./promises/tcp.mjs";
+import { templateMany, templateRun } from "./promises/template.mjs";
+import { templateMemory } from "./promises/template-memory.mjs";
 import { version } from "./promises/version.mjs";
 
 /**
@@ -57,8 +61,15 @@ const promises = [
   tcpIn,
   tcpOut,
   tcpLatency,
+  templateRun,
+  templateMany,
+  templateMemory,
+  startOverhead,
+  factoryInit,
+  cacheRun,
+  templateCtr,
 ];
-const onRequest = [dockerRun, makeRun, makeRunFresh, conformance, soak];
+const onRequest = [dockerRun, templateDocker, makeRun, makeRunFresh, conformance, soak];
 
 const asked = process.argv.slice(2);
 const known = [...promises, ...onRequest];
@@ -72,19 +83,23 @@ const chosen = asked.length > 0 ? known.filter((p) => asked.includes(p.name)) : 
 console.log(
   `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
 );
-console.log(row("promise", "must", "figure", "baseline", "verdict"));
+console.log(row("promise", "must", "figure", "baseline", "verdict", "took"));
 const BROKEN = "BROKEN";
 let broken = 0;
 for (const { name, promise, measure } of chosen) {
+  const started = performance.now();
+  const took = () => `${((performance.now() - started) / 1000).toFixed(0)} s`;
   try {
     const { figure, baseline = "", used, range = [used, used], details } = await measure();
     const verdict = verdictOf(range);
     if (verdict === BROKEN) broken++;
-    console.log(row(name, promise, figure, baseline, verdict));
+    console.log(row(name, promise, figure, baseline, verdict, took()));
     if (details !== undefined) console.log(details.trimEnd().replaceAll(/^/gm, "    "));
   } catch (error) {
     broken++;
-    console.log(row(name, promise, "", "", `FAILED: ${error instanceof Error ? error.message : error}`));
+    console.log(
+      row(name, promise, "", "", `FAILED: ${error instanceof Error ? error.message : error}`, took()),
+    );
   }
 }
 process.exitCode = broken > 0 ? 1 : 0;
@@ -100,7 +115,7 @@ function percent(share) {
   return `${(100 * share).toFixed(0)} %`;
 }
 
-/** @param {string} name @param {string} promise @param {string} figure @param {string} baseline @param {string} verdict */
-function row(name, promise, figure, baseline, verdict) {
-  return `${name.padEnd(14)} ${promise.padEnd(34)} ${figure.padEnd(38)} ${baseline.padEnd(34)} ${verdict}`;
+/** @param {string} name @param {string} promise @param {string} figure @param {string} baseline @param {string} verdict @param {string} took */
+function row(name, promise, figure, baseline, verdict, took) {
+  return `${name.padEnd(16)} ${promise.padEnd(42)} ${figure.padEnd(38)} ${baseline.padEnd(34)} ${verdict.padEnd(10)}  ${took}`;
 }
