@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { containerdConfig } from "./containerd-config.ts";
 import { type Commands, writeImageArchive } from "./image.ts";
-import { PrivateHost } from "./private-host.ts";
+import { controllers, PrivateHost } from "./private-host.ts";
 import { type Ended, eventually } from "./process.ts";
 import { configurationFile, repository } from "./programs.ts";
 
@@ -33,9 +33,14 @@ export interface ContainerdOptions {
 export class Containerd implements AsyncDisposable {
   readonly host: PrivateHost;
   readonly #env: NodeJS.ProcessEnv;
+  /** The parents that ctr gives its containers' control groups, which nobody removes; without those that were there before. */
+  readonly #parents: readonly string[];
 
   private constructor(host: PrivateHost, { programs, namespace = "default" }: ContainerdOptions) {
     this.host = host;
+    this.#parents = controllers()
+      .map((root) => join(root, namespace))
+      .filter((parent) => !existsSync(parent));
     const path = [
       ...(programs === undefined ? [] : [programs]),
       join(repository, "build/bin"),
@@ -83,7 +88,17 @@ export class Containerd implements AsyncDisposable {
     return this.host.run(`run="${run}"\nimage=${BOX}\n${script}`, this.#env, seconds);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.host[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.host[Symbol.asyncDispose]();
+    for (const parent of this.#parents) removeIfEmpty(parent);
+  }
+}
+
+/** What is left in it is told by the leak check. */
+function removeIfEmpty(cgroup: string): void {
+  try {
+    if (existsSync(cgroup)) rmdirSync(cgroup);
+  } catch {
+    // It has members.
   }
 }

@@ -131,7 +131,8 @@ function nameOf(pid: number): string {
   }
 }
 
-function controllers(): string[] {
+/** Where the hierarchies of control groups are. */
+export function controllers(): string[] {
   const root = "/sys/fs/cgroup";
   return [root, ...readdirSync(root).map((name) => join(root, name))];
 }
