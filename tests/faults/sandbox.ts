@@ -17,9 +17,12 @@ export type Ended = {
 };
 
 /** No command may take longer, whatever has happened, ms. */
-const LIMIT_MS = 60_000;
-/** A virtiofsd or a QEMU that could not make a thread may go on without an answer: the error is the request's, within the command's time. */
-const REQUEST_SECONDS = 20;
+const LIMIT_MS = 90_000;
+/**
+ * A virtiofsd or a QEMU that could not make a thread may go on, and the guest does not answer: the error is the time-out's, within the
+ * command's time.
+ */
+const TIME_OUTS = { dial_timeout: 40, request_timeout: 20 };
 
 let count = 0;
 
@@ -45,7 +48,7 @@ export class FaultySandbox implements AsyncDisposable {
     this.#bundle = bundle;
     this.#configuration = writeConfiguration(this.#scratch.join("configuration.toml"), {
       "hypervisor.qemu": kernel,
-      "agent.kata": { request_timeout: REQUEST_SECONDS },
+      "agent.kata": TIME_OUTS,
       ...(shim === undefined ? {} : { runtime: { shim_path: shim(this.#scratch) } }),
     });
   }
