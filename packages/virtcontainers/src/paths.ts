@@ -23,8 +23,7 @@ export const SHARE_TAG = "kataShared";
 
 /** First 16 hex digits of sha256(root, NUL, id): names sockets and cgroups, marks redirections (sun_path is 108 bytes, and two roots may use one id). */
 export function sandboxHash(root: string, id: string): string {
-  const digest = ops.sha256(ops.utf8Encode(`${root}\0${id}`));
-  return hex(digest.subarray(0, 8));
+  return shortHash(`${root}\0${id}`);
 }
 
 /** State directory of a sandbox. */
@@ -56,6 +55,11 @@ export function volumeName(containerId: string, destination: string): string {
   // A character of a basename has four bytes at most.
   const cut = [...base].slice(0, 32).join("");
   return `${containerId.slice(0, 96)}-${hex(ops.random(8))}-${cut}`;
+}
+
+/** The first 16 hex digits of a text's sha256: a name for what is too long to be one. */
+export function shortHash(text: string): string {
+  return hex(ops.sha256(ops.utf8Encode(text)).subarray(0, 8));
 }
 
 export function hex(bytes: Uint8Array): string {

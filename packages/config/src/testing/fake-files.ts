@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { EMPTY_STAT } from "@kata-containers/sys/testing";
 
 export interface FakeFile {
   readonly text: string;
@@ -20,7 +21,7 @@ export function fakeFiles(
   };
   const stat = (path: string, syscall: string) => {
     const { text, uid = 0, mode = text === "dir" ? 0o040755 : 0o100644 } = find(path, syscall);
-    return { ...emptyStat, uid, mode, size: text.length };
+    return { ...EMPTY_STAT, uid, mode, size: text.length };
   };
   const pathOf = (fd: number) => opened[fd] ?? "";
   return {
@@ -49,20 +50,6 @@ export function fakeFiles(
     },
   };
 }
-
-const emptyStat = {
-  dev: 0,
-  ino: 0,
-  mode: 0,
-  nlink: 1,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  size: 0,
-  mtimeMs: 0,
-  ctimeMs: 0,
-  blocks: 0,
-};
 
 /** From now on, until `setOps(undefined)`: these ops and no other. */
 export function use(fake: Partial<Ops>): void {

@@ -1,4 +1,5 @@
 import { type Ops, setOps } from "@kata-containers/sys";
+import { EMPTY_STAT } from "@kata-containers/sys/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { subCgroups } from "./sub-cgroups.ts";
 
@@ -9,25 +10,11 @@ const place = (version: 1 | 2, mountpoint: string, ...controllers: string[]) => 
 const V1 = [place(1, "/cpu", "cpu", "cpuacct"), place(1, "/mem", "memory"), place(2, "/unified")];
 const V2 = [place(2, "/cg", "cpu", "memory")];
 
-const NO_STAT: ReturnType<Ops["stat"]> = {
-  dev: 0,
-  ino: 0,
-  mode: 0,
-  nlink: 0,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  size: 0,
-  mtimeMs: 0,
-  ctimeMs: 0,
-  blocks: 0,
-};
-
 let there: string[];
 
 beforeEach(() => {
   there = [];
-  setOps({ statIfThere: (path) => (there.includes(path) ? NO_STAT : undefined) } as Partial<Ops> as Ops);
+  setOps({ statIfThere: (path) => (there.includes(path) ? EMPTY_STAT : undefined) } as Partial<Ops> as Ops);
 });
 afterEach(() => setOps(undefined));
 

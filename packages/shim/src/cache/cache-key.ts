@@ -1,6 +1,6 @@
 import type { KataConfig } from "@kata-containers/config";
-import { COMMIT, ops, VERSION } from "@kata-containers/sys";
-import { hex } from "@kata-containers/virtcontainers";
+import { COMMIT, VERSION } from "@kata-containers/sys";
+import { shortHash } from "@kata-containers/virtcontainers";
 
 /**
  * Of configurations with one key, a sandbox's VM is the same, and so is its daemon: whoever made it ahead made it for all of them. How many
@@ -9,7 +9,7 @@ import { hex } from "@kata-containers/virtcontainers";
 export function cacheKey({ hypervisor, factory, agent, runtime }: KataConfig): string {
   const { vm_cache_number: _, vm_cache_endpoint: __, ...copied } = factory;
   const text = JSON.stringify({ VERSION, COMMIT, hypervisor, factory: copied, agent, runtime });
-  return hex(ops.sha256(ops.utf8Encode(text)).subarray(0, 8));
+  return shortHash(text);
 }
 
 /** Why no VM waits for sandboxes of a configuration; undefined: they can. */

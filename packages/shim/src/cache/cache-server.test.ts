@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type KataConfig, parseConfig } from "@kata-containers/config";
 import { Fd, Logger, ops, SIG, SysError, setOps } from "@kata-containers/sys";
+import { EMPTY_STAT } from "@kata-containers/sys/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type FakeProcess, FakeSockets } from "../testing/fake-sockets.ts";
 import { cacheKey } from "./cache-key.ts";
@@ -41,19 +42,7 @@ beforeEach(() => {
     const found = ops.statIfThere(path);
     if (path === PATH && found !== undefined) return found;
     if (fileTime === undefined) throw new SysError("ENOENT", "stat", path);
-    return {
-      dev: 1,
-      ino: 1,
-      size: 1,
-      mtimeMs: fileTime,
-      ctimeMs: 1,
-      mode: 0,
-      nlink: 1,
-      uid: 0,
-      gid: 0,
-      rdev: 0,
-      blocks: 0,
-    };
+    return { ...EMPTY_STAT, dev: 1, ino: 1, size: 1, mtimeMs: fileTime, ctimeMs: 1 };
   };
   sockets = new FakeSockets(
     (process, control) => {

@@ -1,23 +1,12 @@
 import { type Ops, S, SysError, setOps } from "@kata-containers/sys";
+import { EMPTY_STAT } from "@kata-containers/sys/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { recordOps } from "../testing/fake-ops.ts";
 import { enterContainerView } from "./container-view.ts";
 
 afterEach(() => setOps(undefined));
 
-const stat = {
-  dev: 0,
-  ino: 0,
-  mode: S.IFDIR,
-  nlink: 1,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  size: 0,
-  mtimeMs: 0,
-  ctimeMs: 0,
-  blocks: 0,
-};
+const stat = { ...EMPTY_STAT, mode: S.IFDIR };
 const names = (calls: readonly string[]) => calls.map((call) => call.slice(0, call.indexOf("(")));
 
 /** A root of empty directories; opens give 100, 101, … */

@@ -1,4 +1,5 @@
 import { type Ops, S, SysError } from "@kata-containers/sys";
+import { EMPTY_STAT } from "@kata-containers/sys/testing";
 
 /** Ops over the given files: text, or "dir" for a directory. Everything else is absent. */
 export function fakeFiles(files: Readonly<Record<string, string>>): Partial<Ops> {
@@ -7,19 +8,10 @@ export function fakeFiles(files: Readonly<Record<string, string>>): Partial<Ops>
     if (found === undefined) throw new SysError("ENOENT", syscall, path);
     return found;
   };
-  const empty = {
-    dev: 0,
-    ino: 0,
-    nlink: 1,
-    uid: 0,
-    gid: 0,
-    rdev: 0,
-    size: 0,
-    mtimeMs: 0,
-    ctimeMs: 0,
-    blocks: 0,
-  };
-  const statOf = (text: string) => ({ ...empty, mode: text === "dir" ? S.IFDIR | 0o755 : S.IFREG | 0o644 });
+  const statOf = (text: string) => ({
+    ...EMPTY_STAT,
+    mode: text === "dir" ? S.IFDIR | 0o755 : S.IFREG | 0o644,
+  });
   return {
     utf8Decode: (bytes) => new TextDecoder().decode(bytes),
     utf8Encode: (text) => new TextEncoder().encode(text),

@@ -1,4 +1,5 @@
 import { type Ops, type Received, type SpawnArgs, SysError, setOps } from "@kata-containers/sys";
+import { EMPTY_STAT } from "@kata-containers/sys/testing";
 
 /** What descriptors stand for; gone when the last one is closed. */
 interface Open {
@@ -269,9 +270,9 @@ export class FakeSockets {
 
   #stat(path: string) {
     const ino = this.#paths.get(path)?.ino;
-    const empty = { dev: 1, nlink: 1, uid: 0, gid: 0, rdev: 0, size: 0, mtimeMs: 0, ctimeMs: 0, blocks: 0 };
-    if (ino !== undefined) return { ...empty, ino, mode: 0o140600 };
+    const some = { ...EMPTY_STAT, dev: 1 };
+    if (ino !== undefined) return { ...some, ino, mode: 0o140600 };
     // Every directory is there.
-    return path.endsWith(".sock") ? undefined : { ...empty, ino: 0, mode: 0o040755 };
+    return path.endsWith(".sock") ? undefined : { ...some, mode: 0o040755 };
   }
 }

@@ -1,4 +1,5 @@
 import { Fd, type Ops, setOps } from "@kata-containers/sys";
+import { EMPTY_STAT } from "@kata-containers/sys/testing";
 import { afterEach, expect, test } from "vitest";
 import { attachLater } from "./small-root.ts";
 
@@ -7,20 +8,9 @@ afterEach(() => setOps(undefined));
 /** The mounts that are moved when inode 7 of device 1 is to appear at a place where `there` is. */
 function attached(there: { dev: number; ino: number } | undefined): string[] {
   const moved: string[] = [];
-  const rest = {
-    mode: 0o040755,
-    nlink: 1,
-    uid: 0,
-    gid: 0,
-    rdev: 0,
-    size: 0,
-    mtimeMs: 0,
-    ctimeMs: 0,
-    blocks: 0,
-  };
   const fake: Partial<Ops> = {
-    fstat: () => ({ dev: 1, ino: 7, ...rest }),
-    statIfThere: () => there && { ...there, ...rest },
+    fstat: () => ({ ...EMPTY_STAT, dev: 1, ino: 7 }),
+    statIfThere: () => there && { ...EMPTY_STAT, ...there },
     mkdir: () => {},
     mountSetattr: () => {},
     moveMount: (_from, _path, _to, target) => void moved.push(target),

@@ -1,6 +1,6 @@
 import { COMMIT, KataError, ops, VERSION } from "@kata-containers/sys";
 import type { VmConfig } from "../hypervisor/hypervisor.ts";
-import { hex } from "../paths.ts";
+import { shortHash } from "../paths.ts";
 import { currentBootId } from "../persist/process-identity.ts";
 
 /** Another version of this program may give QEMU other words for the same machine. */
@@ -25,5 +25,5 @@ export function templateKey(vmm: VmConfig, channel: string, files: Readonly<Reco
   // Measured anew at each start, and the same on one host.
   const { tscKhz: _, ...machine } = vmm;
   const text = JSON.stringify({ PROGRAM, bootId: currentBootId(), machine, channel, files });
-  return hex(ops.sha256(ops.utf8Encode(text)).subarray(0, 8));
+  return shortHash(text);
 }

@@ -1,5 +1,5 @@
 import { exists, Fd, isSysError, KataError, LOCK, mkdirp, O, ops } from "@kata-containers/sys";
-import { hex, OWNER_ROOT, RUNTIME_DIR } from "../paths.ts";
+import { OWNER_ROOT, RUNTIME_DIR, shortHash } from "../paths.ts";
 
 /**
  * One symbolic link a cgroup that a specification names, or that a sandbox in memory has, pointing at the state directory of the
@@ -9,7 +9,7 @@ const CLAIM_DIR = `${RUNTIME_DIR}/cgroups`;
 
 /** The cgroup's claim, by the first 16 hex digits of its path's sha256. */
 export function claimPath(cgroup: string): string {
-  return `${CLAIM_DIR}/${hex(ops.sha256(ops.utf8Encode(cgroup)).subarray(0, 8))}`;
+  return `${CLAIM_DIR}/${shortHash(cgroup)}`;
 }
 
 /**
