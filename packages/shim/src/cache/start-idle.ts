@@ -1,6 +1,7 @@
 import type { KataConfig } from "@kata-containers/config";
-import { deadline, Fd, KataError, ops, SIG, SOCK, signalIfAlive } from "@kata-containers/sys";
+import { Fd, KataError, ops, SOCK } from "@kata-containers/sys";
 import { makingSeconds } from "@kata-containers/virtcontainers";
+import { endOrKill } from "../end-or-kill.ts";
 import { PROGRAM_ENVIRONMENT } from "../program-environment.ts";
 import { ControlSocket, closeAll, IDLE_CONTROL_FD } from "./control-socket.ts";
 import { type IdleVm, parseIdleVm } from "./idle-vm.ts";
@@ -86,13 +87,6 @@ function spawnIdle(config: KataConfig): IdleProcess {
 export async function dismiss({ control, pidfd }: IdleProcess): Promise<void> {
   control[Symbol.dispose]();
   using _ = pidfd;
-  const ended = ops.pidfdEnded(pidfd.number);
-  const late = () => new KataError("DeadlineExceeded", "late");
-  await deadline(ended, END_MS, late)
-    .catch(() => {
-      signalIfAlive(pidfd.number, SIG.SIGKILL);
-      return ended;
-    })
-    // Nobody is left who could do more.
-    .catch(() => {});
+  // Nobody is left who could do more.
+  await endOrKill(pidfd, ops.pidfdEnded(pidfd.number), END_MS).catch(() => {});
 }

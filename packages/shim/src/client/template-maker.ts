@@ -1,6 +1,7 @@
 import type { KataConfig } from "@kata-containers/config";
-import { deadline, Fd, KataError, ops, SIG, SOCK, signalIfAlive } from "@kata-containers/sys";
+import { deadline, Fd, KataError, ops, SOCK } from "@kata-containers/sys";
 import { makingSeconds } from "@kata-containers/virtcontainers";
+import { endOrKill } from "../end-or-kill.ts";
 import { PROGRAM_ENVIRONMENT } from "../program-environment.ts";
 
 export interface TemplateOrder {
@@ -45,7 +46,8 @@ export async function makeTemplate({ config, debug, interrupted }: TemplateOrder
   } finally {
     // It sees that, and undoes what it has begun.
     socket.close();
-    await endOf(maker, ended, config.runtime.stop_timeout + LATE_SECONDS);
+    using _ = maker;
+    await endOrKill(maker, ended, (config.runtime.stop_timeout + LATE_SECONDS) * 1000);
   }
 }
 
@@ -83,13 +85,4 @@ export function parseAnswer(text: string): MadeTemplate {
   const key = "key" in answer ? String(answer.key) : "";
   const warnings = "warnings" in answer && Array.isArray(answer.warnings) ? answer.warnings.map(String) : [];
   return { key, warnings };
-}
-
-async function endOf(maker: Fd, ended: Promise<unknown>, seconds: number): Promise<void> {
-  using _ = maker;
-  const late = () => new KataError("DeadlineExceeded", "the template's maker does not end");
-  await deadline(ended, seconds * 1000, late).catch(async () => {
-    signalIfAlive(maker.number, SIG.SIGKILL);
-    await ended;
-  });
 }

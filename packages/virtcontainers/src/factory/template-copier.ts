@@ -9,8 +9,9 @@ import { Phases } from "../phases.ts";
 import type { VmSize } from "../resource/vm-size.ts";
 import { MemoryFile } from "./memory-file.ts";
 import { makingSeconds, templateFiles } from "./template.ts";
-import { type OpenTemplate, type TemplateDescription, TemplateDirectory } from "./template-directory.ts";
+import { type OpenTemplate, TemplateDirectory } from "./template-directory.ts";
 import { keyOf, templatePlan } from "./template-plan.ts";
+import type { TemplateDescription } from "./template-record.ts";
 
 /** Nobody lets a sandbox's template be: one that is made is of use to the next sandbox. */
 const NEVER = new Promise<never>(() => {});

@@ -3,7 +3,8 @@ import os from "node:os";
 import { Fd, KataError, LOCK, O, type Ops, ops, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { nodeFiles } from "../testing/node-files.ts";
-import { type OpenTemplate, type TemplateDescription, TemplateDirectory } from "./template-directory.ts";
+import { type OpenTemplate, TemplateDirectory } from "./template-directory.ts";
+import type { TemplateDescription } from "./template-record.ts";
 
 const [KEY, OTHER, THIRD] = ["0123456789abcdef", "fedcba9876543210", "00000000000000aa"] as const;
 const PATIENCE_MS = 5000;

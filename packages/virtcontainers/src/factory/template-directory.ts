@@ -16,6 +16,13 @@ import {
   writeText,
 } from "@kata-containers/sys";
 import { currentBootId } from "../persist/process-identity.ts";
+import {
+  type Failure,
+  parseFailure,
+  parseRecord,
+  type TemplateDescription,
+  type TemplateRecord,
+} from "./template-record.ts";
 
 /** What of a template's files is where, in its directory. */
 const [MEMORY, STATE, DESCRIPTION] = ["memory", "state", "template.json"] as const;
@@ -37,22 +44,6 @@ const LOCK_RETRY_MS = 20;
 const RECENT_MS = 60_000;
 
 const MAX_DESCRIPTION = 1 << 16;
-
-/** What a template says of itself. */
-export interface TemplateDescription {
-  /** The files that it was made from, by path: which ones they were, see `identityOfFile`. */
-  readonly files: Readonly<Record<string, string>>;
-  readonly vcpus: number;
-  readonly memoryMiB: number;
-  /** Milliseconds since 1970. */
-  readonly createdMs: number;
-}
-
-/** What is written down of it. */
-export interface TemplateRecord extends TemplateDescription {
-  /** The host's boot that it is of. */
-  readonly bootId: string;
-}
 
 /** A template that can be copied. */
 export interface OpenTemplate extends Disposable {
@@ -175,8 +166,7 @@ export class TemplateDirectory {
 
   #record(key: string): TemplateRecord | undefined {
     try {
-      const record: unknown = JSON.parse(readText(`${this.path}/${key}/${DESCRIPTION}`, MAX_DESCRIPTION));
-      return isRecord(record) ? record : undefined;
+      return parseRecord(readText(`${this.path}/${key}/${DESCRIPTION}`, MAX_DESCRIPTION));
     } catch {
       return undefined;
     }
@@ -358,38 +348,9 @@ export class TemplateDirectory {
   }
 }
 
-interface Failure {
-  readonly key: string;
-  readonly why: string;
-  /** Milliseconds since 1970. */
-  readonly atMs: number;
-}
-
-/** undefined: it is not whole. */
-function parseFailure(text: string): Failure | undefined {
-  try {
-    const { key, why, atMs }: Partial<Record<keyof Failure, unknown>> = JSON.parse(text);
-    const isWhole = typeof key === "string" && typeof why === "string" && typeof atMs === "number";
-    return isWhole ? { key, why, atMs } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Nobody but this user can have put there what is in it. */
 function isOursAlone({ uid, mode }: Stat): boolean {
   return uid === ops.geteuid() && (mode & 0o022) === 0;
-}
-
-function isRecord(value: unknown): value is TemplateRecord {
-  if (typeof value !== "object" || value === null) return false;
-  const { files, vcpus, memoryMiB, createdMs, bootId }: Partial<Record<string, unknown>> = { ...value };
-  return (
-    typeof files === "object" &&
-    files !== null &&
-    [bootId, ...Object.values(files)].every((each) => typeof each === "string") &&
-    [vcpus, memoryMiB, createdMs].every((each) => typeof each === "number")
-  );
 }
 
 function tryLock(file: Fd): boolean {

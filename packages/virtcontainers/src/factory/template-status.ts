@@ -1,9 +1,10 @@
 import type { KataConfig } from "@kata-containers/config";
 import { isSysError, KataError } from "@kata-containers/sys";
 import { currentBootId } from "../persist/process-identity.ts";
-import { TemplateDirectory, type TemplateRecord } from "./template-directory.ts";
+import { TemplateDirectory } from "./template-directory.ts";
 import { identityOfFile } from "./template-key.ts";
 import { currentTemplateKey } from "./template-plan.ts";
+import type { TemplateRecord } from "./template-record.ts";
 
 /** A template that is there. */
 export interface TemplateStatus extends TemplateRecord {
