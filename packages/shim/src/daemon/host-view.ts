@@ -38,13 +38,14 @@ export function leaveHostView(
     ops.close(netnsFd);
   }
   const memory = placeForCopies(config);
-  const cgroupProcs = enterCgroups(record);
+  const { daemon, sandbox: cgroupProcs } = makeCgroups(record);
+  joinCgroup(daemon, ops.getpid());
   return confine(config, { memory, cgroupProcs, stateRoot: record.root });
 }
 
 /**
  * The same for a daemon that does not know yet of which sandbox it is: it has a network namespace and a cgroup of its own only later
- * (`enterCgroups`), and sees no records.
+ * (`makeCgroups`), and sees no records.
  */
 export function leaveHostViewIdle(config: KataConfig): Confinement {
   ops.unshare(CLONE.NEWNET);
@@ -123,11 +124,16 @@ function confine(config: KataConfig, { memory, cgroupProcs, stateRoot }: View): 
   };
 }
 
-/** Makes the sandbox's cgroups, and this process a member of the daemon's. @returns the `cgroup.procs` files of the sandbox's own */
-export function enterCgroups({ cgroups }: Pick<SandboxRecord, "cgroups">): string[] {
+/** Makes the sandbox's cgroups. @returns the `cgroup.procs` files of the daemon's and of the sandbox's own */
+export function makeCgroups({ cgroups }: Pick<SandboxRecord, "cgroups">): {
+  readonly daemon: string[];
+  readonly sandbox: string[];
+} {
   const hierarchies = hostHierarchies();
-  joinCgroup(createCgroup(cgroups.daemon, hierarchies), ops.getpid());
-  return createCgroup(cgroups.sandbox, hierarchies);
+  return {
+    daemon: createCgroup(cgroups.daemon, hierarchies),
+    sandbox: createCgroup(cgroups.sandbox, hierarchies),
+  };
 }
 
 /** What is attached below the share later appears in the mount namespace of the program that serves it too. */
