@@ -17,6 +17,20 @@ it("metrics prints the memory of the agent and of the daemon in Prometheus' form
   await runtime.ok(["delete", "--force", id]);
 });
 
+it("metrics tells what a sandbox costs the host, process by process", async () => {
+  const id = await runtime.start();
+  const text = await runtime.ok(["metrics", id]);
+  const line = /^kata_sandbox_proportional_memory_bytes{item="(\S+)"} (\d+)$/gm;
+  const cost = new Map(
+    [...text.matchAll(line)].map(([, item = "", bytes]) => [item, Number(bytes) / (1 << 20)]),
+  );
+  expect([...cost.keys()]).toEqual(expect.arrayContaining(["daemon", "vmm", "kata-shim"]));
+  expect(cost.get("vmm")).toBeGreaterThan(32);
+  expect(cost.get("daemon")).toBeLessThan(16);
+  expect(cost.get("kata-shim")).toBeLessThan(8);
+  await runtime.ok(["delete", "--force", id]);
+});
+
 it("metrics of an unknown container is refused by name", async () => {
   const { status, stderr } = await runtime.kata(["metrics", "nobody"]);
   expect(status).toBe(1);

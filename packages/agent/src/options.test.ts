@@ -21,6 +21,11 @@ test("known options are read", () => {
   });
 });
 
+test("modules of several words add up", () => {
+  const { options } = parseCmdline("agent.load_modules=virtiofs,overlay agent.load_modules=virtio_balloon");
+  expect(options.loadModules).toEqual(["virtiofs", "overlay", "virtio_balloon"]);
+});
+
 test("an unknown agent option is a warning, also when it is named as a member of every object", () => {
   const { options, warnings } = parseCmdline("agent.frobnicate=1 agent.toString");
   expect(options).toEqual(DEFAULT_OPTIONS);

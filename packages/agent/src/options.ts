@@ -86,7 +86,7 @@ const KEYS: Readonly<Record<string, Read>> = {
   // Not upstream's: its templates have no modules of their own.
   "agent.load_modules": (options, value) => {
     if (!/^\w+(,\w+)*$/.test(value)) return "names of kernel modules, separated by commas";
-    options.loadModules = value.split(",");
+    options.loadModules = [...options.loadModules, ...value.split(",")];
     return undefined;
   },
 };

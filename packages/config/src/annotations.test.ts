@@ -46,6 +46,7 @@ describe("an annotation sets", () => {
     ["memory_slots", "2", "memory_slots", 2],
     ["enable_mem_prealloc", "true", "enable_mem_prealloc", true],
     ["enable_hugepages", "0", "enable_hugepages", false, "enable_hugepages = true"],
+    ["reclaim_guest_freed_memory", "true", "reclaim_guest_freed_memory", true],
     ["disable_vhost_net", "t", "disable_vhost_net", true],
     ["shared_fs", "virtio-9p", "shared_fs", "virtio-9p"],
     ["virtio_fs_cache", "never", "virtio_fs_cache", "never"],
@@ -369,7 +370,7 @@ describe("the table", () => {
     const settable = [...annotationSubjects()].filter(([, { kind }]) => kind === "key").map(([name]) => name);
     expect(settable.map((name) => name.split(".").at(-1)).sort()).toEqual(
       `container_pipe_size cpu_features default_max_vcpus default_memory default_vcpus disable_guest_seccomp disable_vhost_net
-      enable_hugepages enable_mem_prealloc entropy_source firmware initrd internetworking_model kernel kernel_params machine_type memory_slots path shared_fs virtio_fs_cache
+      enable_hugepages enable_mem_prealloc entropy_source firmware initrd internetworking_model kernel kernel_params machine_type memory_slots path reclaim_guest_freed_memory shared_fs virtio_fs_cache
       virtio_fs_daemon`.split(/\s+/),
     );
   });

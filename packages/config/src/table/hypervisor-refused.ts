@@ -52,7 +52,6 @@ export const hypervisorRefused: Readonly<Record<string, Refusal>> = {
   enable_swap: refused("the virtual machine's memory is not locked", true),
   file_mem_backend: refused("guest memory is anonymous memory, shared with virtiofsd", ""),
   hugepage_type: refused("huge pages are hugetlbfs's", "hugetlbfs"),
-  reclaim_guest_freed_memory: refused("the guest has no balloon", false),
   enable_numa: refused(noNuma, false),
   numa_mapping: refused(noNuma, []),
   enable_guest_swap: refused(noSwap, false),

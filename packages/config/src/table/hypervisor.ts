@@ -147,6 +147,10 @@ export const hypervisor = {
       annotation: replaced,
       help: "Take the virtual machine's memory from the host's reserved huge pages (vm.nr_hugepages), all of it at its start.",
     }),
+    reclaim_guest_freed_memory: flag(false, {
+      annotation: replaced,
+      help: "Give memory that the guest does not use any more back to the host, by the free page reporting of a virtio-balloon device: in pieces of 2 MiB, some seconds after.",
+    }),
     accelerator: oneOf("auto", ["kvm", "tcg"], {
       help: "auto: KVM where it really runs a guest, else QEMU's software emulation (tcg), with a warning. kvm: fail where KVM does not run a guest.",
     }),

@@ -40,6 +40,7 @@ const vmm: VmConfig = {
   entropySource: "/dev/urandom",
   shareDirectory: undefined,
   shareQueueSize: 1024,
+  reclaimsMemory: false,
   accelerator: "kvm",
   tscKhz: 2_000_000,
   debug: false,
@@ -72,6 +73,7 @@ test.each([
   { cpuFeatures: ["pmu=off"] },
   { entropySource: "/dev/hwrng" },
   { shareQueueSize: 64 },
+  { reclaimsMemory: true },
   { accelerator: "tcg" as const },
   { debug: true },
 ])("a machine with %j has another template", (more) => {

@@ -36,6 +36,8 @@ export type VmConfig = {
   /** Added to the CPU's features, or taken away, in QEMU's words: "pmu=off", "-sse4a". */
   readonly cpuFeatures: readonly string[];
   readonly memory: MemoryKind;
+  /** The guest tells which memory it does not use, and the host takes it back. */
+  readonly reclaimsMemory: boolean;
   /**
    * The file that is the guest's memory, as the VMM sees it: of a VM that is saved, and of its copies. undefined: memory without a name.
    */

@@ -32,6 +32,13 @@ test("the agent's options stand before the user's parameters, which win", () => 
   expect(kernelParams).toEqual(["agent.log=debug", "agent.container_pipe_size=4096", "agent.log=info"]);
 });
 
+test("a guest that shall tell what it does not use loads the driver for that", () => {
+  const { reclaimsMemory, kernelParams } = hypervisor("reclaim_guest_freed_memory = true");
+  expect(reclaimsMemory).toBe(true);
+  expect(kernelParams).toEqual(["agent.load_modules=virtio_balloon"]);
+  expect(hypervisor("")).toMatchObject({ reclaimsMemory: false, kernelParams: [] });
+});
+
 test("entropy and the share's queue are the configuration's", () => {
   const { entropySource, shareQueueSize } = hypervisor(
     'entropy_source = "/dev/hwrng"\nvirtio_fs_queue_size = 64',

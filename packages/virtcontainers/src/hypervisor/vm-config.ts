@@ -24,9 +24,16 @@ export function vmConfig(
     maxMemoryMiB: Math.max(size.memoryMiB, limits.memoryMiB),
     memorySlots: hypervisor.memory_slots,
     machineType: hypervisor.machine_type,
-    kernelParams: [...channelParams, ...agentParams(agent), ...splitWords(hypervisor.kernel_params, " ")],
+    kernelParams: [
+      ...channelParams,
+      ...agentParams(agent),
+      // Nothing that is asked of the agent needs it.
+      ...(hypervisor.reclaim_guest_freed_memory ? [loadModules(["virtio_balloon"])] : []),
+      ...splitWords(hypervisor.kernel_params, " "),
+    ],
     cpuFeatures: splitWords(hypervisor.cpu_features, ","),
     memory: memory(hypervisor),
+    reclaimsMemory: hypervisor.reclaim_guest_freed_memory,
     memoryFile: undefined,
     entropySource: hypervisor.entropy_source,
     shareDirectory: hypervisor.shared_fs === "virtio-9p" ? SHARE_DIR : undefined,
@@ -40,6 +47,11 @@ export function vmConfig(
 function memory({ enable_hugepages, enable_mem_prealloc }: KataConfig["hypervisor"]): VmConfig["memory"] {
   if (enable_hugepages) return "hugetlb";
   return enable_mem_prealloc ? "prealloc" : "anonymous";
+}
+
+/** The word by which the agent loads modules when the guest boots, not when they are first used; words add up. */
+export function loadModules(names: readonly string[]): string {
+  return `agent.load_modules=${names.join(",")}`;
 }
 
 /** Options that the agent reads from the kernel's command line. */

@@ -16,6 +16,7 @@ const vm: VmConfig = {
   entropySource: "/dev/urandom",
   shareDirectory: undefined,
   shareQueueSize: 1024,
+  reclaimsMemory: false,
   accelerator: "tcg",
   tscKhz: undefined,
   debug: false,
@@ -90,6 +91,13 @@ test("the kernel is quiet on its console, but with debug", () => {
   expect(words(false)).toContain("quiet");
   expect(words(true)).not.toContain("quiet");
   expect(words(false)).toContain("console=ttyS0");
+});
+
+test("a VM has a balloon when memory is to be reclaimed, and none otherwise", () => {
+  const balloons = (reclaimsMemory: boolean) =>
+    qemuArguments({ ...vm, reclaimsMemory }, fds, paths).filter((word) => word.includes("balloon"));
+  expect(balloons(true)).toEqual(["virtio-balloon-pci,free-page-reporting=on"]);
+  expect(balloons(false)).toEqual([]);
 });
 
 test("KVM guests get the host's CPU", () => {

@@ -70,6 +70,7 @@ export function qemuArguments(config: VmConfig, fds: QemuDescriptors, paths: Qem
       "-device",
       "virtio-rng-pci,rng=entropy",
     ],
+    ...(config.reclaimsMemory ? ["-device", "virtio-balloon-pci,free-page-reporting=on"] : []),
     ...["-chardev", `socket,id=console,fd=${fds.console}`, "-device", "isa-serial,chardev=console"],
     ...(saved ? GENERATION_ID : []),
     ...(config.machineType === "q35" ? [...NIC_PORTS, ...(saved ? [SHARE_PORT] : [])].flatMap(port) : []),
