@@ -5,7 +5,7 @@ import type { Agent } from "./agent-client/agent.ts";
 import { createAgent } from "./agent-client/ttrpc-agent.ts";
 import type { Confinement } from "./confine/confinement.ts";
 import { warmUp } from "./factory/warm-up.ts";
-import { type AcceleratorChoice, chooseAccelerator } from "./hypervisor/accelerator.ts";
+import { chooseAccelerator } from "./hypervisor/accelerator.ts";
 import type { Machine } from "./machine.ts";
 import { LaterNetwork } from "./network/later-network.ts";
 import type { SandboxNetwork } from "./network/sandbox-network.ts";
@@ -24,17 +24,17 @@ export class IdleMachine {
   readonly agent: Agent;
   /** Counts the requests to the agent, from its sandbox on. */
   readonly agentRpcs: RpcDurations;
-  readonly #accelerator: AcceleratorChoice;
+  readonly #config: KataConfig;
   readonly #network: LaterNetwork;
 
   private constructor(
-    accelerator: AcceleratorChoice,
+    config: KataConfig,
     machine: Machine,
     agent: Agent,
     agentRpcs: RpcDurations,
     network: LaterNetwork,
   ) {
-    this.#accelerator = accelerator;
+    this.#config = config;
     this.machine = machine;
     this.agent = agent;
     this.agentRpcs = agentRpcs;
@@ -61,9 +61,7 @@ export class IdleMachine {
       await agent.request(Health.Check, {});
       await warmUp(agent, confinement, machine.guestMount);
       agentRpcs.clear();
-      // Now, when nobody waits for it.
-      const accelerator = chooseAccelerator(config.hypervisor.accelerator, ops);
-      return new IdleMachine(accelerator, machine, agent, agentRpcs, network);
+      return new IdleMachine(config, machine, agent, agentRpcs, network);
     } catch (error) {
       await machine.stop();
       throw error;
@@ -76,7 +74,7 @@ export class IdleMachine {
    */
   async become(openNetwork: (kvm: boolean) => SandboxNetwork, log: Logger): Promise<Machine> {
     try {
-      const { accelerator, warning } = this.#accelerator;
+      const { accelerator, warning } = chooseAccelerator(this.#config.hypervisor.accelerator, ops);
       if (warning !== undefined) log.warn(warning);
       await this.#network.become(() => openNetwork(accelerator === "kvm"));
       return this.machine;

@@ -1,5 +1,5 @@
 import type { Spec } from "@kata-containers/oci";
-import { Fd, KataError, setOps } from "@kata-containers/sys";
+import { Fd, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { pauseContainer, resumeContainer, updateContainer } from "./container-control.ts";
 import type { ProcessExit } from "./process.ts";
@@ -43,23 +43,6 @@ test("the generic VM becomes the sandbox with its first container", async () => 
   ]);
   expect(all.agent.requests.get("CreateSandbox")).toMatchObject({ hostname: "box", sandboxId: "c" });
   expect(all.store.load("c").containers[0]).toMatchObject({ status: "created", pid: 99 });
-});
-
-test("what was not made in the sandbox's cgroups joins them once, while the guest makes the first container", async () => {
-  const joined: (string | undefined)[] = [];
-  const all = world({ joinCgroups: () => void joined.push(all.agent.asked.at(-1), status(all)) });
-  await create(all);
-  expect(joined).toEqual(["CreateContainer", "creating"]);
-});
-
-test("a container is not made when they cannot be joined", async () => {
-  const all = world({
-    joinCgroups: () => {
-      throw new KataError("ResourceExhausted", "cgroup /a: full");
-    },
-  });
-  await expect(create(all)).rejects.toThrow("cgroup /a: full");
-  expect(all.sandbox.containers()).toEqual([]);
 });
 
 test("a machine that is a copy is told the time before its first container, for its clock stood still", async () => {

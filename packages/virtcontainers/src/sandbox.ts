@@ -1,6 +1,6 @@
 import type { Process, Resources, Spec } from "@kata-containers/oci";
 import { AgentService, processToGrpc, restOf, specToGrpc } from "@kata-containers/protocols";
-import { deadline, KataError, ops, type RpcDurations, SIG, sleep } from "@kata-containers/sys";
+import { deadline, KataError, ops, type RpcDurations, SIG } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent-client/agent.ts";
 import { createAgent } from "./agent-client/ttrpc-agent.ts";
@@ -36,11 +36,6 @@ export type SandboxDeps = SandboxVmDeps &
   Pick<MachineDeps, "config" | "log"> & {
     readonly trees: Trees;
     readonly cpuset: Pick<HostCpuset, "fit" | "forget">;
-    /**
-     * Moves the VM's processes into the sandbox's cgroups, where they were not made in them. Called once, before anything of the first
-     * container runs. @throws KataError
-     */
-    readonly joinCgroups?: (() => void) | undefined;
   };
 
 export type NewSandboxDeps = Omit<MachineDeps, "openNetwork"> & {
@@ -51,7 +46,6 @@ export type NewSandboxDeps = Omit<MachineDeps, "openNetwork"> & {
   readonly hash: string;
   /** The VM that it gets, made before it was known for whom; undefined: one is started for it. */
   readonly idle?: IdleMachine | undefined;
-  readonly joinCgroups?: SandboxDeps["joinCgroups"];
 };
 
 /** Starts a VM for the sandbox at once; it becomes the sandbox with its first container. */
@@ -100,13 +94,11 @@ export class Sandbox {
   readonly ooms = new OomEvents();
   readonly #containers = new Map<string, Container>();
   readonly #size: SandboxSize;
-  #joinCgroups: (() => void) | undefined;
 
   constructor(id: string, machine: Promise<Machine>, deps: SandboxDeps) {
     this.id = id;
     this.#deps = deps;
     this.#trees = deps.trees;
-    this.#joinCgroups = deps.joinCgroups;
     this.#vm = new SandboxVm(id, machine, deps, () => this.#onVmEnd());
     const save = (size: VmSize) => this.#save((record) => ({ ...record, size }));
     this.#size = new SandboxSize({ config: deps.config, log: deps.log, save });
@@ -205,7 +197,7 @@ export class Sandbox {
         ...(seccomp === undefined ? {} : { seccomp }),
         ociRestJson: restOf(shared.spec),
       });
-    await this.#deps.phases.measure("container", () => Promise.all([create(), this.#joinMeanwhile()]));
+    await this.#deps.phases.measure("container", create);
     const process = new GuestProcess({ containerId: id, execId: id }, request.stdio, agent, this.#deps.log);
     container.processes.set(id, process);
     if (spec.root?.readonly) this.#trees.makeReadOnly(rootfsName(id), await this.#vm.shareServerPid());
@@ -215,15 +207,6 @@ export class Sandbox {
     container.shimPid = await Promise.race([request.standIn(process), container.abandoned]);
     process.hostPid = container.shimPid;
     this.saveContainer(container);
-  }
-
-  /** Once the request is on its way, and the guest has to do: the host may take its time for this. */
-  async #joinMeanwhile(): Promise<void> {
-    const join = this.#joinCgroups;
-    this.#joinCgroups = undefined;
-    if (join === undefined) return;
-    await sleep(0);
-    join();
   }
 
   /** A sandbox that has just this one is stopped by its owner; of one with others nothing of it may stay. */

@@ -10,11 +10,6 @@ import { dismiss, type Idle, startIdle } from "./start-idle.ts";
 /** Between two attempts to make one that failed, ms: the first, and the longest. */
 const [RETRY_MS, MAX_RETRY_MS] = [1_000, 60_000] as const;
 
-/**
- * The next one is not started beside a sandbox that has just got its own: most containers run after that time, and both would be slower.
- */
-const SETTLE_MS = 500;
-
 /** A client says at once what it wants. */
 const CLIENT_MS = 5_000;
 
@@ -122,16 +117,14 @@ export class CacheServer {
 
   /** Answers first: the next one is made while the sandbox goes on. */
   async #give(client: ControlSocket, key: unknown): Promise<void> {
-    let afterMs = 0;
     try {
       const idle = this.#pick(key);
       if (typeof idle === "string") return await client.send({ none: idle });
-      afterMs = SETTLE_MS;
       using _control = idle.control;
       using _pidfd = idle.pidfd;
       await client.send({ idle: idle.vm }, [idle.control.fd.number, idle.pidfd.number]);
     } finally {
-      this.#fill(afterMs);
+      this.#fill();
     }
   }
 
@@ -158,27 +151,22 @@ export class CacheServer {
     return !this.#ended && this.#idle.length < this.#config.factory.vm_cache_number;
   }
 
-  #fill(afterMs = 0): void {
-    if (this.#filling === undefined && this.#lacks) this.#filling = this.#makeMissing(afterMs);
+  #fill(): void {
+    if (this.#filling === undefined && this.#lacks) this.#filling = this.#makeMissing();
   }
 
   /** One after the other: a host that starts many at once is slow for everybody. */
-  async #makeMissing(afterMs: number): Promise<void> {
-    if (afterMs > 0) await this.#pause(afterMs);
+  async #makeMissing(): Promise<void> {
     let pause: number = RETRY_MS;
     while (this.#lacks) {
       if (await this.#makeOne()) {
         pause = RETRY_MS;
         continue;
       }
-      await this.#pause(pause);
+      await Promise.race([sleep(pause), this.#over.happened]);
       pause = Math.min(2 * pause, MAX_RETRY_MS);
     }
     this.#filling = undefined;
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await Promise.race([sleep(ms), this.#over.happened]);
   }
 
   /** @returns false when that failed */

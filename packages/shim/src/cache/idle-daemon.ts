@@ -2,7 +2,7 @@ import { type KataConfig, restoreConfig } from "@kata-containers/config";
 import { CLONE, Fd, KataError, Logger, ops } from "@kata-containers/sys";
 import { attachLater, type Confinement, IdleMachine, joinCgroup } from "@kata-containers/virtcontainers";
 import { type AdoptedSandbox, adoptSandbox } from "../daemon/daemon.ts";
-import { leaveHostViewIdle, makeCgroups } from "../daemon/host-view.ts";
+import { enterCgroups, leaveHostViewIdle } from "../daemon/host-view.ts";
 import { Warnings } from "../daemon/warnings.ts";
 import {
   ControlSocket,
@@ -74,14 +74,10 @@ async function becomeSandbox(
   rootTree.close();
   // Until here the sandbox could have another daemon; from here on its record is changed.
   await control.send({ adopting: true });
-  const enter = (record: Parameters<typeof makeCgroups>[0]) => {
-    const { daemon, sandbox } = makeCgroups(record);
-    // The first of these moves takes 20 ms on a host with cgroup v1, which waits for all its processors.
-    const joinCgroups = () => {
-      joinCgroup(daemon, ops.getpid());
-      for (const { identity } of idle.machine.processes) joinCgroup(sandbox, identity.pid);
-    };
-    return { confinement: { ...confinement, cgroupProcs: sandbox }, joinCgroups };
+  const enter = (record: Parameters<typeof enterCgroups>[0]): Confinement => {
+    const cgroupProcs = enterCgroups(record);
+    for (const { identity } of idle.machine.processes) joinCgroup(cgroupProcs, identity.pid);
+    return { ...confinement, cgroupProcs };
   };
   return await adoptSandbox({ args, idle, enter, listener: listener.release(), told: control.fd });
 }

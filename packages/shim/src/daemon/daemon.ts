@@ -72,18 +72,12 @@ export type AdoptedSandbox = Pick<DaemonArguments, "id" | "root" | "config" | "d
 export type Adoption = {
   readonly args: AdoptedSandbox;
   readonly idle: IdleMachine;
-  /** Makes the sandbox's cgroups; what there is enters them with the first container. */
-  readonly enter: (record: SandboxRecord) => Entered;
+  /** Moves what there is into the sandbox's cgroups. */
+  readonly enter: (record: SandboxRecord) => Confinement;
   /** The daemon's listening socket. */
   readonly listener: number;
   /** Whom to tell that it serves, or why it cannot. */
   readonly told: Fd;
-};
-
-type Entered = {
-  readonly confinement: Confinement;
-  /** See NewSandboxDeps. */
-  readonly joinCgroups?: () => void;
 };
 
 /** An idle daemon becomes a sandbox's: as `runDaemon` from there on. */
@@ -122,9 +116,7 @@ function start(
     // An owner's standard error, or /dev/null in its place, is where its daemons write.
     ...(owner === undefined ? {} : { fd: 2 }),
   });
-  const { confinement, joinCgroups }: Entered = adoption?.enter(record) ?? {
-    confinement: leaveHostView(config, record, args.netnsFd),
-  };
+  const confinement = adoption?.enter(record) ?? leaveHostView(config, record, args.netnsFd);
   const lifetime = new Lifetime();
   const undone = () => lifetime.end();
   const shimRpcs = new RpcDurations();
@@ -139,7 +131,6 @@ function start(
     warnings,
     undone,
     idle: adoption?.idle,
-    joinCgroups,
   });
   return { record, hosted, shimRpcs, lifetime, log, owner };
 }

@@ -38,14 +38,13 @@ export function leaveHostView(
     ops.close(netnsFd);
   }
   const memory = placeForCopies(config);
-  const { daemon, sandbox: cgroupProcs } = makeCgroups(record);
-  joinCgroup(daemon, ops.getpid());
+  const cgroupProcs = enterCgroups(record);
   return confine(config, { memory, cgroupProcs, stateRoot: record.root });
 }
 
 /**
  * The same for a daemon that does not know yet of which sandbox it is: it has a network namespace and a cgroup of its own only later
- * (`makeCgroups`), and sees no records.
+ * (`enterCgroups`), and sees no records.
  */
 export function leaveHostViewIdle(config: KataConfig): Confinement {
   ops.unshare(CLONE.NEWNET);
@@ -124,16 +123,11 @@ function confine(config: KataConfig, { memory, cgroupProcs, stateRoot }: View): 
   };
 }
 
-/** Makes the sandbox's cgroups. @returns the `cgroup.procs` files of the daemon's and of the sandbox's own */
-export function makeCgroups({ cgroups }: Pick<SandboxRecord, "cgroups">): {
-  readonly daemon: string[];
-  readonly sandbox: string[];
-} {
+/** Makes the sandbox's cgroups, and this process a member of the daemon's. @returns the `cgroup.procs` files of the sandbox's own */
+export function enterCgroups({ cgroups }: Pick<SandboxRecord, "cgroups">): string[] {
   const hierarchies = hostHierarchies();
-  return {
-    daemon: createCgroup(cgroups.daemon, hierarchies),
-    sandbox: createCgroup(cgroups.sandbox, hierarchies),
-  };
+  joinCgroup(createCgroup(cgroups.daemon, hierarchies), ops.getpid());
+  return createCgroup(cgroups.sandbox, hierarchies);
 }
 
 /** What is attached below the share later appears in the mount namespace of the program that serves it too. */

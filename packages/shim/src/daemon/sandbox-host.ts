@@ -7,6 +7,7 @@ import {
   creationSeconds,
   type IdleMachine,
   identityOf,
+  joinCgroup,
   leaveCgroup,
   type Phases,
   type Sandbox,
@@ -18,7 +19,6 @@ import {
   withResource,
 } from "@kata-containers/virtcontainers";
 import { SandboxMetrics } from "../management/sandbox-metrics.ts";
-import { Admission } from "./admission.ts";
 import { ControlService } from "./control-service.ts";
 import { DaemonService } from "./service.ts";
 import type { Warnings } from "./warnings.ts";
@@ -39,8 +39,6 @@ export interface HostOrder {
   readonly undone: () => void;
   /** The VM that the sandbox gets, made ahead; undefined: one is started. */
   readonly idle?: IdleMachine | undefined;
-  /** See NewSandboxDeps. */
-  readonly joinCgroups?: (() => void) | undefined;
 }
 
 /** A sandbox, and what answers for it on the daemon's socket. */
@@ -53,15 +51,11 @@ export interface HostedSandbox {
 
 /** Makes this process the sandbox's: boots its VM, and answers for it from then on. */
 export function hostSandbox(order: HostOrder): HostedSandbox {
-  const { record, store, config, confinement, shimRpcs, phases, log, warnings, undone } = order;
-  const { idle } = order;
-  const cgroups = new Admission(confinement.cgroupProcs, order.joinCgroups, log);
-  const { root, id, size } = record;
+  const { record, store, config, confinement, shimRpcs, phases, log, warnings, undone, idle } = order;
+  const { root, id, cgroups, size } = record;
   const hash = sandboxHash(root, id);
   const agentRpcs = idle?.agentRpcs ?? new RpcDurations();
-  const sandbox = createSandbox(id, {
-    ...{ config, confinement, phases, log, store, hash, size, agentRpcs, idle, joinCgroups: cgroups.join },
-  });
+  const sandbox = createSandbox(id, { config, confinement, phases, log, store, hash, size, agentRpcs, idle });
   const times = {
     shimMs: config.runtime.vm_start_timeout * 1000,
     processMs: creationSeconds(config) * 1000,
@@ -69,7 +63,7 @@ export function hostSandbox(order: HostOrder): HostedSandbox {
   let left = false;
   const service = new DaemonService(sandbox, phases, log, warnings, times, {
     admit(pid) {
-      cgroups.admit(pid);
+      admitToCgroup(confinement.cgroupProcs, pid, log);
     },
     leave() {
       left = leftCgroup(log);
@@ -79,7 +73,7 @@ export function hostSandbox(order: HostOrder): HostedSandbox {
       undone();
     },
   });
-  const metrics = new SandboxMetrics({ sandbox, cgroups: record.cgroups, shimRpcs, agentRpcs, log });
+  const metrics = new SandboxMetrics({ sandbox, cgroups, shimRpcs, agentRpcs, log });
   return { sandbox, service, control: new ControlService(sandbox, metrics), metrics };
 }
 
@@ -105,6 +99,15 @@ export async function undoSandbox(store: Store, id: string, left = false): Promi
 /** The guest's console and the agent's words are in the log at this level only. */
 export function wantsDebug({ hypervisor, agent, runtime }: KataConfig): boolean {
   return hypervisor.enable_debug || agent.enable_debug || runtime.enable_debug;
+}
+
+/** kata-shim was born in its caller's cgroup, whose end must not be its own. One that cannot be moved stands there as well. */
+function admitToCgroup(procs: readonly string[], pid: number, log: Logger): void {
+  try {
+    joinCgroup(procs, pid);
+  } catch (error) {
+    log.debug("kata-shim stays in its caller's cgroup", { pid, reason: KataError.from(error).message });
+  }
 }
 
 /** @returns whether it did; if not, `undoSandbox` tries again, and its failure is told */

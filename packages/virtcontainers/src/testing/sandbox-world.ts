@@ -124,14 +124,8 @@ export type World = {
   cpusets: Map<string, string | undefined>;
 };
 
-type WorldOptions = {
-  /** Its machine is a copy of the template. */
-  readonly setClock?: boolean;
-  readonly joinCgroups?: () => void;
-};
-
-/** A sandbox `c` with a record in memory; nothing of it is real. */
-export function world({ setClock = false, joinCgroups }: WorldOptions = {}): World {
+/** A sandbox `c` with a record in memory; nothing of it is real. @param setClock its machine is a copy of the template */
+export function world({ setClock = false } = {}): World {
   const store = createMemoryStore();
   store.create({
     version: 1,
@@ -154,7 +148,6 @@ export function world({ setClock = false, joinCgroups }: WorldOptions = {}): Wor
     phases: new Phases(),
     log: new Logger({ fd: -1, name: "test" }),
     talk: () => agent,
-    joinCgroups,
     cpuset: { fit: (id, cpu) => void cpusets.set(id, cpu?.cpus), forget: (id) => void cpusets.delete(id) },
     trees: {
       attach: (name, _tree, { readOnly }) => void attached.set(name, { readOnly }),
