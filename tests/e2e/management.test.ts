@@ -62,7 +62,6 @@ const PROCESS = [
 const SERIES = [
   ...["shim", "hypervisor", "virtiofsd"].flatMap((of) => PROCESS.map((series) => `kata_${of}_${series}`)),
   'kata_hypervisor_netdev{interface="lo",item="recv_bytes"}',
-  ...["vmm", "virtiofsd", "daemon"].map((item) => `kata_sandbox_proportional_memory_bytes{item="${item}"}`),
   "kata_shim_pod_overhead_cpu",
   "kata_shim_pod_overhead_memory_in_bytes",
   'kata_shim_agent_rpc_durations_histogram_milliseconds_count{action="grpc.CreateContainerRequest"}',
@@ -94,9 +93,7 @@ describe("containerd's shim", () => {
     const figures = parse(body);
     expect([...figures.keys()]).toEqual(expect.arrayContaining(SERIES));
     expect(
-      [...figures.keys()].filter(
-        (name) => !/^kata_(shim|sandbox|hypervisor|virtiofsd|agent|guest)_/.test(name),
-      ),
+      [...figures.keys()].filter((name) => !/^kata_(shim|hypervisor|virtiofsd|agent|guest)_/.test(name)),
     ).toEqual([]);
     const count = (action: string) =>
       figures.get(`kata_shim_rpc_durations_histogram_milliseconds_count{action="${action}"}`);
@@ -105,9 +102,6 @@ describe("containerd's shim", () => {
     const rss = (of: string) => figures.get(`kata_${of}_proc_status{item="vmrss"}`) ?? 0;
     expect(rss("hypervisor")).toBeGreaterThan(32 << 20);
     expect(rss("shim")).toBeLessThan(16 << 20);
-    const pss = (item: string) => figures.get(`kata_sandbox_proportional_memory_bytes{item="${item}"}`) ?? 0;
-    expect(pss("vmm")).toBeGreaterThan(32 << 20);
-    expect(pss("daemon")).toBeLessThan(16 << 20);
     expect(figures.get("kata_shim_pod_overhead_memory_in_bytes")).toBeGreaterThan(32 << 20);
     expect(figures.get("kata_shim_pod_overhead_cpu")).toBeGreaterThan(0);
   });

@@ -24,8 +24,8 @@ it("metrics tells what a sandbox costs the host, process by process", async () =
   const cost = new Map(
     [...text.matchAll(line)].map(([, item = "", bytes]) => [item, Number(bytes) / (1 << 20)]),
   );
-  expect([...cost.keys()]).toEqual(expect.arrayContaining(["daemon", "vmm", "kata-shim"]));
-  expect(cost.get("vmm")).toBeGreaterThan(32);
+  expect([...cost.keys()]).toEqual(expect.arrayContaining(["daemon", "qemu", "kata-shim"]));
+  expect(cost.get("qemu")).toBeGreaterThan(32);
   expect(cost.get("daemon")).toBeLessThan(16);
   expect(cost.get("kata-shim")).toBeLessThan(8);
   await runtime.ok(["delete", "--force", id]);

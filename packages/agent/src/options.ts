@@ -83,7 +83,7 @@ const KEYS: Readonly<Record<string, Read>> = {
   "agent.hotplug_timeout": number((options, value) => {
     options.hotplugTimeoutMs = value * 1000;
   }, "a number of seconds"),
-  // Not upstream's: its templates have no modules of their own.
+  // Not upstream's, whose guests have their drivers built in.
   "agent.load_modules": (options, value) => {
     if (!/^\w+(,\w+)*$/.test(value)) return "names of kernel modules, separated by commas";
     options.loadModules = [...options.loadModules, ...value.split(",")];

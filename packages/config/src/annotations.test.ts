@@ -186,6 +186,18 @@ describe("a value is refused, with its annotation and the rule:", () => {
     ["machine_type", "microvm", "", 'must be "pc" or "q35"'],
     ["shared_fs", "none", "", 'must be "virtio-fs" or "virtio-9p" (root file systems reach'],
     ["enable_hugepages", "yes", "", "must be true or false"],
+    [
+      "enable_hugepages",
+      "true",
+      "reclaim_guest_freed_memory = true",
+      "is not possible: reclaim_guest_freed_memory and enable_hugepages cannot both be true",
+    ],
+    [
+      "reclaim_guest_freed_memory",
+      "true",
+      "enable_mem_prealloc = true",
+      "is not possible: reclaim_guest_freed_memory and enable_mem_prealloc cannot both be true",
+    ],
     ["cpu_features", "x,y z", "", "must be words like pmu=off"],
     ["kernel_params", "a\nb", "", "must be words separated by spaces, in printable ASCII"],
     ["kernel_params", "agent.server_addr=x", "", "must be without agent.server_addr"],

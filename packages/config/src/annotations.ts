@@ -12,6 +12,7 @@ import { type HostSize, readHostSize } from "./host-size.ts";
 import { type AllowList, asBoolean, type Refusal } from "./key.ts";
 import { nearest } from "./nearest.ts";
 import { isPlainPath, matchesPathPattern, PLAIN_PATH } from "./path-pattern.ts";
+import { refuseMemoryConflict } from "./reclaimed-memory.ts";
 import type { KataConfig, SectionName } from "./table.ts";
 
 export type Annotations = Readonly<Record<string, string>>;
@@ -43,6 +44,7 @@ export function applyAnnotations(
   const annotationOf = (key: string) =>
     settings.find((setting) => setting.section === "hypervisor" && setting.key === key)?.annotation;
   refuseBeyondLimits(config, changed, annotationOf, host);
+  refuseMemoryConflict(changed, annotationOf);
   return changed;
 }
 

@@ -1,5 +1,6 @@
 import { KataError } from "@kata-containers/sys";
 import type { Layer } from "./layer.ts";
+import { memoryConflict } from "./reclaimed-memory.ts";
 import { type KataConfig, type SectionName, table } from "./table.ts";
 
 /** A configuration, or all that is wrong with it. */
@@ -43,7 +44,8 @@ function mergeSection<S extends SectionName>(section: S, layers: readonly Layer[
 }
 
 /** Values that are right alone and wrong together. */
-function conflicts({ hypervisor }: KataConfig, layers: readonly Layer[]): string[] {
+function conflicts(config: KataConfig, layers: readonly Layer[]): string[] {
+  const { hypervisor } = config;
   const found: string[] = [];
   const notAbove = (
     key: "default_vcpus" | "default_memory",
@@ -58,5 +60,11 @@ function conflicts({ hypervisor }: KataConfig, layers: readonly Layer[]): string
   };
   notAbove("default_vcpus", "default_maxvcpus");
   notAbove("default_memory", "default_maxmemory");
+  const conflict = memoryConflict(config);
+  if (conflict !== undefined) {
+    const named = layers.findLast(({ values }) => conflict.keys.some((key) => key in values.hypervisor));
+    const key = conflict.keys.find((each) => named !== undefined && each in named.values.hypervisor);
+    found.push(`${named?.place("hypervisor", key ?? conflict.keys[0])}: [hypervisor.qemu] ${conflict.text}`);
+  }
   return found;
 }

@@ -111,6 +111,14 @@ describe("parseConfig", () => {
       "[hypervisor.qemu]\ndefault_maxmemory = 128",
       "/etc/k.toml:2: [hypervisor.qemu] default_memory is 256, more than default_maxmemory, 128",
     ],
+    [
+      "[hypervisor.qemu]\nenable_hugepages = true\nreclaim_guest_freed_memory = true",
+      "/etc/k.toml:3: [hypervisor.qemu] reclaim_guest_freed_memory and enable_hugepages cannot both be true",
+    ],
+    [
+      "[hypervisor.qemu]\nenable_mem_prealloc = true\nreclaim_guest_freed_memory = true",
+      "/etc/k.toml:3: [hypervisor.qemu] reclaim_guest_freed_memory and enable_mem_prealloc cannot both be true",
+    ],
   ])("refuses %j, naming file, line, key and what is right", (source, message) => {
     expect(() => parse(source)).toThrow(message);
   });

@@ -88,8 +88,6 @@ export class RuleTable {
       const kept = rule.conditions.length === 0 ? rule : this.#withoutIdleConditions(rule);
       if (kept.conditions.length > 0) {
         this.#addConditional(index, kept);
-      } else if (this.#rules.size === 0) {
-        verdicts[index] = kept.verdict;
       } else {
         this.#decide(index, kept.verdict);
       }

@@ -9,5 +9,5 @@ export function findBasis({ hypervisor }: KataConfig, log: Logger): Basis {
   const tscKhz = measureTsc(ops);
   const { accelerator, warning } = chooseAccelerator(hypervisor.accelerator, ops);
   if (warning !== undefined) log.warn(warning);
-  return { accelerator, tscKhz, host: readHostSize() };
+  return { accelerator, warning, tscKhz, host: readHostSize() };
 }

@@ -1,12 +1,13 @@
 import type { KataConfig } from "@kata-containers/config";
 import { Health } from "@kata-containers/protocols";
-import { type Logger, ops, RpcDurations } from "@kata-containers/sys";
+import { type Logger, RpcDurations } from "@kata-containers/sys";
 import type { Agent } from "./agent-client/agent.ts";
 import { createAgent } from "./agent-client/ttrpc-agent.ts";
 import type { Confinement } from "./confine/confinement.ts";
 import { warmUp } from "./factory/warm-up.ts";
-import { chooseAccelerator } from "./hypervisor/accelerator.ts";
+import { findBasis } from "./find-basis.ts";
 import type { Machine } from "./machine.ts";
+import type { Basis } from "./machine-plan.ts";
 import { LaterNetwork } from "./network/later-network.ts";
 import type { SandboxNetwork } from "./network/sandbox-network.ts";
 import { Phases } from "./phases.ts";
@@ -24,17 +25,17 @@ export class IdleMachine {
   readonly agent: Agent;
   /** Counts the requests to the agent, from its sandbox on. */
   readonly agentRpcs: RpcDurations;
-  readonly #config: KataConfig;
+  readonly #basis: Basis;
   readonly #network: LaterNetwork;
 
   private constructor(
-    config: KataConfig,
+    basis: Basis,
     machine: Machine,
     agent: Agent,
     agentRpcs: RpcDurations,
     network: LaterNetwork,
   ) {
-    this.#config = config;
+    this.#basis = basis;
     this.machine = machine;
     this.agent = agent;
     this.agentRpcs = agentRpcs;
@@ -45,7 +46,8 @@ export class IdleMachine {
   static async start({ config, confinement, log }: IdleMachineDeps): Promise<IdleMachine> {
     const network = new LaterNetwork();
     const openNetwork = () => network;
-    const machine = await startMachine({
+    const basis = findBasis(config, log);
+    const deps = {
       config,
       confinement,
       log,
@@ -53,15 +55,16 @@ export class IdleMachine {
       phases: new Phases(),
       size: undefined,
       ahead: true,
-    });
+    };
+    const machine = await startMachine(deps, basis);
     try {
       const agentRpcs = new RpcDurations();
       const timeoutMs = config.agent.request_timeout * 1000;
       const agent = createAgent(await machine.connected, timeoutMs, agentRpcs);
       await agent.request(Health.Check, {});
-      await warmUp(agent, confinement, machine.guestMount);
+      await warmUp(agent, confinement, machine.guestMount, config.runtime);
       agentRpcs.clear();
-      return new IdleMachine(config, machine, agent, agentRpcs, network);
+      return new IdleMachine(basis, machine, agent, agentRpcs, network);
     } catch (error) {
       await machine.stop();
       throw error;
@@ -74,7 +77,7 @@ export class IdleMachine {
    */
   async become(openNetwork: (kvm: boolean) => SandboxNetwork, log: Logger): Promise<Machine> {
     try {
-      const { accelerator, warning } = chooseAccelerator(this.#config.hypervisor.accelerator, ops);
+      const { accelerator, warning } = this.#basis;
       if (warning !== undefined) log.warn(warning);
       await this.#network.become(() => openNetwork(accelerator === "kvm"));
       return this.machine;

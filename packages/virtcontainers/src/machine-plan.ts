@@ -7,6 +7,8 @@ import { type VmSize, vmLimits } from "./resource/vm-size.ts";
 /** What is found out about the host once, however often a machine is started. */
 export type Basis = {
   readonly accelerator: Accelerator;
+  /** Of a slow one. */
+  readonly warning: string | undefined;
   readonly tscKhz: () => Promise<number | undefined>;
   readonly host: HostSize;
 };

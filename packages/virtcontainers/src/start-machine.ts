@@ -12,8 +12,10 @@ import { vmSize } from "./resource/vm-size.ts";
  * Starts a machine: a copy of the template where the configuration wants that and it can be, else one that boots. Resolves when its
  * processes run, while a guest that boots still does. Undoes all when it fails.
  */
-export async function startMachine(deps: MachineDeps): Promise<Machine> {
-  const basis = findBasis(deps.config, deps.log);
+export async function startMachine(
+  deps: MachineDeps,
+  basis = findBasis(deps.config, deps.log),
+): Promise<Machine> {
   return (await copyOfTemplate(deps, basis)) ?? (await boot(deps, basis));
 }
 

@@ -1,6 +1,7 @@
 import { Daemon } from "@kata-containers/protocols";
 import { findContainer } from "../container/find-container.ts";
 import { askLive } from "../container/live-daemon.ts";
+import { memoryCost } from "../container/memory-cost.ts";
 import { defineCommand } from "../define-command.ts";
 import { printText } from "../print.ts";
 import { containerId } from "./container-options.ts";
@@ -13,7 +14,7 @@ export const metrics = defineCommand({
   async run({ args: [id = ""], globals }) {
     using found = await findContainer(globals, id);
     const { metrics } = await askLive(found, Daemon.Metrics, { id });
-    printText(metrics);
+    printText(metrics + memoryCost(found.record));
     return 0;
   },
 });

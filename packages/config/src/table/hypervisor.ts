@@ -149,7 +149,7 @@ export const hypervisor = {
     }),
     reclaim_guest_freed_memory: flag(false, {
       annotation: replaced,
-      help: "Give memory that the guest does not use any more back to the host, by the free page reporting of a virtio-balloon device: in pieces of 2 MiB, some seconds after.",
+      help: "Give memory that the guest does not use any more back to the host, by the free page reporting of a virtio-balloon device: in pieces of 2 MiB, some seconds after. Not with enable_hugepages or enable_mem_prealloc, which keep the memory.",
     }),
     accelerator: oneOf("auto", ["kvm", "tcg"], {
       help: "auto: KVM where it really runs a guest, else QEMU's software emulation (tcg), with a warning. kvm: fail where KVM does not run a guest.",

@@ -1,6 +1,6 @@
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, expect, test } from "vitest";
-import { pidsOf } from "./cgroup.ts";
+import { flatKeyed, pidsOf } from "./cgroup.ts";
 import { hugepageSizes } from "./figures.ts";
 import { signalAll } from "./signal-all.ts";
 
@@ -50,4 +50,16 @@ test("a group without figures of huge pages says nothing of the next one's", () 
   expect(hugepageSizes("/c/one", "current")).toEqual([]);
   groups({}, { readdir: () => names("hugetlb.2MB.current", "hugetlb.1GB.current", "hugetlb.2MB.max") });
   expect(hugepageSizes("/c/two", "current")).toEqual(["1GB", "2MB"]);
+});
+
+test("lines of a name and a whole number are read, exactly, and all others left out", () => {
+  const text =
+    "anon 4096\nfile 0\n\nbare\n 5\nlist 1 2\npart 1.5\nlimit max\nhuge 18446744073709551615\nlast 7";
+  expect([...flatKeyed(text)]).toEqual([
+    ["anon", 4096n],
+    ["file", 0n],
+    ["huge", 18446744073709551615n],
+    ["last", 7n],
+  ]);
+  expect(flatKeyed("").size).toBe(0);
 });

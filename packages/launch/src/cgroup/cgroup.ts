@@ -68,11 +68,8 @@ export function flatKeyed(text: string): Map<string, bigint> {
     if (blank <= start || blank > end) continue;
     const digits = text.slice(blank + 1, end);
     const number = Number(digits);
-    if (number <= Number.MAX_SAFE_INTEGER && number % 1 === 0) {
-      entries.set(text.slice(start, blank), BigInt(number));
-    } else if (Number.isInteger(number)) {
-      entries.set(text.slice(start, blank), BigInt(digits));
-    }
+    if (!Number.isInteger(number)) continue;
+    entries.set(text.slice(start, blank), Number.isSafeInteger(number) ? BigInt(number) : BigInt(digits));
   }
   return entries;
 }

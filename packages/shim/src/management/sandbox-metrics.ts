@@ -13,7 +13,6 @@ import {
 } from "@kata-containers/sys";
 import { isAlive, type Sandbox, type SandboxCgroups } from "@kata-containers/virtcontainers";
 import { checkGuestMetrics, GUEST_MS } from "./guest-metrics.ts";
-import { memoryCost } from "./memory-cost.ts";
 import { PodOverhead } from "./pod-overhead.ts";
 
 export interface SandboxMetricsOrder {
@@ -54,7 +53,6 @@ export class SandboxMetrics {
       shimRpcs.metrics("kata_shim_rpc_durations_histogram_milliseconds"),
       agentRpcs.metrics("kata_shim_agent_rpc_durations_histogram_milliseconds"),
       overhead,
-      memoryCost(this.#order.sandbox),
       this.#machineMetrics(),
     ].join("");
   }

@@ -1,6 +1,6 @@
 import type { KataConfig } from "@kata-containers/config";
 import { VMM_ROOT } from "../confine/confinement.ts";
-import { loadModules } from "../hypervisor/vm-config.ts";
+import { loadModulesParam } from "../hypervisor/vm-config.ts";
 import type { VmSize } from "../resource/vm-size.ts";
 import { identityOfFile } from "./template-key.ts";
 
@@ -9,7 +9,7 @@ const MODULES = { "virtio-fs": ["virtiofs"], "virtio-9p": ["9pnet_virtio", "9p"]
 
 /** Words of the kernel's command line that a template has besides the others. */
 export function templateParams({ hypervisor }: KataConfig): string[] {
-  return [loadModules([...MODULES[hypervisor.shared_fs], "virtio_net", "overlay"])];
+  return [loadModulesParam([...MODULES[hypervisor.shared_fs], "virtio_net", "overlay"])];
 }
 
 /**

@@ -9,23 +9,27 @@ import { warmUp } from "./warm-up.ts";
 
 let sharePlaces: string;
 let asked: string[];
+let messages: Map<string, object>;
 let limits: (number | undefined)[];
 let refused: string | undefined;
 let machine: string;
 
 const agent = {
-  request(method: Method<object, object>, _message: object, timeoutMs?: number) {
+  request(method: Method<object, object>, message: object, timeoutMs?: number) {
     asked.push(method.method);
+    messages.set(method.method, message);
     limits.push(timeoutMs);
     return method.method === refused ? Promise.reject(new Error("refused")) : Promise.resolve({});
   },
 };
 
 const guestMount = { driver: "virtio-fs", source: "share", fstype: "virtiofs", options: [] };
-const warm = () => warmUp(agent as unknown as Parameters<typeof warmUp>[0], { sharePlaces }, guestMount);
+const warm = (runtime = { disable_guest_seccomp: false }) =>
+  warmUp(agent as unknown as Parameters<typeof warmUp>[0], { sharePlaces }, guestMount, runtime);
 
 beforeEach(() => {
   sharePlaces = mkdtempSync(join(tmpdir(), "warm-up-"));
+  messages = new Map();
   [asked, limits, refused, machine] = [[], [], undefined, "x86_64"];
   const uname = () => ({ sysname: "", nodename: "", release: "", version: "", machine });
   const writeFile = () => {};
@@ -43,6 +47,17 @@ test("a sandbox and its container come and go, and nothing is left of their shar
     ...["RemoveContainer", "DestroySandbox"],
   ]);
   expect(readdirSync(sharePlaces)).toEqual([]);
+});
+
+test("the container has device rules and a seccomp filter, unless guests have none", async () => {
+  await warm();
+  const container = messages.get("CreateContainer");
+  expect(container).toMatchObject({ seccomp: { program: expect.any(Uint8Array) } });
+  expect(container).toHaveProperty("OCI.Linux.Resources.Devices.length", 4);
+  await warm({ disable_guest_seccomp: true });
+  const other = messages.get("CreateContainer");
+  expect(other).not.toHaveProperty("seccomp");
+  expect(other).not.toHaveProperty("OCI.Linux.Seccomp.DefaultAction");
 });
 
 test("each request has the configured time-out: a guest that hangs is no machine", async () => {

@@ -1,3 +1,4 @@
+import type { KataConfig } from "@kata-containers/config";
 import { EXAMPLE_SPEC, type Spec } from "@kata-containers/oci";
 import { AgentService, restOf, specToGrpc } from "@kata-containers/protocols";
 import { mkdirp, O, ops, removeTree } from "@kata-containers/sys";
@@ -6,7 +7,7 @@ import type { Confinement } from "../confine/confinement.ts";
 import { GUEST_SHARED_DIR } from "../paths.ts";
 import { shmStorage } from "../share/memory-volume.ts";
 import type { GuestMount } from "../share/share.ts";
-import { filterOf, guestSpec, withFilterApart } from "../spec/guest-spec.ts";
+import { dropSeccomp, filterOf, guestSpec, withFilterApart } from "../spec/guest-spec.ts";
 
 /** Of the sandbox, of its container and of that one's directory. */
 const NAME = "warm-up";
@@ -23,6 +24,7 @@ export async function warmUp(
   agent: Agent,
   { sharePlaces }: Pick<Confinement, "sharePlaces">,
   guestMount: GuestMount,
+  { disable_guest_seccomp }: Pick<KataConfig["runtime"], "disable_guest_seccomp">,
 ): Promise<void> {
   const program = trueProgram(ops.uname().machine);
   if (program === undefined) return;
@@ -33,22 +35,24 @@ export async function warmUp(
       hostname: NAME,
       storages: [{ ...guestMount, mountPoint: `${GUEST_SHARED_DIR}/` }, shmStorage(undefined)],
     });
-    await runProgram(agent);
+    await runProgram(agent, disable_guest_seccomp ? dropSeccomp(SPEC, () => {}) : SPEC);
     await agent.request(AgentService.DestroySandbox, {});
   } finally {
     removeTree(`${sharePlaces}/${NAME}`);
   }
 }
 
-async function runProgram(agent: Agent): Promise<void> {
+async function runProgram(agent: Agent, asked: Spec): Promise<void> {
   const places = { rootfs: `${GUEST_SHARED_DIR}/${ROOTFS}`, volumes: new Map() };
-  const spec = guestSpec(withFilterApart(SPEC), places);
+  // Nothing is warned of: the profile is ours.
+  const seccomp = filterOf(asked, () => {});
+  const spec = guestSpec(seccomp === undefined ? asked : withFilterApart(asked), places);
   const process = { containerId: NAME, execId: NAME };
   await agent.request(AgentService.CreateContainer, {
     ...process,
     OCI: specToGrpc(spec),
     ociRestJson: restOf(spec),
-    seccomp: filterOf(SPEC, () => {}),
+    ...(seccomp === undefined ? {} : { seccomp }),
   });
   // A stream that is over is an error, as upstream's agent says it.
   const read = [AgentService.ReadStdout, AgentService.ReadStderr].map((method) =>
@@ -61,7 +65,10 @@ async function runProgram(agent: Agent): Promise<void> {
 
 const device = (major: number, minor: number) => ({ allow: true, type: "c", major, minor, access: "rwm" });
 
-/** As most containers are: with what docker adds, whose filters are programs that the kernel checks and compiles. */
+/**
+ * As most containers are, with device rules and a seccomp profile: both are programs that the kernel checks and compiles. The profile is not
+ * docker's: a few rules of each kind make the kernel do what it does for hundreds.
+ */
 const SPEC: Spec = {
   ...EXAMPLE_SPEC,
   process: { cwd: "/", ...EXAMPLE_SPEC.process, terminal: false, args: [PROGRAM], oomScoreAdj: 0 },

@@ -27,8 +27,8 @@ export function vmConfig(
     kernelParams: [
       ...channelParams,
       ...agentParams(agent),
-      // Nothing that is asked of the agent needs it.
-      ...(hypervisor.reclaim_guest_freed_memory ? [loadModules(["virtio_balloon"])] : []),
+      // By name, for no request to the agent is about the balloon, and so none loads its driver.
+      ...(hypervisor.reclaim_guest_freed_memory ? [loadModulesParam(["virtio_balloon"])] : []),
       ...splitWords(hypervisor.kernel_params, " "),
     ],
     cpuFeatures: splitWords(hypervisor.cpu_features, ","),
@@ -50,7 +50,7 @@ function memory({ enable_hugepages, enable_mem_prealloc }: KataConfig["hyperviso
 }
 
 /** The word by which the agent loads modules when the guest boots, not when they are first used; words add up. */
-export function loadModules(names: readonly string[]): string {
+export function loadModulesParam(names: readonly string[]): string {
   return `agent.load_modules=${names.join(",")}`;
 }
 
