@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { sandboxCost } from "../harness/memory.ts";
 import { useRuntime } from "../harness/runtime.ts";
 
 const runtime = useRuntime();
@@ -19,15 +20,11 @@ it("metrics prints the memory of the agent and of the daemon in Prometheus' form
 
 it("metrics tells what a sandbox costs the host, process by process", async () => {
   const id = await runtime.start();
-  const text = await runtime.ok(["metrics", id]);
-  const line = /^kata_sandbox_proportional_memory_bytes{item="(\S+)"} (\d+)$/gm;
-  const cost = new Map(
-    [...text.matchAll(line)].map(([, item = "", bytes]) => [item, Number(bytes) / (1 << 20)]),
-  );
+  const cost = sandboxCost(await runtime.ok(["metrics", id]));
   expect([...cost.keys()]).toEqual(expect.arrayContaining(["daemon", "qemu", "kata-shim"]));
-  expect(cost.get("qemu")).toBeGreaterThan(32);
-  expect(cost.get("daemon")).toBeLessThan(16);
-  expect(cost.get("kata-shim")).toBeLessThan(8);
+  expect(cost.get("qemu")).toBeGreaterThan(32 << 20);
+  expect(cost.get("daemon")).toBeLessThan(16 << 20);
+  expect(cost.get("kata-shim")).toBeLessThan(8 << 20);
   await runtime.ok(["delete", "--force", id]);
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { sandboxCost } from "../harness/memory.ts";
 import { eventually } from "../harness/process.ts";
 import { testConfiguration, writeConfigurationFrom } from "../harness/programs.ts";
 import { useRuntime } from "../harness/runtime.ts";
@@ -15,13 +16,8 @@ const runtime = useRuntime();
 
 /** What the VMM and who else has the guest's memory have of the host's, bytes. */
 async function taken(id: string): Promise<number> {
-  const figures = await runtime.ok(["metrics", id]);
-  const of = (item: string) =>
-    Number(
-      new RegExp(`^kata_sandbox_proportional_memory_bytes{item="${item}"} (\\d+)$`, "m").exec(figures)?.[1] ??
-        0,
-    );
-  return of("qemu") + of("virtiofsd");
+  const cost = sandboxCost(await runtime.ok(["metrics", id]));
+  return (cost.get("qemu") ?? 0) + (cost.get("virtiofsd") ?? 0);
 }
 
 async function expectReturned(id: string): Promise<void> {

@@ -24,3 +24,9 @@ function residentBytes(metrics: string, program: "shim" | "agent"): number {
   if (bytes === undefined) throw new Error(`the metrics have no ${name}`);
   return Number(bytes);
 }
+
+/** What `kata-runtime metrics` says a sandbox costs the host, bytes, by its processes' names. */
+export function sandboxCost(metrics: string): Map<string, number> {
+  const line = /^kata_sandbox_proportional_memory_bytes{item="(\S+)"} (\d+)$/gm;
+  return new Map([...metrics.matchAll(line)].map(([, item = "", bytes]) => [item, Number(bytes)]));
+}

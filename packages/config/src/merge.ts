@@ -43,28 +43,28 @@ function mergeSection<S extends SectionName>(section: S, layers: readonly Layer[
   return Object.freeze(values) as KataConfig[S];
 }
 
+type HypervisorKey = keyof KataConfig["hypervisor"];
+
 /** Values that are right alone and wrong together. */
 function conflicts(config: KataConfig, layers: readonly Layer[]): string[] {
   const { hypervisor } = config;
   const found: string[] = [];
+  /** At the last place that sets one of the two; at the first of them, where both are set. */
+  const tell = (keys: readonly [HypervisorKey, HypervisorKey], text: string) => {
+    const named = layers.findLast(({ values }) => keys.some((key) => key in values.hypervisor));
+    const place = named?.place("hypervisor", keys[0] in named.values.hypervisor ? keys[0] : keys[1]);
+    found.push(`${place}: [hypervisor.qemu] ${text}`);
+  };
   const notAbove = (
     key: "default_vcpus" | "default_memory",
     limit: "default_maxvcpus" | "default_maxmemory",
   ) => {
     if (hypervisor[limit] === 0 || hypervisor[key] <= hypervisor[limit]) return;
-    const named = layers.findLast(({ values }) => key in values.hypervisor || limit in values.hypervisor);
-    const place = named?.place("hypervisor", key in named.values.hypervisor ? key : limit);
-    found.push(
-      `${place}: [hypervisor.qemu] ${key} is ${hypervisor[key]}, more than ${limit}, ${hypervisor[limit]}`,
-    );
+    tell([key, limit], `${key} is ${hypervisor[key]}, more than ${limit}, ${hypervisor[limit]}`);
   };
   notAbove("default_vcpus", "default_maxvcpus");
   notAbove("default_memory", "default_maxmemory");
   const conflict = memoryConflict(config);
-  if (conflict !== undefined) {
-    const named = layers.findLast(({ values }) => conflict.keys.some((key) => key in values.hypervisor));
-    const key = conflict.keys.find((each) => named !== undefined && each in named.values.hypervisor);
-    found.push(`${named?.place("hypervisor", key ?? conflict.keys[0])}: [hypervisor.qemu] ${conflict.text}`);
-  }
+  if (conflict !== undefined) tell(conflict.keys, conflict.text);
   return found;
 }

@@ -1,20 +1,11 @@
-import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { type Ops, setOps } from "@kata-containers/sys";
+import { textFiles } from "@kata-containers/sys/testing";
 import { afterEach, expect, test } from "vitest";
 import { whereabouts } from "./whereabouts.ts";
 
 afterEach(() => setOps(undefined));
 
-function proc(files: Readonly<Record<string, string>>): void {
-  const fake: Partial<Ops> = {
-    readFile: (path) => {
-      const text = files[path];
-      if (text === undefined) throw new SysError("ENOENT", "open", path);
-      return new TextEncoder().encode(text);
-    },
-    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
-  };
-  setOps(fake as Ops);
-}
+const proc = (files: Readonly<Record<string, string>>) => setOps(textFiles(files) as Ops);
 
 const status = "Name:\tkata-launch\nUmask:\t0000\nState:\tD (disk sleep)\n";
 

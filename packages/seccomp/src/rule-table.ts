@@ -18,8 +18,7 @@ const UNDECIDED = -1;
 export class RuleTable {
   readonly architecture: Architecture;
   readonly #syscalls: Map<string, number>;
-  /** Of an architecture that has them. */
-  readonly #multiplexers: ReadonlyMap<string, Multiplexer> | undefined;
+  readonly #multiplexers: ReadonlyMap<string, Multiplexer>;
   /** What is returned whatever the arguments are, by index in the table: a verdict, or UNDECIDED. */
   readonly #verdicts = new Float64Array(CALLS).fill(UNDECIDED);
   /** Rules with conditions, of calls without a verdict. */
@@ -29,7 +28,7 @@ export class RuleTable {
   constructor(architecture: Architecture) {
     this.architecture = architecture;
     this.#syscalls = architecture.syscalls();
-    this.#multiplexers = architecture.multiplexed ? parseMultiplexers() : undefined;
+    this.#multiplexers = architecture.multiplexed ? parseMultiplexers() : new Map();
   }
 
   /** The highest number among the calls named so far, those without rules too: what the profile's author knew of; 0 for none. */
@@ -43,7 +42,7 @@ export class RuleTable {
     if (index !== undefined) {
       this.#addTo(index, rules);
     }
-    const through = this.#multiplexers?.get(name);
+    const through = this.#multiplexers.get(name);
     if (through === undefined) {
       return index !== undefined;
     }
@@ -80,16 +79,15 @@ export class RuleTable {
     if (index > this.#newest) {
       this.#newest = index;
     }
-    const verdicts = this.#verdicts;
     for (const rule of rules) {
-      if (verdicts[index] !== UNDECIDED) {
+      if (this.#verdicts[index] !== UNDECIDED) {
         return; // the first rule without conditions decides, wherever it stands
       }
-      const kept = rule.conditions.length === 0 ? rule : this.#withoutIdleConditions(rule);
-      if (kept.conditions.length > 0) {
-        this.#addConditional(index, kept);
-      } else {
+      const kept = this.#withoutIdleConditions(rule);
+      if (kept.conditions.length === 0) {
         this.#decide(index, kept.verdict);
+      } else {
+        this.#addConditional(index, kept);
       }
     }
   }
@@ -114,6 +112,9 @@ export class RuleTable {
 
   /** Leaves out conditions that look at no bit, and so always hold. */
   #withoutIdleConditions(rule: Rule): Rule {
+    if (rule.conditions.length === 0) {
+      return rule;
+    }
     const seen = this.architecture.bits === 32 ? 0xffffffffn : -1n;
     const conditions = rule.conditions.filter((condition) => (condition.mask & seen) !== 0n);
     return conditions.length === rule.conditions.length ? rule : { ...rule, conditions };

@@ -24,7 +24,7 @@ export { netDeviceFigures } from "./net-device-figures.ts";
 export { loadNodeAddon } from "./node-addon.ts";
 export type * from "./ops.gen.ts";
 export { ops, setOps } from "./ops.ts";
-export { processMetrics, readProc, statFigures } from "./process-metrics.ts";
+export { childrenOf, processMetrics, readProc, statFigures } from "./process-metrics.ts";
 export { counter, gauge, gauges, itemGauges, label, procBytes, type Sample } from "./prometheus.ts";
 export { RpcDurations } from "./rpc-durations.ts";
 export { EXIT_BROKEN, runMain } from "./run-main.ts";

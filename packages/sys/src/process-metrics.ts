@@ -36,6 +36,12 @@ export function readProc(path: string): string {
   return readIfAllowed(() => readText(path)) ?? "";
 }
 
+/** Of its first thread, which is the one that starts them in programs of ours and virtiofsd; none of a process that is gone. */
+export function childrenOf(pid: number): number[] {
+  const children = readProc(`/proc/${pid}/task/${pid}/children`).trim();
+  return children.split(" ").filter(Boolean).map(Number);
+}
+
 /** proc(5), /proc/pid/status: memory in bytes, and context switches, by the key in lower case. */
 export function statusFigures(status: string): Map<string, number> {
   const figures = new Map<string, number>();

@@ -1,5 +1,5 @@
 import type { Process, Resources, Spec } from "@kata-containers/oci";
-import { AgentService, processToGrpc, restOf, specToGrpc } from "@kata-containers/protocols";
+import { AgentService, processToGrpc, restOf } from "@kata-containers/protocols";
 import { deadline, KataError, ops, type RpcDurations, SIG } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent-client/agent.ts";
@@ -28,7 +28,7 @@ import { type ContainerTrees, rootfsName, shareContainer, type Trees } from "./s
 import { ShareTrees } from "./share/trees.ts";
 import { checkGuestProcess, checkGuestSpec } from "./spec/check-guest-spec.ts";
 import { checkNamespaces } from "./spec/check-namespaces.ts";
-import { dropSeccomp, filterOf, guestProcess, sandboxPidns, withFilterApart } from "./spec/guest-spec.ts";
+import { dropSeccomp, filterOf, guestProcess, sandboxPidns, specFields } from "./spec/guest-spec.ts";
 import { startMachine } from "./start-machine.ts";
 import { checkAllowed, checkExec } from "./states.ts";
 
@@ -191,11 +191,9 @@ export class Sandbox {
       agent.request(AgentService.CreateContainer, {
         containerId: id,
         execId: id,
-        OCI: specToGrpc(seccomp === undefined ? shared.spec : withFilterApart(shared.spec)),
+        ...specFields(shared.spec, seccomp),
         storages: shared.storages,
         sandboxPidns: sandboxPidns(spec),
-        ...(seccomp === undefined ? {} : { seccomp }),
-        ociRestJson: restOf(shared.spec),
       });
     await this.#deps.phases.measure("container", create);
     const process = new GuestProcess({ containerId: id, execId: id }, request.stdio, agent, this.#deps.log);

@@ -55,7 +55,7 @@ export const kernel: readonly Row[] = [
   },
   {
     name: "--network container:",
-    script: `$run -d --name one --network none box sh -c 'echo hello > /tmp/x; while :; do nc -l -p 5000 < /tmp/x; done' > /dev/null; $run --rm --network container:one box sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do nc 127.0.0.1 5000 < /dev/null && break; sleep 0.1; done'`,
+    script: `$run -d --name one --network none box sh -c 'echo hello > /tmp/x; while :; do nc -l -p 5000 < /tmp/x; done' > /dev/null; $run --rm --network container:one box sh -c 'for i in $(seq 50); do nc 127.0.0.1 5000 < /dev/null && break; sleep 0.1; done'`,
     shows: "hello\n",
     kata: {
       shows: /can't connect to remote host \(127\.0\.0\.1\): Connection refused/,

@@ -1,4 +1,5 @@
-import { type Ops, SysError, setOps } from "@kata-containers/sys";
+import { type Ops, setOps } from "@kata-containers/sys";
+import { textFiles } from "@kata-containers/sys/testing";
 import type { ContainerRecord, ProcessName, SandboxRecord } from "@kata-containers/virtcontainers";
 import { afterEach, expect, test } from "vitest";
 import { memoryCost } from "./memory-cost.ts";
@@ -6,17 +7,7 @@ import { memoryCost } from "./memory-cost.ts";
 afterEach(() => setOps(undefined));
 
 /** Processes whose /proc files these are. */
-function useProc(files: Record<string, string>): void {
-  const fake: Partial<Ops> = {
-    readFile: (path) => {
-      const text = files[path];
-      if (text === undefined) throw new SysError("ENOENT", "open", path);
-      return new TextEncoder().encode(text);
-    },
-    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
-  };
-  setOps(fake as Ops);
-}
+const useProc = (files: Record<string, string>) => setOps(textFiles(files) as Ops);
 
 const pss = (KiB: number) => `5570-7ffc [rollup]\nRss: 9999 kB\nPss:   ${KiB} kB\nPss_Dirty: 1 kB\n`;
 /** A process that started at the tick of its pid. */

@@ -1,4 +1,4 @@
-import { itemGauges, procBytes, readProc } from "@kata-containers/sys";
+import { childrenOf, itemGauges, procBytes, readProc } from "@kata-containers/sys";
 import { isAlive, type SandboxRecord } from "@kata-containers/virtcontainers";
 
 /**
@@ -21,17 +21,12 @@ export function memoryCost({
     if (resource.kind !== "process" || !isAlive(resource.identity)) continue;
     const { pid } = resource.identity;
     add(resource.name, pid);
+    // Some builds leave the work to a child.
     if (resource.name === "virtiofsd") for (const child of childrenOf(pid)) add(resource.name, child);
   }
   // Of containerd's sandboxes the daemon stands for the containers.
   for (const { pid } of containers) if (isKataShim(pid)) add("kata-shim", pid);
   return itemGauges("kata_sandbox_proportional_memory_bytes", items);
-}
-
-/** Some builds of virtiofsd leave the work to a child. */
-function childrenOf(pid: number): number[] {
-  const children = readProc(`/proc/${pid}/task/${pid}/children`).trim();
-  return children.split(" ").filter(Boolean).map(Number);
 }
 
 /** A record has no start time of theirs: a pid alone may be another process's by now. */

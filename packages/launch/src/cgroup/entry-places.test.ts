@@ -1,26 +1,16 @@
-import { type Ops, SysError, setOps } from "@kata-containers/sys";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Ops, setOps } from "@kata-containers/sys";
+import { textFiles } from "@kata-containers/sys/testing";
+import { afterEach, expect, test } from "vitest";
 import { entryPlaces } from "./entry-places.ts";
 
 const V1 = { version: 1, controllers: ["pids"], mountpoint: "/p", path: "/c", directory: "/p/c" } as const;
 const V2 = { version: 2, controllers: ["cpu"], mountpoint: "/cg", path: "/c", directory: "/cg/c" } as const;
 
-let files: Readonly<Record<string, string>>;
-beforeEach(() => {
-  const fake: Partial<Ops> = {
-    readFile: (path) => {
-      const text = files[path];
-      if (text === undefined) throw new SysError("ENOENT", "open", path);
-      return new TextEncoder().encode(text);
-    },
-    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
-  };
-  setOps(fake as Ops);
-});
 afterEach(() => setOps(undefined));
 
 const entry = (subtreeControl: string, membership: string) => {
-  files = { "/cg/c/cgroup.subtree_control": subtreeControl, "/proc/7/cgroup": membership };
+  const files = { "/cg/c/cgroup.subtree_control": subtreeControl, "/proc/7/cgroup": membership };
+  setOps(textFiles(files) as Ops);
   return entryPlaces([V1, V2], 7).map(({ directory }) => directory);
 };
 

@@ -1,5 +1,6 @@
 import { AgentService } from "@kata-containers/protocols";
 import {
+  childrenOf,
   gauge,
   gauges,
   KataError,
@@ -99,10 +100,10 @@ function hypervisorMetrics(pid: number): string {
   return processMetrics("kata_hypervisor", pid, ioName) + gauges("kata_hypervisor_netdev", devices);
 }
 
-/** virtiofsd's first process only waits for its child, which does the work. */
+/** virtiofsd's first process may only wait for its child, which does the work. */
 function workerOf(pid: number): number {
-  const [child] = readProc(`/proc/${pid}/task/${pid}/children`).trim().split(" ");
-  return child ? Number(child) : pid;
+  const [child = pid] = childrenOf(pid);
+  return child;
 }
 
 /** The host's families have the kernel's names without "_". */

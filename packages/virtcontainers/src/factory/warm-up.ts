@@ -1,13 +1,13 @@
 import type { KataConfig } from "@kata-containers/config";
 import { EXAMPLE_SPEC, type Spec } from "@kata-containers/oci";
-import { AgentService, restOf, specToGrpc } from "@kata-containers/protocols";
+import { AgentService } from "@kata-containers/protocols";
 import { mkdirp, O, ops, removeTree } from "@kata-containers/sys";
 import type { Agent } from "../agent-client/agent.ts";
 import type { Confinement } from "../confine/confinement.ts";
 import { GUEST_SHARED_DIR } from "../paths.ts";
 import { shmStorage } from "../share/memory-volume.ts";
 import type { GuestMount } from "../share/share.ts";
-import { dropSeccomp, filterOf, guestSpec, withFilterApart } from "../spec/guest-spec.ts";
+import { dropSeccomp, filterOf, guestSpec, specFields } from "../spec/guest-spec.ts";
 
 /** Of the sandbox, of its container and of that one's directory. */
 const NAME = "warm-up";
@@ -46,13 +46,10 @@ async function runProgram(agent: Agent, asked: Spec): Promise<void> {
   const places = { rootfs: `${GUEST_SHARED_DIR}/${ROOTFS}`, volumes: new Map() };
   // Nothing is warned of: the profile is ours.
   const seccomp = filterOf(asked, () => {});
-  const spec = guestSpec(seccomp === undefined ? asked : withFilterApart(asked), places);
   const process = { containerId: NAME, execId: NAME };
   await agent.request(AgentService.CreateContainer, {
     ...process,
-    OCI: specToGrpc(spec),
-    ociRestJson: restOf(spec),
-    ...(seccomp === undefined ? {} : { seccomp }),
+    ...specFields(guestSpec(asked, places), seccomp),
   });
   // A stream that is over is an error, as upstream's agent says it.
   const read = [AgentService.ReadStdout, AgentService.ReadStderr].map((method) =>

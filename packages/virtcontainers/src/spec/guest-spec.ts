@@ -1,5 +1,6 @@
 import { type CompiledSeccomp, compileFilter } from "@kata-containers/launch";
 import type { Linux, Mount, Resources, Spec } from "@kata-containers/oci";
+import { restOf, specToGrpc } from "@kata-containers/protocols";
 import { ops } from "@kata-containers/sys";
 import { GUEST_SHM } from "../paths.ts";
 import { isReadOnly, mountPlace } from "./shared-mounts.ts";
@@ -56,8 +57,15 @@ export function filterOf(spec: Spec, warn: (warning: string) => void): CompiledS
  * The spec that goes to the guest along with its filter. Of the profile, hundreds of names that nobody would read, this is left: it kills
  * every process, should an agent not know of the filter.
  */
-export function withFilterApart(spec: Spec): Spec {
+function withFilterApart(spec: Spec): Spec {
   return { ...spec, linux: { ...spec.linux, seccomp: { defaultAction: "SCMP_ACT_KILL_PROCESS" } } };
+}
+
+/** What of a CreateContainer request is the spec, with its profile's filter. */
+export function specFields(spec: Spec, seccomp: CompiledSeccomp | undefined) {
+  const ociRestJson = restOf(spec);
+  if (seccomp === undefined) return { OCI: specToGrpc(spec), ociRestJson };
+  return { OCI: specToGrpc(withFilterApart(spec)), ociRestJson, seccomp };
 }
 
 /** Whether the container joins a pid namespace that exists: the pod's. */
