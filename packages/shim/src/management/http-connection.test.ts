@@ -1,7 +1,7 @@
 import { type Ops, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FakeStream } from "../testing/fake-stream.ts";
-import { CLIENT_MS, refuseHttp, serveHttp } from "./http-connection.ts";
+import { CLIENT_MS, LINGER_MS, refuseHttp, serveHttp } from "./http-connection.ts";
 import type { HttpRequest } from "./http-request.ts";
 
 const fake: Partial<Ops> = {
@@ -90,13 +90,36 @@ test("what is no request is refused, and nothing behind it is looked at", async 
 test("a head that never ends takes no more memory than a head may have", async () => {
   const stream = new FakeStream();
   let taken = 0;
+  let answeredAfter = 0;
   stream.read = async (max) => {
     taken += max;
+    if (stream.answered === "") answeredAfter = taken;
     return new Uint8Array(max).fill(0x41);
   };
   await serve(stream).done;
   expect(stream.statuses()).toEqual([431]);
-  expect(taken).toBeLessThanOrEqual(3 * 8192);
+  expect(answeredAfter).toBeLessThanOrEqual(3 * 8192);
+  expect(taken).toBeLessThanOrEqual(2 << 20);
+});
+
+test("what a client still sends after its last answer is taken before the connection is closed, for a second", async () => {
+  vi.useFakeTimers();
+  const ends = new FakeStream();
+  const stays = new FakeStream();
+  for (const stream of [ends, stays]) {
+    stream.stays = true;
+    stream.send("x".repeat(100_000));
+  }
+  const both = [serve(ends).done, serve(stays).done];
+  await vi.advanceTimersByTimeAsync(LINGER_MS - 1);
+  expect([ends.unread, stays.unread]).toEqual([0, 0]);
+  expect([ends.closed, stays.closed]).toEqual([false, false]);
+  ends.send("more").end();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([ends.closed, stays.closed]).toEqual([true, false]);
+  await vi.advanceTimersByTimeAsync(1);
+  await Promise.all(both);
+  expect(stays.closed).toBe(true);
 });
 
 test("a client that never finishes its request is told so when its time is over; one that never begins is left", async () => {

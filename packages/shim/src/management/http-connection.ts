@@ -6,6 +6,8 @@ export interface HttpStream {
   /** At most so many bytes; none at the end. */
   read(max: number): Promise<Uint8Array>;
   write(bytes: Uint8Array): Promise<void>;
+  /** What was written has an end for the client; it can still be read from. */
+  endWriting(): void;
   close(): void;
 }
 
@@ -33,6 +35,9 @@ const REASONS = {
 const MAX_HEAD = 8192;
 /** For one whole head, from the connection's beginning or the last answer on; and for a client to take an answer. */
 export const CLIENT_MS = 10_000;
+/** For a client to stop sending after its last answer, and the bytes that are taken from it meanwhile. */
+export const LINGER_MS = 1000;
+const MAX_LINGER_BYTES = 1 << 20;
 const END_OF_HEAD = "\r\n\r\n";
 
 /** Answers the requests of one connection, one after the other, until either side has had enough; then closes it. Never throws. */
@@ -43,6 +48,7 @@ export async function serveHttp(
   try {
     const heads = new HeadReader(stream);
     while (await serveOne(stream, heads, answer));
+    await linger(stream);
   } catch {
     // The client is gone, or does not take what it has asked for.
   } finally {
@@ -54,11 +60,28 @@ export async function serveHttp(
 export async function refuseHttp(stream: HttpStream): Promise<void> {
   try {
     await send(stream, { status: 503, body: "too many connections\n" }, { method: "GET", keepAlive: false });
+    await linger(stream);
   } catch {
     // It is gone already.
   } finally {
     stream.close();
   }
+}
+
+/**
+ * Takes what a client still sends: a socket that is closed over unread bytes is reset, and the answer may be lost with it
+ * (RFC 9112, 9.6).
+ */
+async function linger(stream: HttpStream): Promise<void> {
+  stream.endWriting();
+  const drain = async () => {
+    for (let taken = 0; taken < MAX_LINGER_BYTES; ) {
+      const bytes = await stream.read(MAX_HEAD);
+      if (bytes.length === 0) return;
+      taken += bytes.length;
+    }
+  };
+  await deadline(drain(), LINGER_MS, () => new Error("late"));
 }
 
 /** @returns whether another request may follow */

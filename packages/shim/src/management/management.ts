@@ -1,4 +1,4 @@
-import { acceptAll, Fd, KataError, type Logger, ops } from "@kata-containers/sys";
+import { acceptAll, Fd, KataError, type Logger, ops, SHUT } from "@kata-containers/sys";
 import type { SandboxRecord } from "@kata-containers/virtcontainers";
 import type { HostedSandbox } from "../daemon/sandbox-host.ts";
 import { type HttpAnswer, type HttpStream, refuseHttp, serveHttp } from "./http-connection.ts";
@@ -126,6 +126,7 @@ function streamOf(connection: Fd): HttpStream {
   return {
     read: (max) => ops.read(connection.number, max),
     write: (bytes) => ops.write(connection.number, bytes),
+    endWriting: () => ops.shutdown(connection.number, SHUT.WR),
     close: () => connection.close(),
   };
 }

@@ -10,6 +10,8 @@ export class FakeStream implements HttpStream {
   answered = "";
   /** The client takes nothing. */
   stuck = false;
+  /** The client goes on although the connection has an end for it. */
+  stays = false;
 
   /** The client sends something; it arrives in one piece. */
   send(...pieces: readonly (string | Uint8Array)[]): this {
@@ -44,9 +46,18 @@ export class FakeStream implements HttpStream {
     this.answered += new TextDecoder().decode(bytes);
   }
 
+  endWriting(): void {
+    if (!this.stays) this.end();
+  }
+
   close(): void {
     this.closed = true;
     this.#wake();
+  }
+
+  /** Bytes that were sent and not read. */
+  get unread(): number {
+    return this.#incoming.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Statuses of the answers, in order. */
