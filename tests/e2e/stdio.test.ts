@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { onOwnTerminal, sayingSizes, talkOnConsole } from "../harness/console.ts";
 import { findTraces } from "../harness/leaks.ts";
@@ -104,6 +105,35 @@ describe("one GiB", () => {
     const [received] = await Promise.all([sha256Of(stdout), write()]);
     expect(await statusOf(child)).toBe(0);
     expect(received).toEqual({ bytes: GIB, sha256: sent.digest("hex") });
+  });
+});
+
+describe("files", () => {
+  it("that a process hands to its stdout as pages, whole or in any parts, come unchanged, and stay so", async () => {
+    const MIB = 1 << 20;
+    const OFFSET = 4097;
+    const data = randomBytes(3 * MIB + 12_345);
+    // cat: sendfile(2), which puts the page cache's own pages into the pipe; /dev/shm keeps the only copy of its pages.
+    const script = `cp /data /dev/shm/data
+      cat /data /dev/shm/data
+      dd if=/dev/shm/data bs=5000 2> /dev/null
+      tail -c +${OFFSET + 1} /data
+      for n in 1 2 3; do cat /dev/shm/data; done
+      cat /data`;
+    const bundle = runtime.bundle({ args: ["sh", "-c", script] });
+    writeFileSync(join(bundle, "rootfs/data"), data);
+    const child = runtime.spawn(["run", "--bundle", bundle, runtime.newId()], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    if (child.stdout === null) throw new Error("no pipe");
+    const received = await sha256Of(child.stdout);
+    expect(await statusOf(child)).toBe(0);
+    const expected = Buffer.concat([data, data, data, data.subarray(OFFSET), data, data, data, data]);
+    expect(received).toEqual({
+      bytes: expected.length,
+      sha256: createHash("sha256").update(expected).digest("hex"),
+    });
+    expect(readFileSync(join(bundle, "rootfs/data")).equals(data)).toBe(true);
   });
 });
 

@@ -4,6 +4,7 @@
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod block;
 pub mod engine;
 mod errno;
 pub mod error;
@@ -44,7 +45,7 @@ macro_rules! domains {
     };
 }
 domains!(
-    engine, process, spawn, fs, mount, stream, socket, netlink, tun, terminal, kvm, vhost
+    engine, process, spawn, fs, mount, stream, block, socket, netlink, tun, terminal, kvm, vhost
 );
 
 /// Every op.

@@ -9,17 +9,11 @@ use crate::spare;
 use crate::table::{ops, wire};
 use crate::value::Bytes;
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-wire! {
-    /// Bytes in native memory; free it by writeBlock or freeBlock. len 0: end of file, and no block.
-    pub struct Block { pub block: u32, pub len: u32 }
-}
+wire! {}
 
 ops! {
     /// One read of at most max bytes; empty = end of file.
@@ -30,13 +24,6 @@ ops! {
     later readable_edge(fd: i32) -> ();
     /// Ends every pending async op on fd with ECANCELED.
     sync cancel(fd: i32) -> ();
-    /// One read of at most max bytes into native memory; len 0 = end of file (no block then).
-    later read_block(fd: i32, max: u32) -> Block;
-    /// Reads exactly len bytes into native memory (a frame's payload); ECONNRESET at a premature end.
-    later read_block_exact(fd: i32, len: u32) -> Block;
-    /// Writes head, then the block, all of it; frees the block, also when it fails.
-    later write_block(fd: i32, head: Bytes, block: u32) -> ();
-    sync free_block(block: u32) -> ();
     /// Copies until the end of src, or until cancel(src); returns the bytes copied.
     later pump(src: i32, dst: i32) -> u64;
     /// [read, write]
@@ -236,84 +223,6 @@ fn readable_edge(fd: i32) -> Res<impl Future<Output = Res<()>> + Send> {
 fn cancel(fd: i32) -> Res<()> {
     reactor::cancel(fd);
     Ok(())
-}
-
-static BLOCKS: Mutex<BTreeMap<u32, Vec<u8>>> = Mutex::new(BTreeMap::new());
-static NEXT_BLOCK: AtomicU32 = AtomicU32::new(1);
-
-fn blocks() -> std::sync::MutexGuard<'static, BTreeMap<u32, Vec<u8>>> {
-    BLOCKS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn keep(buffer: Vec<u8>) -> Block {
-    let len = buffer.len() as u32;
-    if len == 0 {
-        return Block { block: 0, len };
-    }
-    let block = NEXT_BLOCK.fetch_add(1, Ordering::Relaxed);
-    blocks().insert(block, spare::trimmed(buffer));
-    Block { block, len }
-}
-
-fn taken(block: u32) -> Res<Vec<u8>> {
-    blocks().remove(&block).ok_or_else(|| OpError {
-        text: Some(format!("no block {block}")),
-        ..OpError::new(libc::EBADF, "block")
-    })
-}
-
-fn read_block(fd: i32, max: u32) -> Res<impl Future<Output = Res<Block>> + Send> {
-    let hold = hold(fd)?;
-    Ok(async move {
-        let mut buffer = Vec::new();
-        hold.attempt(Direction::Read, |fd, state| {
-            read_some(fd, state, &mut buffer, max as usize)
-        })
-        .await
-        .call("read")?;
-        Ok(keep(buffer))
-    })
-}
-
-fn read_block_exact(fd: i32, len: u32) -> Res<impl Future<Output = Res<Block>> + Send> {
-    let hold = hold(fd)?;
-    Ok(async move {
-        let len = len as usize;
-        let mut buffer = spare::take(len).call("read")?;
-        while buffer.len() < len {
-            let left = len - buffer.len();
-            let count = hold
-                .attempt(Direction::Read, |fd, state| {
-                    read_some(fd, state, &mut buffer, left)
-                })
-                .await
-                .call("read")?;
-            if count == 0 {
-                return Err(OpError::new(libc::ECONNRESET, "read"));
-            }
-        }
-        Ok(keep(buffer))
-    })
-}
-
-fn write_block(fd: i32, head: Bytes, block: u32) -> Res<impl Future<Output = Res<()>> + Send> {
-    let body = taken(block)?;
-    let hold = hold(fd)?;
-    Ok(async move {
-        let written = write_all(&hold, &head.0, &body).await.call("write");
-        spare::give(body);
-        written
-    })
-}
-
-fn free_block(block: u32) -> Res<()> {
-    if block == 0 {
-        Ok(())
-    } else {
-        taken(block).map(spare::give)
-    }
 }
 
 /// Bytes moved at a time: what a pipe of 1 MiB takes in a quarter.

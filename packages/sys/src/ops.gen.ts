@@ -314,13 +314,6 @@ export interface Ops {
   readableEdge(fd: number): Promise<void>;
   /** Ends every pending async op on fd with ECANCELED. */
   cancel(fd: number): void;
-  /** One read of at most max bytes into native memory; len 0 = end of file (no block then). */
-  readBlock(fd: number, max: number): Promise<Block>;
-  /** Reads exactly len bytes into native memory (a frame's payload); ECONNRESET at a premature end. */
-  readBlockExact(fd: number, len: number): Promise<Block>;
-  /** Writes head, then the block, all of it; frees the block, also when it fails. */
-  writeBlock(fd: number, head: Uint8Array, block: number): Promise<void>;
-  freeBlock(block: number): void;
   /** Copies until the end of src, or until cancel(src); returns the bytes copied. */
   pump(src: number, dst: number): Promise<number>;
   /** [read, write] */
@@ -333,6 +326,17 @@ export interface Ops {
   eventfd(): number;
   /** A non-blocking inotify(7) descriptor that watches one path for the events of the mask (IN_*). */
   inotify(path: string, mask: number): number;
+
+  // block
+  /** One read of at most max bytes into native memory; len 0 = end of file (no block then). */
+  readBlock(fd: number, max: number): Promise<Block>;
+  /** As read_block; what a pipe holds, if it is 64 KiB or more, stays in the kernel's pages until it is written. */
+  readPages(fd: number, max: number): Promise<Block>;
+  /** Reads exactly len bytes into native memory (a frame's payload); ECONNRESET at a premature end. */
+  readBlockExact(fd: number, len: number): Promise<Block>;
+  /** Writes head, then the block, all of it; frees the block, also when it fails. */
+  writeBlock(fd: number, head: Uint8Array, block: number): Promise<void>;
+  freeBlock(block: number): void;
 
   // socket
   /** Does not remove what is at the path: EADDRINUSE. mode: the socket file's from its first moment on (0o777 less the umask). */

@@ -3,6 +3,7 @@
 import { runMain } from "../index.ts";
 import "./engine.ts";
 import "./fs.ts";
+import "./block.ts";
 import "./stream.ts";
 import "./socket.ts";
 import "./process.ts";

@@ -63,6 +63,7 @@ test("Node's own promises and ours make progress together", async () => {
 for (const domain of [
   "engine",
   "fs",
+  "block",
   "stream",
   "socket",
   "process",
