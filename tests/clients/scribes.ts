@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { eventually } from "../harness/process.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Runtime } from "./engine.ts";
 
 const NAMES = ["c1", "c2", "c3", "c4", "c5"] as const;
 /** How far each writes, when told to. */
@@ -19,6 +19,9 @@ done
 until [ -e /told/end ]; do sleep 0.1; done
 exit ${STATUS}`;
 
+const linesUpTo = (count: number) =>
+  Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("");
+
 /** Five containers that write and end when they are told to by files of the host's, whatever their engine does. */
 export class Scribes {
   readonly #engine: Engine;
@@ -31,13 +34,13 @@ export class Scribes {
   /** @param start shell words between the command that runs one and what is to become of its client */
   static async start(
     engine: Engine,
-    { options, after = "" }: { options: string; after?: string },
+    { runtime = "kata", options, after = "" }: { runtime?: Runtime; options: string; after?: string },
   ): Promise<Scribes> {
     const scribes = new Scribes(engine);
     for (const name of NAMES) {
-      const command = `${engine.run("kata")} ${options} --name ${name} -v ${scribes.#directory(name)}:/told box sh -c '${SCRIPT}'`;
+      const command = `${engine.run(runtime)} ${options} --name ${name} -v ${scribes.#directory(name)}:/told box sh -c '${SCRIPT}'`;
       const { status, stderr } = await scribes.#sh(
-        `mkdir ${scribes.#directory(name)}; ${command} > /dev/null ${after}`,
+        `rm -rf ${scribes.#directory(name)}; mkdir ${scribes.#directory(name)}; ${command} > /dev/null ${after}`,
       );
       expect(status, stderr).toBe(0);
     }
@@ -60,10 +63,28 @@ export class Scribes {
 
   /** The log of one, which has to become whole: all lines up to a stage, once, in their order. */
   async hasWholeLog(name: string, stage: Stage): Promise<void> {
-    const whole = Array.from({ length: stage }, (_, index) => `line ${index + 1}\n`).join("");
-    await expect
-      .poll(async () => (await this.#sh(`${this.#engine.name} logs ${name}`)).stdout, { timeout: 20_000 })
-      .toBe(whole);
+    await expect.poll(() => this.#log(name), { timeout: 20_000 }).toBe(linesUpTo(stage));
+  }
+
+  /** The log of one: every line from the first on, once, in their order, up to any that is not before a stage. */
+  async hasLogFrom(name: string, stage: Stage): Promise<void> {
+    const log = await this.#log(name);
+    const count = log.split("\n").length - 1;
+    expect(count).toBeGreaterThanOrEqual(stage);
+    expect(log).toBe(linesUpTo(count));
+  }
+
+  /** Remembers the first processes of some; what is returned waits until they have ended. */
+  async ended(names: readonly string[]): Promise<() => Promise<void>> {
+    const pids = await this.#sh(`${this.#engine.name} inspect -f '{{.State.Pid}}' ${names.join(" ")}`);
+    const gone = pids.stdout
+      .trim()
+      .split("\n")
+      .map((pid) => `[ ! -e /proc/${pid} ]`);
+    return () =>
+      eventually(`${names.join(" ")} ended`, async () =>
+        (await this.#sh(gone.join(" && "))).status === 0 ? true : undefined,
+      ).then(() => {});
   }
 
   /** What the engine says of each: `running`, or `exited 9`. */
@@ -85,6 +106,10 @@ export class Scribes {
   async remove(): Promise<void> {
     const { status, stderr } = await this.#sh(`${this.#engine.name} rm ${NAMES.join(" ")}`);
     expect(status, stderr).toBe(0);
+  }
+
+  async #log(name: string): Promise<string> {
+    return (await this.#sh(`${this.#engine.name} logs ${name}`)).stdout;
   }
 
   #directory(name: string): string {
