@@ -65,8 +65,8 @@ generate: ## generated sources: the ops' types, the protocol codecs
 test: setup-test build guest-kernel ## everything once: unit tests, ops on the engine, runk, containers in VMs, OCI conformance
 	@node scripts/test.mjs
 
-test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, a systemd host, docker and podman
-	@node scripts/test.mjs --full
+test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the faults, a systemd host, docker and podman; NAMES="soak host": these of its parts
+	@node scripts/test.mjs --full $(NAMES)
 
 bench: build guest-kernel ## the promises of SPECIFICATION.md, measured; NAMES="run exec": these of them
 	@[ -n "$(NAMES)" ] || node bench/start-svg.mjs docs/performance

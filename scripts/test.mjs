@@ -1,11 +1,14 @@
 // make test / make test-full: runs the suites in order, cheapest first, and ends with one line that counts the tests:
 // `N passed, N failed`. A suite that cannot start counts as one failure. Exit status 1 when anything failed.
+//
+//   node scripts/test.mjs [--full] [PART...]     all parts, or those named
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { otherCells, skipped } from "../tests/harness/matrix.mjs";
 
 const full = process.argv.includes("--full");
+const names = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 /** What SPECIFICATION.md promises of `make test`, on 2 cores or more; one core is given twice that. */
 const LIMIT_MINUTES = 40 * Math.max(1, 2 / availableParallelism());
 const began = Date.now();
@@ -108,58 +111,115 @@ const rustTests = ["test", "--locked", "--features", "kata-sys/types"];
 const endToEnd = (name, folder, minutes, launcher = []) =>
   vitest(name, ["--config", "tests/vitest.config.ts", folder], minutes, launcher);
 
-const results = [
-  suite("static checks", "/bin/sh", ["-c", "exec scripts/check --static 2>&1"], checkSteps, 10),
-  vitest("unit tests (TypeScript)", [], 5),
-  suite("unit tests (Rust)", "cargo", rustTests, sum(/(\d+) passed; (\d+) failed/g), 10),
-  suite("ops on the engine", "build/test/engine-tests", [], sum(/^(\d+) passed, (\d+) failed/gm), 5),
-  suite(
-    "ops on Node.js",
-    "node",
-    ["--enable-source-maps", "build/test/engine-tests.node.mjs"],
-    sum(/^(\d+) passed, (\d+) failed/gm),
-    5,
-  ),
-  suite(
-    "ttRPC on the engine",
-    "/bin/sh",
-    ["-c", "exec build/test/ttrpc-engine test 2>&1"],
-    each(/^ok: /gm),
-    5,
-  ),
-  endToEnd("the leak check", "tests/harness", 5),
-  endToEnd("rtnetlink in namespaces", "tests/netlink", 5),
-  endToEnd("runk on the host", "tests/runk", 10),
-  endToEnd("OCI conformance with runk", "tests/conformance/native", 15),
-  endToEnd("the guest", "tests/guest", 10),
-  endToEnd("containers in VMs", "tests/e2e", 40),
-  endToEnd("OCI conformance with kata-runtime", "tests/conformance/vm", 15),
-  endToEnd("smoke in every other cell", "tests/matrix", 15),
-  endToEnd("faults", "tests/faults", 10),
+/** @typedef {{key: string, onlyFull?: boolean, run: () => Count}} Part */
+
+/** @type {Part[]} */
+const parts = [
+  {
+    key: "static",
+    run: () => suite("static checks", "/bin/sh", ["-c", "exec scripts/check --static 2>&1"], checkSteps, 10),
+  },
+  { key: "unit", run: () => vitest("unit tests (TypeScript)", [], 5) },
+  {
+    key: "rust",
+    run: () => suite("unit tests (Rust)", "cargo", rustTests, sum(/(\d+) passed; (\d+) failed/g), 10),
+  },
+  {
+    key: "ops",
+    run: () =>
+      suite("ops on the engine", "build/test/engine-tests", [], sum(/^(\d+) passed, (\d+) failed/gm), 5),
+  },
+  {
+    key: "ops-node",
+    run: () =>
+      suite(
+        "ops on Node.js",
+        "node",
+        ["--enable-source-maps", "build/test/engine-tests.node.mjs"],
+        sum(/^(\d+) passed, (\d+) failed/gm),
+        5,
+      ),
+  },
+  {
+    key: "ttrpc",
+    run: () =>
+      suite(
+        "ttRPC on the engine",
+        "/bin/sh",
+        ["-c", "exec build/test/ttrpc-engine test 2>&1"],
+        each(/^ok: /gm),
+        5,
+      ),
+  },
+  { key: "leak-check", run: () => endToEnd("the leak check", "tests/harness", 5) },
+  { key: "netlink", run: () => endToEnd("rtnetlink in namespaces", "tests/netlink", 5) },
+  { key: "runk", run: () => endToEnd("runk on the host", "tests/runk", 10) },
+  {
+    key: "conformance-runk",
+    run: () => endToEnd("OCI conformance with runk", "tests/conformance/native", 15),
+  },
+  { key: "guest", run: () => endToEnd("the guest", "tests/guest", 10) },
+  { key: "e2e", run: () => endToEnd("containers in VMs", "tests/e2e", 40) },
+  {
+    key: "conformance",
+    run: () => endToEnd("OCI conformance with kata-runtime", "tests/conformance/vm", 15),
+  },
+  { key: "smoke", run: () => endToEnd("smoke in every other cell", "tests/matrix", 15) },
+  { key: "faults", run: () => endToEnd("faults", "tests/faults", 10) },
+  ...otherCells.map((cell) => ({ key: cell.name, onlyFull: true, run: () => inCell(cell.name) })),
+  { key: "faults-500", onlyFull: true, run: manyFaults },
+  {
+    key: "soak",
+    onlyFull: true,
+    run: () => endToEnd("soak", "tests/full", 150, ["tests/full/alone"]),
+  },
+  {
+    key: "host",
+    onlyFull: true,
+    run: () => endToEnd("a host with systemd and cgroup v2", "tests/host", 60),
+  },
+  {
+    key: "clients",
+    onlyFull: true,
+    // With the build of crictl and containerd 2, the first time.
+    run: () =>
+      endToEnd("docker, podman and CRI with runk and kata-runtime, beside runc", "tests/clients", 140),
+  },
 ];
-if (full) {
-  for (const { name } of otherCells) {
-    process.env.KATA_TEST_CELL = name;
-    results.push(endToEnd(`containers in VMs, ${name}`, "tests/e2e", 30));
+
+/** @param {string} cell */
+function inCell(cell) {
+  process.env.KATA_TEST_CELL = cell;
+  try {
+    return endToEnd(`containers in VMs, ${cell}`, "tests/e2e", 30);
+  } finally {
+    delete process.env.KATA_TEST_CELL;
   }
-  delete process.env.KATA_TEST_CELL;
+}
+
+function manyFaults() {
   // Another seed each time: the log names it.
   process.env.KATA_FAULT_SEED ??= String(Date.now() % 1_000_000);
   process.env.KATA_FAULT_POINTS ??= "500";
-  results.push(endToEnd("500 faults", "tests/faults", 90));
-  results.push(endToEnd("soak", "tests/full", 150, ["tests/full/alone"]));
-  results.push(endToEnd("a host with systemd and cgroup v2", "tests/host", 60));
-  // With the build of crictl and containerd 2, the first time.
-  results.push(
-    endToEnd("docker, podman and CRI with runk and kata-runtime, beside runc", "tests/clients", 140),
-  );
+  return endToEnd("500 faults", "tests/faults", 90);
 }
+
+const unknown = names.filter((name) => !parts.some(({ key }) => key === name));
+if (unknown.length > 0) {
+  console.error(`no such part: ${unknown.join(" ")}; there are ${parts.map(({ key }) => key).join(" ")}`);
+  process.exit(2);
+}
+const wanted = parts.filter(({ key, onlyFull = false }) =>
+  names.length > 0 ? names.includes(key) : full || !onlyFull,
+);
+const results = wanted.map(({ run }) => run());
 
 const minutes = (Date.now() - began) / 60_000;
 // Not a failure: how long it takes is the machine's as well, and what else runs there.
-const verdict = full
-  ? ""
-  : `: ${minutes > LIMIT_MINUTES ? "BROKEN, " : ""}${LIMIT_MINUTES} may be (SPECIFICATION.md)`;
+const verdict =
+  full || names.length > 0
+    ? ""
+    : `: ${minutes > LIMIT_MINUTES ? "BROKEN, " : ""}${LIMIT_MINUTES} may be (SPECIFICATION.md)`;
 console.log(`== all suites: ${minutes.toFixed(1)} minutes${verdict}`);
 
 const passed = results.reduce((n, r) => n + r.passed, 0);
