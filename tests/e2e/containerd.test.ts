@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Compatibility } from "../harness/compatibility.ts";
+import { Compatibility, WORKS } from "../harness/compatibility.ts";
 import { Containerd, type Runtime } from "../harness/containerd.ts";
 import { eventually } from "../harness/process.ts";
 
@@ -102,7 +102,7 @@ describe("ctr, as with runc:", () => {
     if (typeof shows === "string") expect(kata.stdout).toBe(shows);
     else expect(kata.stdout).toMatch(shows);
     expect(kata.status).toBe(runc.status);
-    found.note(name, "works");
+    found.note(name, WORKS);
   });
 
   test("the container has a kernel of its own", async () => {

@@ -9,6 +9,8 @@ export interface Row {
   readonly shows: RegExp | string;
   /** The engine that has it, if it is not both. */
   readonly only?: "docker" | "podman";
+  /** With runc it is the host that would be changed. */
+  readonly withoutRunc?: true;
   /** What kata-runtime shows instead, on standard output and error together: the container is in a VM. */
   readonly kata?: { readonly shows: RegExp | string; readonly why: string };
 }
