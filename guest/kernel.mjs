@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { withLists } from "./apt.mjs";
 import { PT, programHeaders } from "./elf.mjs";
 
 const META_PACKAGE = "linux-image-amd64";
@@ -17,10 +18,11 @@ const run = (program, args, options = {}) =>
 function resolvePackage() {
   const depends = run("apt-cache", ["depends", META_PACKAGE], { encoding: "utf8" });
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
-  if (name === undefined) throw new Error(`apt-cache knows no ${META_PACKAGE}: run apt-get update`);
+  if (name === undefined)
+    throw new Error(`apt knows no ${META_PACKAGE}: this needs Debian 12's package sources`);
   const shown = run("apt-cache", ["show", "--no-all-versions", name], { encoding: "utf8" });
   const version = /^Version: (\S+)$/m.exec(shown)?.[1];
-  if (version === undefined) throw new Error(`apt-cache shows no version of ${name}: run apt-get update`);
+  if (version === undefined) throw new Error(`apt knows no version of ${name}`);
   return { name, version };
 }
 
@@ -30,16 +32,19 @@ function newestCached(cache) {
   return found.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).at(-1);
 }
 
-/** Downloads and unpacks the kernel package once per version. Returns the unpacked directory. */
+/** The kernel package, unpacked, once a version: the newest there is. A machine that is offline has the newest in the cache. Returns its directory. */
 export function fetchKernel(cache) {
-  let wanted;
   try {
-    wanted = resolvePackage();
+    return withLists(() => fetchNewest(cache));
   } catch (error) {
     const cached = newestCached(cache);
     if (cached === undefined) throw error;
     return join(cache, cached);
   }
+}
+
+function fetchNewest(cache) {
+  const wanted = resolvePackage();
   const directory = join(cache, `${wanted.name}_${wanted.version.replaceAll(":", "%3a")}`);
   if (existsSync(directory)) return directory;
   mkdirSync(cache, { recursive: true });

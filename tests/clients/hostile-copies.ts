@@ -127,7 +127,7 @@ export function testHostileCopies(start: () => Promise<Engine>): void {
   }, async () => {
     const said = await runAlike(
       engine,
-      "$run --rm --hostname inside hostile-etc sh -c 'cat /etc/hostname; [ -e /etc/secret ] || echo not the host; [ -e /etc/hosts ] && echo hosts'",
+      "$run --rm --hostname inside hostile-etc sh -c 'echo $(cat /etc/hostname); [ -e /etc/secret ] || echo not the host; [ -e /etc/hosts ] && echo hosts'",
     );
     expect(said).toBe("inside\nnot the host\nhosts\n");
   });
@@ -150,6 +150,6 @@ ${links}
 END
 )"
     ${name} commit base hostile > /dev/null 2>&1; ${remove} base > /dev/null
-    cp -a ${host.path}/image ${host.path}/hostile; rm -r ${host.path}/hostile/etc; ln -s ${victim} ${host.path}/hostile/etc
+    cp -a ${host.path}/image ${host.path}/hostile; rm -r ${host.path}/hostile/etc; mkdir -p ${host.path}/hostile${victim}; ln -s ${victim} ${host.path}/hostile/etc
     tar -C ${host.path}/hostile -cf - . | ${name} import - hostile-etc > /dev/null 2>&1`;
 }

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const { status, stderr } = await host().run(
     `
     mkdir -p /etc/docker
-    modprobe fuse
+    modprobe -a fuse tun
     echo '{"runtimes":{"runk":{"path":"${RUNK}"}},"default-runtime":"runk"}' > /etc/docker/daemon.json
     systemctl start docker && docker import ${tar} box && podman import ${tar} box
     `,
