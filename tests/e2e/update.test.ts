@@ -62,6 +62,7 @@ describe.each(CGROUP_VERSIONS)("update with cgroup $version in the guest", ({ ve
     // As runc: beside a file, options do not count.
     await runtime.ok(["update", "--memory", "lots", "--resources", file, id]);
     await runtime.ok(["update", "-r", "-", id], { input: '{"pids":{"limit":33}}' });
+    await runtime.ok(["update", id]);
     expect(await figures(id)).toMatchObject({ memory: { usage: { limit: 64 * MiB } }, pids: { limit: 33 } });
   });
 
@@ -90,7 +91,7 @@ describe("update refuses", () => {
     [["--memory", "lots", none], 'invalid value for memory: "lots" is not a size'],
     [["--pids-limit", "many", none], "invalid value for pids-limit"],
     [["--cpu-share", "-1", none], "invalid value for cpu-share"],
-    [[none], "nothing to change"],
+    [[none], 'container "nobody" does not exist'],
     [["--memory", "1m", none], 'container "nobody" does not exist'],
   ])("%j", async (args, message) => {
     const id = args.at(-1) === "C" ? await runtime.create() : none;

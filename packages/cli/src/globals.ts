@@ -3,6 +3,7 @@ import type { Options, Values } from "./command.ts";
 import { absolutePath } from "./paths.ts";
 import type { ErrorLog } from "./report-error.ts";
 import { needsRoot } from "./require-root.ts";
+import { parseRootless, rootlessOption } from "./rootless-option.ts";
 
 export const PROGRAM = "kata-runtime";
 
@@ -20,8 +21,7 @@ export const globalOptions = {
     help: "create, run: cgroups are in a systemd scope (cgroup v2); linux.cgroupsPath is slice:prefix:name",
   },
   rootless: {
-    value: "MODE",
-    choices: ["auto", "true", "false"],
+    ...rootlessOption,
     help: "auto (default) or false: only root can run virtual machines; true is refused",
   },
   criu: { value: "FILE", help: "without effect, for callers of runc: there is no checkpoint" },
@@ -50,7 +50,7 @@ export function readLogOptions(options: Values<typeof globalOptions>): ErrorLog 
 
 /** @throws KataError Unimplemented for what cannot work */
 export function readGlobals(options: Values<typeof globalOptions>): Globals {
-  if (options.rootless === "true") throw needsRoot("Unimplemented", "--rootless true");
+  if (parseRootless(options.rootless) === true) throw needsRoot("Unimplemented", "--rootless true");
   return {
     ...readLogOptions(options),
     root: absolutePath(options.root ?? DEFAULT_ROOT),

@@ -40,3 +40,4 @@ export { renderManPage as renderProgramManPage } from "./man-page.ts";
 export { absolutePath } from "./paths.ts";
 export { printText } from "./print.ts";
 export type { Program } from "./program.ts";
+export { parseRootless, rootlessOption } from "./rootless-option.ts";

@@ -89,7 +89,7 @@ describe("kata-runtime", () => {
   });
 
   it.each([
-    [["--rootless", "maybe", "--log", "/log.json", "--log-format", "json"], /^unknown rootless "maybe"/],
+    [["--rootless", "maybe", "--log", "/log.json", "--log-format", "json"], /^--rootless: "maybe" is not/],
     [["--log", "/log.json", "--log-format=json", "--bogus"], /^unknown option --bogus/],
     [["--log", "/log.json", "--log-format", "json", "--rootless", "true"], /^--rootless true: /],
     [["--log-format", "json", "--log", "/log.json", "--root"], /^option --root needs a value/],

@@ -8,8 +8,8 @@ export const updateRow = {
   name: "update",
   summary: "change the limits of a container",
   description:
-    "The limits hold in the guest. The VM keeps its size: a memory limit above it is accepted, and the VM's memory is the " +
-    "limit then. What is not given, or 0, stays as it is.",
+    "The limits hold in the guest. The VM grows to what they ask for; what it cannot grow to is refused, and the limit " +
+    "stays as it was. What is not given, or 0, stays as it is.",
   args: [containerId],
   options: { ...resourcesOption, ...guestLimitOptions, ...refusedOptions },
 } as const;

@@ -69,13 +69,14 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const id = validateContainerId(order.id);
   const bundle = readBundle(absolutePath(order.bundle));
   checkNamespacesOf(bundle.spec);
-  const scope = wantedScope(order.globals.systemdCgroup, bundle, id);
+  const warn = (message: string) => reportWarning(order.globals, message);
+  const scope = wantedScope(order.globals.systemdCgroup, bundle, id, warn);
   // A tree can be attached once: the guest's share gets one clone, kata-shim another.
   using trees = openTrees(bundle);
   using shimTrees = openTrees(bundle);
   using hooks = new CreateHooks(id, bundle);
   await using undo = new Undo();
-  undo.defer(() => hooks.undone((message) => reportWarning(order.globals, message)));
+  undo.defer(() => hooks.undone(warn));
   using stdio = await openStdio({ ...order, process: bundle.process });
   stopwatch.lap("cli: validate");
 

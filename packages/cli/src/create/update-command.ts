@@ -2,7 +2,7 @@ import { Daemon } from "@kata-containers/protocols";
 import { KataError, ops } from "@kata-containers/sys";
 import { updateRow } from "../commands/update.ts";
 import { findContainer } from "../container/find-container.ts";
-import { askLive } from "../container/live-daemon.ts";
+import { ASK_MS, liveDaemon } from "../container/live-daemon.ts";
 import { wantedResources } from "../container/update-resources.ts";
 import { defineCommand } from "../define-command.ts";
 
@@ -17,11 +17,12 @@ export const updateCommand = defineCommand({
         );
     }
     const resources = await wantedResources(options);
-    if (resources === undefined)
-      throw new KataError("InvalidArgument", "update: nothing to change: give --resources FILE or a limit");
     using found = await findContainer(globals, id);
+    const live = liveDaemon(found);
+    // As runc: nothing to change is no error.
+    if (resources === undefined) return 0;
     const resourcesJson = ops.utf8Encode(JSON.stringify(resources));
-    await askLive(found, Daemon.Update, { id, resourcesJson });
+    await live.call(Daemon.Update, { id, resourcesJson }, { timeoutMs: ASK_MS });
     return 0;
   },
 });

@@ -1,6 +1,7 @@
 import { exists, KataError, O, ops, readText } from "@kata-containers/sys";
 import {
   checkSystemd,
+  ignoredAnnotations,
   parseScopeName,
   refuseScopeName,
   type ScopeName,
@@ -18,12 +19,15 @@ export function wantedScope(
   systemdCgroup: boolean,
   bundle: Pick<Bundle, "spec" | "path">,
   id: string,
+  warn: (message: string) => void,
 ): ScopeName | undefined {
   if (!systemdCgroup) {
     refuseScopeName(bundle.spec.linux?.cgroupsPath, bundle.path);
     return undefined;
   }
   checkSystemd(hostHierarchies().every(({ version }) => version === 2));
+  for (const annotation of ignoredAnnotations(bundle.spec.annotations))
+    warn(`annotations: ${annotation}: without effect on the scope`);
   return parseScopeName(bundle.spec.linux?.cgroupsPath, id, "kata");
 }
 

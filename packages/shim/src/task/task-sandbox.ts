@@ -223,7 +223,7 @@ export class TaskSandbox {
     const root = taskRoot(namespace);
     const sources = { annotations: bundle.spec.annotations, optionsPath: configPath };
     const config = host.during(() => loadSandboxConfig(sources));
-    const scope = wantedScope(isScopeName(bundle.spec.linux?.cgroupsPath ?? ""), bundle, id);
+    const scope = wantedScope(isScopeName(bundle.spec.linux?.cgroupsPath ?? ""), bundle, id, this.#warn);
     const network = undo.use(host.during(() => openNetworkNamespace(bundle.spec)));
     const { listener } = host.during(() =>
       claimRecord({ id, root, bundle, scope, config, undo, ours: true }),

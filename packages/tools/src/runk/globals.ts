@@ -1,4 +1,4 @@
-import { absolutePath, type Options, type Values } from "@kata-containers/cli";
+import { absolutePath, type Options, parseRootless, rootlessOption, type Values } from "@kata-containers/cli";
 import { isInUserNamespace } from "@kata-containers/launch";
 import { environment, exists, ops } from "@kata-containers/sys";
 
@@ -17,8 +17,7 @@ export const globalOptions = {
     help: "create, run: cgroups are systemd scopes (cgroup v2); linux.cgroupsPath is slice:prefix:name",
   },
   rootless: {
-    value: "MODE",
-    choices: ["auto", "true", "false"],
+    ...rootlessOption,
     help: "do without cgroups that may not be made: true, false, or auto (default: unless we are the host's root)",
   },
   criu: { value: "FILE", help: "without effect, for callers of runc: there is no checkpoint" },
@@ -53,14 +52,14 @@ const LAUNCH_PATHS = [
 ];
 
 export function readGlobals(options: Values<typeof globalOptions>): Globals {
-  const { rootless = "auto" } = options;
+  const rootless = parseRootless(options.rootless);
   const isUser = ops.geteuid() !== 0;
   const isHostRoot = !isUser && !isInUserNamespace();
   return {
     root: absolutePath(options.root ?? (isHostRoot ? DEFAULT_ROOT : userRoot(isUser))),
     launchPath: options.launch === undefined ? findLaunch() : absolutePath(options.launch),
     systemdCgroup: options["systemd-cgroup"],
-    rootless: rootless === "true" || (rootless === "auto" && !isHostRoot),
+    rootless: rootless === "auto" ? !isHostRoot : rootless,
   };
 }
 
