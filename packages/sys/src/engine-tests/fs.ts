@@ -102,6 +102,17 @@ test("a closed descriptor is EBADF everywhere", async () => {
   await fails(() => ops.fstat(-1), "EBADF", "fstat");
 });
 
+test("an open file's mode and owner can be changed", async (dir) => {
+  using file = openFile(`${dir}/f`, O.CREAT | O.RDWR);
+  ops.fchmod(file.number, 0o4751);
+  ops.fchown(file.number, 12, 34);
+  const { mode, uid, gid } = ops.fstat(file.number);
+  // A change of owner takes the set-user-ID bit (chown(2)).
+  equal([mode & 0o7777, uid, gid], [0o751, 12, 34]);
+  ops.fchown(file.number, 0xffff_ffff, 56);
+  equal(ops.fstat(file.number).uid, 12);
+});
+
 test("readFile takes a whole file up to the limit, and files of /proc", async (dir) => {
   writeText(`${dir}/f`, "0123456789");
   equal(text(ops.readFile(`${dir}/f`, 10)), "0123456789");
