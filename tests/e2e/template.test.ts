@@ -18,8 +18,8 @@ import { expectNoTwins } from "../harness/twins.ts";
 const COPIES = 12;
 /** As many as are started at once while there is no template. */
 const RACING = 10;
-/** What a copy's clock may be wrong by here, on a machine that has other work; the aim is 10 ms. */
-const CLOCK_MS = 1000;
+/** What a copy's clock may be wrong by, unless its daemon says that the machine was too busy. */
+const CLOCK_MS = 10;
 
 const runtime = useRuntime();
 let directories = 0;
@@ -79,7 +79,9 @@ describe("copies of one template", () => {
     const id = await startCopy();
     const { offsetMs, errorMs } = await clockOf(id);
     console.log(`clock of a copy: ${offsetMs.toFixed(1)} ms, to ${errorMs.toFixed(1)} ms`);
-    expect(Math.abs(offsetMs) + errorMs).toBeLessThan(CLOCK_MS);
+    const [warned] = said(id, "the guest's clock may be");
+    const lateMs = warned === undefined ? CLOCK_MS : Number(/may be (\d+) ms late/.exec(warned)?.[1]);
+    expect(Math.abs(offsetMs)).toBeLessThanOrEqual(lateMs + errorMs);
   });
 
   it("have what their containers' limits ask for beyond the template's size", async () => {
@@ -218,6 +220,29 @@ describe("a template", () => {
       expect(templatesIn(directory)).toEqual([key]);
     },
   );
+});
+
+describe("kata-runtime factory", () => {
+  it("makes the template ahead, tells of it, and takes it away while copies run: they go on, and the next start makes another", async () => {
+    const directory = newDirectory();
+    copyTemplates(runtime, directory);
+    const status = async () => JSON.parse(await runtime.ok(["factory", "status", "--format", "json"]));
+    expect(await status()).toMatchObject({ enabled: true, on: false, templates: [] });
+    await runtime.ok(["factory", "init"]);
+    const [key] = templatesIn(directory);
+    expect(await status()).toMatchObject({ on: true, templates: [{ key, state: "current" }] });
+    const copies = [await startCopy(), await startCopy()];
+    for (const id of copies) expect(said(id, SAID.made)).toEqual([]);
+
+    await runtime.ok(["factory", "destroy"]);
+    expect(templatesIn(directory)).toEqual([]);
+    expect(await status()).toMatchObject({ on: false, templates: [] });
+    // New processes, and memory that the guest has not touched before.
+    for (const id of copies)
+      expect(await sh(id, "head -c 32m /dev/zero > /dev/shm/new; wc -c < /dev/shm/new")).toBe("33554432\n");
+    expect(said(await startCopy(), SAID.made)).toHaveLength(1);
+    expect(templatesIn(directory)).toEqual([key]);
+  });
 });
 
 describe("a directory of templates", () => {
