@@ -1,4 +1,4 @@
-// Where a start's time goes, by `kata-runtime run --timing`.
+// Where a start's time goes, by `kata-runtime run --timing-format json`.
 import { median, must } from "./measure.mjs";
 
 /** @typedef {{whose: string, name: string, startMs: number, endMs: number}} Phase */
@@ -49,7 +49,7 @@ export const STEPS = /** @type {const} */ ([
 export const medianSteps = (taken) =>
   new Map(STEPS.map(({ name }) => [name, median(taken.map((steps) => steps.get(name) ?? 0))]));
 
-/** What each step of a start took. @param {string[]} command kata-runtime run with --timing @returns {Steps} */
+/** What each step of a start took. @param {string[]} command kata-runtime run with --timing-format json @returns {Steps} */
 export function sampleOfStart([program = "", ...args]) {
   const started = performance.now();
   const { stderr } = must(program, args);
@@ -69,13 +69,11 @@ export function sampleOfStart([program = "", ...args]) {
   return steps;
 }
 
-/** A line is name, start, end and duration: packages/cli/src/container/stopwatch.ts. @param {string} text @returns {Phase[]} */
+/** By --timing-format json, the last line: packages/cli/src/container/stopwatch.ts. @param {string} text @returns {Phase[]} */
 function parsePhases(text) {
-  const lines = text.matchAll(/^(cli|daemon): (.*?) +([\d.]+) +([\d.]+) +[\d.]+$/gm);
-  return [...lines].map(([, whose = "", name = "", start, end]) => ({
-    ...{ whose, name: `${whose}: ${name}` },
-    ...{ startMs: Number(start), endMs: Number(end) },
-  }));
+  /** @type {{name: string, startMs: number, endMs: number}[]} */
+  const phases = JSON.parse(text.trimEnd().split("\n").at(-1) ?? "");
+  return phases.map((phase) => ({ ...phase, whose: phase.name.split(":")[0] ?? "" }));
 }
 
 /** What kata-runtime waits for is told by what the daemon does. @param {Phase[]} phases @param {number} start @param {number} end */

@@ -109,7 +109,7 @@ function ofCache(bundle) {
 
 /** @param {string} file @param {string} bundle */
 function timed(file, bundle) {
-  return [...kataWith(file), "run", "--timing", "--bundle", bundle, newId()];
+  return [...kataWith(file), "run", "--timing-format", "json", "--bundle", bundle, newId()];
 }
 
 /** Milliseconds. @param {string} bundle */

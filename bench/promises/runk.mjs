@@ -51,17 +51,14 @@ function besideCrun(bundle, state) {
 /** Where the time goes: `runk run --timing`, and what of the whole is before and after that. @param {string} bundle @param {string} state */
 function phases(bundle, state) {
   const whole = median(Array.from({ length: PAIRS }, inBatches(run(runk, bundle, state), BATCH)));
-  const lines = Array.from({ length: PAIRS }, () =>
-    must(runk, ["--root", `${state}/runk`, "run", "--timing", "--bundle", bundle, newId()])
-      .stderr.trim()
-      .split("\n")
-      .slice(1),
-  ).flat();
   /** @type {Map<string, number[]>} */
   const taken = new Map();
-  for (const line of lines) {
-    const [name = "", , , ms] = line.split(/ +/);
-    taken.set(name, [...(taken.get(name) ?? []), Number(ms)]);
+  for (let round = 0; round < PAIRS; round++) {
+    const words = ["run", "--timing-format", "json", "--bundle", bundle, newId()];
+    /** @type {{name: string, startMs: number, endMs: number}[]} */
+    const phases = JSON.parse(must(runk, ["--root", `${state}/runk`, ...words]).stderr);
+    for (const { name, startMs, endMs } of phases)
+      taken.set(name, [...(taken.get(name) ?? []), endMs - startMs]);
   }
   const parts = [...taken].map(([name, ms]) => ({ name, ms: median(ms) }));
   const rest = whole - parts.reduce((sum, { ms }) => sum + ms, 0);

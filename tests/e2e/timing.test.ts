@@ -52,6 +52,18 @@ it("run --timing tells on standard error what each phase took: they follow one a
   for (const phase of ["kernel", "container"]) expect(daemon.get(phase)?.ms, phase).toBeGreaterThan(1);
 });
 
+it("run --timing-format json tells the same as JSON", async () => {
+  const bundle = runtime.bundle({ args: ["true"] });
+  const { status, stderr } = await runtime.kata([
+    ...["run", "--timing-format", "json", "--bundle", bundle, runtime.newId()],
+  ]);
+  expect(status).toBe(0);
+  const phases: { name: string; startMs: number; endMs: number }[] = JSON.parse(stderr);
+  const names = [...COMMAND.map((name) => `cli: ${name}`), ...DAEMON.map((name) => `daemon: ${name}`)];
+  expect(phases.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
+  for (const { name, startMs, endMs } of phases) expect(endMs, name).toBeGreaterThanOrEqual(startMs);
+});
+
 /** Rows by who tells them ("cli", "daemon") and by phase, in the order in which they are printed. */
 function rowsOf(text: string): Map<string, Map<string, Row>> {
   const [head = "", ...lines] = text.trimEnd().split("\n");
@@ -59,7 +71,7 @@ function rowsOf(text: string): Map<string, Map<string, Row>> {
   const rows = new Map<string, Map<string, Row>>();
   for (const line of lines) {
     const [, who = "", phase = "", ...numbers] =
-      /^(\w+): (.+?) +([\d.]+) +([\d.]+) +([\d.]+)$/.exec(line) ?? [];
+      /^(\w+): (.+?) +([\d.]+) +([\d.]+) +([\d.]+) {2} *█+$/.exec(line) ?? [];
     const [start = Number.NaN, end = Number.NaN, ms = Number.NaN] = numbers.map(Number);
     expect(Math.abs(end - start - ms), line).toBeLessThan(2 * ROUNDING);
     const ofOne = rows.get(who) ?? new Map<string, Row>();

@@ -21,6 +21,7 @@ export { commandDefiner } from "./command-definer.ts";
 export { containerId } from "./commands/container-options.ts";
 export { eventsOptions, readInterval } from "./commands/events-options.ts";
 export { processOptions } from "./commands/process-options.ts";
+export { timingFormat, timingOptions } from "./commands/timing-options.ts";
 export { limitOptions, resourcesOption } from "./commands/update-options.ts";
 export { renderCompletion as renderProgramCompletion } from "./completion.ts";
 export { type ListedContainer, listOptions, ownerOf, printList } from "./container/container-list.ts";

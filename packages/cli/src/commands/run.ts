@@ -1,6 +1,7 @@
 import { defineCommand } from "../define-command.ts";
 import { containerId, containerOptions } from "./container-options.ts";
 import { inProgram } from "./in-program.ts";
+import { timingOptions } from "./timing-options.ts";
 
 /** Its row of the command table; create/run-command.ts does it. */
 export const runRow = {
@@ -15,7 +16,7 @@ export const runRow = {
     detach: { short: "d", help: "return when the container runs, and leave it running" },
     keep: { help: "leave the container there when it has ended" },
     "no-subreaper": { help: "reap no strangers, as always: the container's processes are the guest's" },
-    timing: { help: "print on standard error what each phase took" },
+    ...timingOptions,
   },
 } as const;
 

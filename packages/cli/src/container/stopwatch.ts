@@ -1,4 +1,5 @@
 import { ops } from "@kata-containers/sys";
+import type { TimingFormat } from "../commands/timing-options.ts";
 
 /** One phase of a command; times in milliseconds since the command began. */
 export interface TimedPhase {
@@ -44,19 +45,45 @@ export class Stopwatch {
     }));
   }
 
-  /** In order of their beginnings, aligned, one line a phase. */
-  render(): string {
-    return renderPhases([...this.#phases, ...this.#daemonPhases]);
+  /** Prints the phases on standard error, in order of their beginnings. */
+  print(format: TimingFormat): void {
+    if (format === undefined) return;
+    const phases = [...this.#phases, ...this.#daemonPhases].toSorted(
+      (a, b) => a.startMs - b.startMs || a.endMs - b.endMs,
+    );
+    ops.writeSync(2, ops.utf8Encode(format === "json" ? phasesToJson(phases) : renderPhases(phases)));
   }
 }
 
-export function renderPhases(phases: readonly TimedPhase[]): string {
-  const rows = phases.toSorted((a, b) => a.startMs - b.startMs || a.endMs - b.endMs);
+/** One line: an array of objects with name, startMs and endMs, to a microsecond. */
+export function phasesToJson(phases: readonly TimedPhase[]): string {
+  const exact = (ms: number) => Math.round(ms * 1000) / 1000;
+  const rows = phases.map(({ name, startMs, endMs }) => ({
+    name,
+    startMs: exact(startMs),
+    endMs: exact(endMs),
+  }));
+  return `${JSON.stringify(rows)}\n`;
+}
+
+/** Columns of the bars. */
+const BAR = 50;
+
+/** One line a phase: its times, and a bar from its beginning to its end, of the whole from the first's to the last's. */
+export function renderPhases(rows: readonly TimedPhase[]): string {
   const width = Math.max("phase".length, ...rows.map(({ name }) => name.length));
   const line = (name: string, ...cells: string[]) =>
     `${name.padEnd(width)}${cells.map((cell) => cell.padStart(12)).join("")}\n`;
-  const body = rows.map(({ name, startMs, endMs }) =>
-    line(name, startMs.toFixed(1), endMs.toFixed(1), (endMs - startMs).toFixed(1)),
-  );
+  const whole = Math.max(...rows.map(({ endMs }) => endMs));
+  const column = (ms: number) => (whole > 0 ? (ms / whole) * BAR : 0);
+  const bar = ({ startMs, endMs }: TimedPhase) => {
+    const from = Math.min(Math.floor(column(startMs)), BAR - 1);
+    return " ".repeat(from) + "█".repeat(Math.max(1, Math.round(column(endMs)) - from));
+  };
+  const body = rows.map((phase) => {
+    const { name, startMs, endMs } = phase;
+    const times = line(name, startMs.toFixed(1), endMs.toFixed(1), (endMs - startMs).toFixed(1));
+    return `${times.trimEnd()}  ${bar(phase)}\n`;
+  });
   return line("phase", "start ms", "end ms", "ms") + body.join("");
 }

@@ -1,6 +1,7 @@
 import { FORWARDED, SignalInbox } from "@kata-containers/shim";
-import { KataError, ops } from "@kata-containers/sys";
+import { KataError } from "@kata-containers/sys";
 import { runRow } from "../commands/run.ts";
+import { type TimingFormat, timingFormat } from "../commands/timing-options.ts";
 import { attend, tellSize } from "../container/attend.ts";
 import { type CreatedContainer, createContainer } from "../container/create-container.ts";
 import { deleteContainer } from "../container/delete-container.ts";
@@ -30,9 +31,10 @@ export const runCommand = defineCommand({
     } catch (error) {
       return launchFailure(error, globals);
     }
+    const format = timingFormat(options);
     return await (options.detach
-      ? detached(created, id, globals, options.timing)
-      : foreground(created, id, globals, options, signals));
+      ? detached(created, id, globals, format)
+      : foreground(created, id, globals, { format, keep: options.keep }, signals));
   },
 });
 
@@ -40,7 +42,7 @@ async function detached(
   created: CreatedContainer,
   id: string,
   globals: Globals,
-  timing: boolean,
+  format: TimingFormat,
 ): Promise<number> {
   using daemon = created.daemon;
   try {
@@ -50,7 +52,7 @@ async function detached(
     return launchFailure(error, globals);
   }
   created.stopwatch.lap("cli: start");
-  if (timing) printTiming(created);
+  created.stopwatch.print(format);
   return 0;
 }
 
@@ -59,7 +61,7 @@ async function foreground(
   created: CreatedContainer,
   id: string,
   globals: Globals,
-  { timing, keep }: { readonly timing: boolean; readonly keep: boolean },
+  { format, keep }: { readonly format: TimingFormat; readonly keep: boolean },
   signals: SignalInbox,
 ): Promise<number> {
   using daemon = created.daemon;
@@ -77,7 +79,7 @@ async function foreground(
   }
   if (!keep) await deleteContainer(globals, id, true);
   created.stopwatch.lap("cli: delete");
-  if (timing) printTiming(created);
+  created.stopwatch.print(format);
   return status;
 }
 
@@ -85,8 +87,4 @@ function launchFailure(error: unknown, globals: Globals): number {
   if (!(error instanceof KataError)) throw error;
   reportError(globals, error.message);
   return launchFailureStatus(error.message);
-}
-
-function printTiming({ stopwatch }: CreatedContainer): void {
-  ops.writeSync(2, ops.utf8Encode(stopwatch.render()));
 }

@@ -1,6 +1,5 @@
-import { containerId, Stopwatch } from "@kata-containers/cli";
+import { containerId, Stopwatch, timingFormat, timingOptions } from "@kata-containers/cli";
 import { runLaterHooks } from "@kata-containers/launch";
-import { ops } from "@kata-containers/sys";
 import { containerOptions } from "../container-options.ts";
 import { createContainer } from "../create-container.ts";
 import { defineCommand } from "../define-command.ts";
@@ -19,12 +18,12 @@ export const run = defineCommand({
   options: {
     ...containerOptions,
     detach: { short: "d", help: "return when the container runs, and leave it running" },
-    timing: { help: "print on standard error what each phase took" },
+    ...timingOptions,
     keep: { help: "leave the container there when it has ended" },
     "no-subreaper": { help: "adopt no processes that the container leaves behind, as always" },
   },
   async run({ options, args: [id = ""], globals }) {
-    const { detach, keep, timing } = options;
+    const { detach, keep } = options;
     const stopwatch = new Stopwatch();
     const signals = detach ? undefined : openForwarded();
     const lap = (phase: string) => stopwatch.lap(phase);
@@ -42,7 +41,7 @@ export const run = defineCommand({
       if (!keep) await deleteEnded(globals.root, record);
       lap("delete");
     }
-    if (timing) ops.writeSync(2, ops.utf8Encode(stopwatch.render()));
+    stopwatch.print(timingFormat(options));
     return status;
   },
 });
