@@ -69,7 +69,6 @@ test-full: setup-full build guest-kernel ## test, then the matrix, the soak, the
 	@node scripts/test.mjs --full $(NAMES)
 
 bench: build guest-kernel ## the promises of SPECIFICATION.md, measured; NAMES="run exec": these of them
-	@[ -n "$(NAMES)" ] || node bench/start-svg.mjs docs/performance
 	@node bench/run.mjs $(NAMES)
 
 guest-kernel: setup ## our own guest kernel, build/guest/vmlinux-own (5 to 15 minutes; cached)
