@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { run } from "../harness/process.ts";
 
-/** What makes the guest's kernel panic at an NMI that nobody has asked for; with panic=1, the VM ends a second later. */
+/** What makes the guest's kernel panic at an NMI that nobody has asked for; with panic=-1, the VM ends at once. */
 export const PANIC_PARAMS = "unknown_nmi_panic";
 
 /** How long QEMU may live on, s: the guest may not have a kernel yet that panics. */

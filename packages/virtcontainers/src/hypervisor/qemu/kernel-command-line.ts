@@ -12,7 +12,7 @@ export type CommandLineConfig = Pick<
 const BASE_PARAMS = [
   // Quiet but for a panic, whose reason the error then names; costs no time that could be measured.
   "console=ttyS0",
-  "panic=1",
+  "panic=-1",
   "reboot=k",
   "cryptomgr.notests",
   "noreplace-smp",
