@@ -117,6 +117,7 @@ export const kernel: readonly Row[] = [
     script:
       "$run -d --name one --uidmap 0:100000:1000 --gidmap 0:100000:1000 box sleep 1000 > /dev/null; $run --rm --userns container:one box sh -c 'id -u; cat /proc/self/uid_map' | tr -s ' '",
     shows: "0\n 0 100000 1000\n",
+    kata: { shows: /linux\.namespaces: user: \S+ is the host's kernel's[^:\n]*/, why: "refused" },
   },
   {
     name: "--cgroupns private",

@@ -85,7 +85,7 @@ export const life: readonly Row[] = [
   },
   {
     name: "restart",
-    script: `$run -d --name one box sh -c 'echo started >> /log; sleep 1000' > /dev/null; $c restart -t 0 one > /dev/null; $c exec one sh -c 'until [ $(wc -l < /log) = 2 ]; do sleep 0.1; done; cat /log'`,
+    script: `$run -d --name one box sh -c 'echo started >> /log; sleep 1000' > /dev/null; $c exec one sh -c 'until [ -s /log ]; do sleep 0.1; done'; $c restart -t 0 one > /dev/null; $c exec one sh -c 'until [ $(wc -l < /log) = 2 ]; do sleep 0.1; done; cat /log'`,
     shows: "started\nstarted\n",
   },
   {

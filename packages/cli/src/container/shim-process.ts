@@ -11,6 +11,7 @@ import {
   type SpawnFd,
   signalIfAlive,
 } from "@kata-containers/sys";
+import { SHARED_MEMORY } from "@kata-containers/virtcontainers";
 import type { ProcessStdio } from "./stdio.ts";
 
 /** A kata-shim that we started: our child, which stands for a container's process on the host. */
@@ -40,7 +41,9 @@ export function spawnContainerShim(
   const { trees, gate } = order;
   const fds = [{ from: trees.rootfs.number, to: FIRST }];
   const argv = [...commonArguments(order), "--rootfs-fd", String(FIRST)];
-  for (const [index, { tree, volume }] of trees.volumes.entries()) {
+  // The host's shared memory is not what the container has there, and nothing is to be made for it in the root file system.
+  const volumes = trees.volumes.filter(({ volume }) => volume.destination !== SHARED_MEMORY);
+  for (const [index, { tree, volume }] of volumes.entries()) {
     fds.push({ from: tree.number, to: FIRST + 1 + index });
     argv.push("--volume", `${FIRST + 1 + index}:${volume.destination}`);
   }

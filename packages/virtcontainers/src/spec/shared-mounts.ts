@@ -11,13 +11,16 @@ export type MountPlace =
   /** A pod's emptyDir: one in memory is a tmpfs of the guest, another one is shared. */
   | "emptyDir";
 
+/** Where a container expects shared memory. */
+export const SHARED_MEMORY = "/dev/shm";
+
 /** kubelet's directory of emptyDir volumes: /var/lib/kubelet/pods/<uid>/volumes/kubernetes.io~empty-dir/<name>. */
 const EMPTY_DIR = "/kubernetes.io~empty-dir/";
 
 /** Where a mount of config.json is made (upstream's rules: virtcontainers' `shareFiles` and kata-agent's mounts). */
 export function mountPlace(mount: Mount): MountPlace {
   if (!isBind(mount)) return "guest";
-  if (mount.destination === "/dev/shm") return "shm";
+  if (mount.destination === SHARED_MEMORY) return "shm";
   const source = mount.source ?? "";
   if (source.includes(EMPTY_DIR)) return "emptyDir";
   return isBelow(source, "/proc") || isBelow(source, "/sys") || isBelow(source, "/dev") ? "guest" : "share";
