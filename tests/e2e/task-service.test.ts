@@ -16,6 +16,8 @@ import { eventually, run } from "../harness/process.ts";
 import { testConfiguration, writeConfiguration } from "../harness/programs.ts";
 import { processSpec, useShims } from "../harness/shim.ts";
 
+const SIGUSR1 = 10;
+
 const shims = useShims();
 
 describe("a container's life", () => {
@@ -375,6 +377,34 @@ describe("streams", () => {
     await shim.unary(Task.ResizePty, { id, width: 101, height: 41 });
     expect(await shim.unary(Task.Wait, { id })).toMatchObject({ exitStatus: 0 });
     expect(output()).toContain("second");
+  });
+});
+
+describe("signals and memory", () => {
+  test("Kill goes to the container's own process, and with `all` to every one of its processes", async () => {
+    const child = `trap "echo child >> /said" USR1; echo > /ready; while :; do sleep 0.1; done`;
+    const script = `trap "echo init >> /said" USR1; sh -c '${child}' & while :; do sleep 0.1; done`;
+    const { id, bundle, shim } = await shims.run({ args: ["sh", "-c", script] });
+    const file = (name: string) => join(bundle, "rootfs", name);
+    const said = () => (existsSync(file("said")) ? readFileSync(file("said"), "utf8") : "");
+    await eventually("both have their traps", () => existsSync(file("ready")) || undefined);
+    await shim.unary(Task.Kill, { id, signal: SIGUSR1 });
+    await expect.poll(said).toBe("init\n");
+    await shim.unary(Task.Kill, { id, signal: SIGUSR1, all: true });
+    await expect.poll(() => said().trim().split("\n").toSorted()).toEqual(["child", "init", "init"]);
+    await shim.unary(Task.Kill, { id, signal: 9, all: true });
+    expect(await shim.unary(Task.Wait, { id })).toMatchObject({ exitStatus: 137 });
+  });
+
+  test("a container that runs out of memory is told of by an event, and its end is 137", async () => {
+    const { id, shim } = await shims.run({
+      args: ["sh", "-c", "x=aaaaaaaa; while :; do x=$x$x; done"],
+      edit: (config) => Object.assign(config.linux, { resources: { memory: { limit: 32 << 20 } } }),
+    });
+    expect(await shim.unary(Task.Wait, { id })).toMatchObject({ exitStatus: 137 });
+    await expect
+      .poll(() => shims.events().toSorted())
+      .toEqual(["/tasks/create", "/tasks/exit", "/tasks/oom", "/tasks/start"]);
   });
 });
 
