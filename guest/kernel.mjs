@@ -39,6 +39,9 @@ export function fetchKernel(cache) {
   } catch (error) {
     const cached = newestCached(cache);
     if (cached === undefined) throw error;
+    console.error(
+      `guest: ${cached} of the cache is taken, for a newer kernel is not to be had: ${error.message}`,
+    );
     return join(cache, cached);
   }
 }

@@ -68,10 +68,11 @@ export class Scribes {
 
   /** The log of one: every line from the first on, once, in their order, up to any that is not before a stage. */
   async hasLogFrom(name: string, stage: Stage): Promise<void> {
-    const log = await this.#log(name);
-    const count = log.split("\n").length - 1;
-    expect(count).toBeGreaterThanOrEqual(stage);
-    expect(log).toBe(linesUpTo(count));
+    const isFromFirst = (log: string) => {
+      const count = log.split("\n").length - 1;
+      return count >= stage && log === linesUpTo(count);
+    };
+    await expect.poll(async () => isFromFirst(await this.#log(name)), { timeout: 20_000 }).toBe(true);
   }
 
   /** Remembers the first processes of some; what is returned waits until they have ended. */

@@ -22,7 +22,7 @@ it("the JSON log has what go-runc reads of it: level, msg and time", async () =>
 describe("what cannot work is refused with the reason, before anything is made", () => {
   it.each([
     [["--rootless", "true", "list"], "--rootless true: a sandbox needs root on the host"],
-    [["--rootless", "maybe", "list"], 'unknown rootless "maybe"'],
+    [["--rootless", "maybe", "list"], '--rootless: "maybe" is not true, false or auto'],
     [["--log-format", "xml", "list"], 'unknown log-format "xml"'],
     [["create", "--preserve-fds", "2", "nobody"], "--preserve-fds 2: the host's descriptors cannot cross"],
     [["run", "--preserve-fds", "x", "nobody"], '--preserve-fds "x": must be a number'],

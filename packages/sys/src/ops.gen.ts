@@ -330,8 +330,6 @@ export interface Ops {
   // block
   /** One read of at most max bytes into native memory; len 0 = end of file (no block then). */
   readBlock(fd: number, max: number): Promise<Block>;
-  /** As read_block; what a pipe holds, if it is 64 KiB or more, stays in the kernel's pages until it is written. */
-  readPages(fd: number, max: number): Promise<Block>;
   /** Reads exactly len bytes into native memory (a frame's payload); ECONNRESET at a premature end. */
   readBlockExact(fd: number, len: number): Promise<Block>;
   /** Writes head, then the block, all of it; frees the block, also when it fails. */

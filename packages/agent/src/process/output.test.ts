@@ -2,7 +2,7 @@ import { type Block, type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Chunk, Output } from "./output.ts";
 
-/** A pipe as the ops show it: readPages waits for bytes or for cancel, readSync does not wait. */
+/** A pipe as the ops show it: readBlock waits for bytes or for cancel, readSync does not wait. */
 class FakePipe {
   held: number[] = [];
   closed = 0;
@@ -16,7 +16,7 @@ class FakePipe {
 
   ops(): Partial<Ops> {
     return {
-      readPages: (_fd, max) =>
+      readBlock: (_fd, max) =>
         new Promise((resolve, reject) => {
           this.#pending = { resolve, reject, max };
           this.#serve();

@@ -67,7 +67,7 @@ export class Output {
   async #read(max: number): Promise<Chunk> {
     if (!this.#finished && this.#rest.length === 0) {
       try {
-        const block = await ops.readPages(this.#fd, max);
+        const block = await ops.readBlock(this.#fd, max);
         if (block.len > 0) return { block };
         // Every writer is gone; the process itself may go on.
         throw this.#end();

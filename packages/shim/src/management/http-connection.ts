@@ -56,11 +56,10 @@ export async function serveHttp(
   }
 }
 
-/** Refuses a connection for which there is no room. */
+/** Refuses a connection for which there is no room, not even to linger. */
 export async function refuseHttp(stream: HttpStream): Promise<void> {
   try {
     await send(stream, { status: 503, body: "too many connections\n" }, { method: "GET", keepAlive: false });
-    await linger(stream);
   } catch {
     // It is gone already.
   } finally {
