@@ -28,23 +28,6 @@ test.each([
   expect(create.stderr).toContain(text);
 });
 
-test("a config.json without a process: create takes it, as only start needs one; start and run refuse it", () => {
-  bundle = new Bundle((spec) => Reflect.deleteProperty(spec, "process"));
-  expect(bundle.run()).toMatchObject({
-    status: 1,
-    stderr: expect.stringContaining("config.json: process: is required"),
-  });
-  const id = bundle.id();
-  expect(bundle.runk("create", id)).toMatchObject({ status: 0, stderr: "" });
-  const status = () => JSON.parse(bundle.runk("state", id).stdout).status;
-  expect(bundle.runk("start", id)).toMatchObject({
-    status: 1,
-    stderr: expect.stringContaining("its config.json has no process"),
-  });
-  expect(status()).toBe("created");
-  expect(bundle.runk("delete", "--force", id)).toMatchObject({ status: 0, stderr: "" });
-});
-
 test("a file that is executable and no program, found out after start, is told on the process's standard error", async () => {
   bundle = new Bundle((spec) => {
     spec.process.args = ["/bin/none"];
@@ -83,6 +66,7 @@ test("a file that is executable and no program: 126, exec format error", () => {
 
 const bad = (name: string, change: Change, text: RegExp) => [name, change, text] as const;
 test.each([
+  bad("no process", (spec) => Reflect.deleteProperty(spec, "process"), /config\.json: process: is required/),
   bad(
     "no arguments",
     (spec) => {

@@ -15,7 +15,7 @@ import { ROOT } from "./mount-target.ts";
 import { type MountSteps, mountSteps } from "./mounts.ts";
 import { type NamespacePlan, planNamespaces } from "./namespaces.ts";
 import type { FdRef, LaunchPlan, SeccompStep, Step } from "./plan.ts";
-import { earlySteps, NO_PROCESS, processSteps, terminalSteps } from "./process-steps.ts";
+import { earlySteps, processSteps, terminalSteps } from "./process-steps.ts";
 import { invalid, unsupported } from "./refuse.ts";
 import { personalitySteps } from "./scheduling.ts";
 import { type CompiledSeccomp, seccompStep } from "./seccomp.ts";
@@ -72,9 +72,7 @@ const ENOSYS = 38;
  * @throws KataError InvalidArgument, Unimplemented: what the spec asks for and cannot be had, by JSON path.
  */
 export function compileContainer(spec: Spec, facts: HostFacts, options: ContainerOptions): Compiled {
-  // It "is REQUIRED when `start` is called" (config.md, "Process"), and only then.
-  const waits = options.startFd !== undefined;
-  const process = spec.process ?? (waits ? NO_PROCESS : invalid("process", "is required"));
+  const process = spec.process ?? invalid("process", "is required");
   const root = spec.root ?? invalid("root", "is required");
   const warnings: string[] = [];
   checkSpec(spec, facts, warnings);

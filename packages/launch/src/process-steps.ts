@@ -45,9 +45,6 @@ export function earlySteps(process: Process, inUserNamespace: boolean): Step[] {
   ];
 }
 
-/** In place of a process that config.json does not have: it waits for its start, and has no program. */
-export const NO_PROCESS: Process = { cwd: "/" };
-
 /** A process's terminal, made in the devpts of `root`; none: its stdio is what it inherits. */
 export function terminalSteps(process: Process, root: FdRef, bindConsole: boolean): Step[] {
   if (process.terminal !== true) return [];
@@ -70,7 +67,7 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
   const { bounding, ...sets } = capabilityMasks(process.capabilities, context.grantable, context.warnings);
   const { pass } = context;
   const keep = [context.startFd, context.startedFd, ...pass].filter((fd) => fd !== undefined);
-  const [file] = process.args ?? [];
+  const [file = ""] = process.args ?? [];
   const env = process.env ?? [];
   // docker names a group twice; the kernel would keep both.
   const groups =
@@ -100,7 +97,7 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
     { op: "user", uid, gid, ...groups, keepCapabilities: true },
     { op: "chdir", path: process.cwd, ifNotYet: true },
     { op: "capabilities", ...sets },
-    ...(file === undefined ? [] : [{ op: "find_executable", file, path: pathOf(env) } as const]),
+    { op: "find_executable", file, path: pathOf(env) },
     ...late,
     { op: "ready" },
     ...(context.startedFd === undefined ? [] : [{ op: "report_to", fd: context.startedFd } as const]),
@@ -109,8 +106,7 @@ export function processSteps(process: Process, context: ProcessContext): Step[] 
     ...last,
     // Programs of the container's file system, so under its filter.
     ...(context.startHooks ?? []),
-    // Of no program: nobody starts it, and whoever does all the same ends it.
-    { op: "exec", argv: file === undefined ? [""] : (process.args ?? []), env, program: "found" },
+    { op: "exec", argv: process.args ?? [], env, program: "found" },
   ];
 }
 

@@ -107,7 +107,6 @@ export async function createContainer(
     cgroups: compiled.cgroups,
     ...(scope === undefined ? {} : { scope: scope.unit }),
     ...(hostMount === undefined ? {} : { hostMount }),
-    ...(spec.process === undefined ? { noProcess: true } : {}),
     ...(hooks === undefined ? {} : { hooks }),
   };
   // Before anything is made, so that `delete --force` finds what a crash would leave.

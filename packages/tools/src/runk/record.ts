@@ -31,8 +31,6 @@ export type ContainerRecord = {
   readonly scope?: string;
   /** Its root, mounted in the host's mount namespace, for it has none of its own. */
   readonly hostMount?: string;
-  /** Its config.json has no process: it cannot be started. */
-  readonly noProcess?: true;
   /** Those that are still to run; absent: none. */
   readonly hooks?: LaterHooks;
 };

@@ -20,11 +20,6 @@ export const start = defineCommand({
     using directory = RecordDirectory.open(globals.root, id);
     const record = directory.mustRead();
     checkStatus(statusOf(globals.root, record));
-    if (record.noProcess)
-      throw new KataError(
-        "FailedPrecondition",
-        `cannot start container "${id}": its config.json has no process`,
-      );
     if (!startIsWatched(record.hooks)) {
       startProcess(directory);
       return 0;
