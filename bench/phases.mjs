@@ -69,8 +69,11 @@ export function sampleOfStart([program = "", ...args]) {
   return steps;
 }
 
-/** By --timing-format json, the last line: packages/cli/src/container/stopwatch.ts. @param {string} text @returns {Phase[]} */
-function parsePhases(text) {
+/**
+ * What a runtime's run said with --timing-format json, in the last line: packages/cli/src/container/stopwatch.ts.
+ * @param {string} text @returns {Phase[]}
+ */
+export function parsePhases(text) {
   /** @type {{name: string, startMs: number, endMs: number}[]} */
   const phases = JSON.parse(text.trimEnd().split("\n").at(-1) ?? "");
   return phases.map((phase) => ({ ...phase, whose: phase.name.split(":")[0] ?? "" }));

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { makeBundle, newId } from "../containers.mjs";
 import { compare, inBatches, median, must, peakRssKb, repeat, withSpread } from "../measure.mjs";
+import { parsePhases } from "../phases.mjs";
 
 const limitMb = 6;
 const runk = resolve("build/bin/runk");
@@ -55,14 +56,8 @@ function phases(bundle, state) {
   const taken = new Map();
   for (let round = 0; round < PAIRS; round++) {
     const words = ["run", "--timing-format", "json", "--bundle", bundle, newId()];
-    /** @type {{name: string, startMs: number, endMs: number}[]} */
-    const told = JSON.parse(
-      must(runk, ["--root", `${state}/runk`, ...words])
-        .stderr.trimEnd()
-        .split("\n")
-        .at(-1) ?? "",
-    );
-    for (const { name, startMs, endMs } of told)
+    const { stderr } = must(runk, ["--root", `${state}/runk`, ...words]);
+    for (const { name, startMs, endMs } of parsePhases(stderr))
       taken.set(name, [...(taken.get(name) ?? []), endMs - startMs]);
   }
   const parts = [...taken].map(([name, ms]) => ({ name, ms: median(ms) }));

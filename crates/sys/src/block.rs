@@ -3,7 +3,7 @@
 use crate::error::{Context, OpError, Res};
 use crate::reactor::{Direction, hold};
 use crate::spare;
-use crate::stream::{read_some, write_all};
+use crate::stream::{read_once, read_some, write_all};
 use crate::table::{ops, wire};
 use crate::value::Bytes;
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ fn keep(buffer: Vec<u8>) -> Block {
         return Block { block: 0, len };
     }
     let block = NEXT_BLOCK.fetch_add(1, Ordering::Relaxed);
-    blocks().insert(block, spare::trimmed(buffer));
+    blocks().insert(block, buffer);
     Block { block, len }
 }
 
@@ -53,15 +53,7 @@ fn taken(block: u32) -> Res<Vec<u8>> {
 
 fn read_block(fd: i32, max: u32) -> Res<impl Future<Output = Res<Block>> + Send> {
     let hold = hold(fd)?;
-    Ok(async move {
-        let mut buffer = Vec::new();
-        hold.attempt(Direction::Read, |fd, state| {
-            read_some(fd, state, &mut buffer, max as usize)
-        })
-        .await
-        .call("read")?;
-        Ok(keep(buffer))
-    })
+    Ok(async move { read_once(&hold, max).await.map(keep) })
 }
 
 fn read_block_exact(fd: i32, len: u32) -> Res<impl Future<Output = Res<Block>> + Send> {
@@ -81,7 +73,7 @@ fn read_block_exact(fd: i32, len: u32) -> Res<impl Future<Output = Res<Block>> +
                 return Err(OpError::new(libc::ECONNRESET, "read"));
             }
         }
-        Ok(keep(buffer))
+        Ok(keep(spare::trimmed(buffer)))
     })
 }
 

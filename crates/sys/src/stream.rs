@@ -197,17 +197,20 @@ pub(crate) async fn write_all(hold: &Hold, head: &[u8], body: &[u8]) -> Result<(
     Ok(())
 }
 
+/// One read of at most max bytes, without the room that it has not filled; empty = end of file.
+pub(crate) async fn read_once(hold: &Hold, max: u32) -> Res<Vec<u8>> {
+    let mut buffer = Vec::new();
+    hold.attempt(Direction::Read, |fd, state| {
+        read_some(fd, state, &mut buffer, max as usize)
+    })
+    .await
+    .call("read")?;
+    Ok(spare::trimmed(buffer))
+}
+
 fn read(fd: i32, max: u32) -> Res<impl Future<Output = Res<Bytes>> + Send> {
     let hold = hold(fd)?;
-    Ok(async move {
-        let mut buffer = Vec::new();
-        hold.attempt(Direction::Read, |fd, state| {
-            read_some(fd, state, &mut buffer, max as usize)
-        })
-        .await
-        .call("read")?;
-        Ok(Bytes(spare::trimmed(buffer)))
-    })
+    Ok(async move { read_once(&hold, max).await.map(Bytes) })
 }
 
 fn write(fd: i32, bytes: Bytes) -> Res<impl Future<Output = Res<()>> + Send> {

@@ -2,7 +2,7 @@ import { Daemon } from "@kata-containers/protocols";
 import { KataError, ops } from "@kata-containers/sys";
 import { updateRow } from "../commands/update.ts";
 import { findContainer } from "../container/find-container.ts";
-import { ASK_MS, liveDaemon } from "../container/live-daemon.ts";
+import { askLive, liveDaemon } from "../container/live-daemon.ts";
 import { wantedResources } from "../container/update-resources.ts";
 import { defineCommand } from "../define-command.ts";
 
@@ -18,11 +18,13 @@ export const updateCommand = defineCommand({
     }
     const resources = await wantedResources(options);
     using found = await findContainer(globals, id);
-    const live = liveDaemon(found);
-    // As runc: nothing to change is no error.
-    if (resources === undefined) return 0;
+    if (resources === undefined) {
+      // As runc: nothing to change is no error, of a container that runs.
+      liveDaemon(found);
+      return 0;
+    }
     const resourcesJson = ops.utf8Encode(JSON.stringify(resources));
-    await live.call(Daemon.Update, { id, resourcesJson }, { timeoutMs: ASK_MS });
+    await askLive(found, Daemon.Update, { id, resourcesJson });
     return 0;
   },
 });
