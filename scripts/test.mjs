@@ -176,7 +176,7 @@ const parts = [
   {
     key: "host",
     onlyFull: true,
-    run: () => endToEnd("a host with systemd and cgroup v2", "tests/host", 60),
+    run: () => endToEnd("hosts with systemd, and cgroup v2 or v1", "tests/host", 120),
   },
   {
     key: "clients",

@@ -80,8 +80,6 @@ export async function startPodman(backend: "cni" | "netavark" = "cni"): Promise<
     `
 [engine]
 cgroup_manager = "cgroupfs"
-# conmon, which calls the runtime's create and exec, has no others.
-conmon_env_vars = ["PATH=${process.env.PATH}", "KATA_CONF_FILE=${configurationFile}"]
 events_logger = "file"
 tmp_dir = "/run/libpod"
 # conmon, which creates containers, has nothing else of podman's environment.

@@ -1,8 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { files } from "../clients/rows/files.ts";
-import { kernel } from "../clients/rows/kernel.ts";
-import { life } from "../clients/rows/life.ts";
-import { resources } from "../clients/rows/resources.ts";
+import { EVERYDAY } from "../clients/everyday.ts";
 import { writeImage } from "../harness/image.ts";
 import { repository, Scratch } from "../harness/programs.ts";
 import { useHost } from "./machine.ts";
@@ -23,7 +20,8 @@ beforeAll(async () => {
     `
     mkdir -p /etc/docker
     modprobe -a fuse tun
-    echo '{"runtimes":{"runk":{"path":"${RUNK}"}},"default-runtime":"runk"}' > /etc/docker/daemon.json
+    echo '{"runtimes":{"runk":{"path":"${RUNK}"}},"default-runtime":"runk","bridge":"none"}' > /etc/docker/daemon.json
+    printf '[containers]\nnetns = "none"\n' > /etc/containers/containers.conf
     systemctl start docker && docker import ${tar} box && podman import ${tar} box
     `,
     3 * MINUTE,
@@ -42,10 +40,10 @@ test.each([
     const { stdout, stderr } = await host().run(
       `
       c="timeout 100 ${command}"
-      $c run --rm --network none box sh -c 'exit 7'; echo "status: $?"
-      $c run --network none -m 32m --name eater box sh -c '${EATS_MEMORY}'; echo "status: $?"
+      $c run --rm box sh -c 'exit 7'; echo "status: $?"
+      $c run -m 32m --name eater box sh -c '${EATS_MEMORY}'; echo "status: $?"
       ${isDocker ? "echo \"killed: $($c inspect -f '{{.State.OOMKilled}}' eater)\"" : ""}
-      $c run -d --network none --pids-limit 20 --name long box sleep 1000 > /dev/null
+      $c run -d --pids-limit 20 --name long box sleep 1000 > /dev/null
       $c exec long cat /sys/fs/cgroup/pids.max
       echo "scopes: $(systemctl list-units --no-legend '${prefix}-*.scope' | grep -vc conmon)"
       $c update --memory 64m --memory-swap 64m long > /dev/null; $c exec long cat /sys/fs/cgroup/memory.max
@@ -65,22 +63,17 @@ test.each([
   9 * MINUTE,
 );
 
-/** What people do that is done through control groups, here of cgroup v2 and systemd's. */
-const ROWS = [
-  ...resources,
-  ...[...files, ...kernel, ...life].filter(({ name }) => /^--device|^a device|--cgroupns|pause/.test(name)),
-];
 const ENGINES = [
   {
     name: "docker",
     command: (_runtime: string) => "docker",
-    run: (runtime: string) => `docker run --network none --runtime ${runtime}`,
+    run: (runtime: string) => `docker run --runtime ${runtime}`,
     remove: "docker rm -fv",
   },
   {
     name: "podman",
     command: podman,
-    run: (runtime: string) => `${podman(runtime)} run --network none`,
+    run: (runtime: string) => `${podman(runtime)} run`,
     remove: "podman rm -fv -t 0",
   },
 ];
@@ -90,7 +83,7 @@ function podman(runtime: string): string {
 }
 
 describe.each(ENGINES)("$name, as with runc:", ({ name: engine, command, run, remove }) => {
-  const rows = ROWS.filter(({ only = engine }) => only === engine);
+  const rows = EVERYDAY.filter(({ only = engine }) => only === engine);
 
   test.each(rows)("$name", { timeout: 8 * MINUTE }, async ({ script, shows }) => {
     const [runk, runc] = [await outcome("runk", script), await outcome("runc", script)];

@@ -25,15 +25,18 @@ export class HostMachine implements AsyncDisposable {
   #port: Socket | undefined;
   #answers: AsyncIterator<string> | undefined;
 
-  /** Builds its image if there is none yet, and boots it until systemd runs commands. */
-  static async boot(): Promise<HostMachine> {
+  /**
+   * Builds its image if there is none yet, and boots it until systemd runs commands.
+   * @param kernelArguments further ones: "systemd.unified_cgroup_hierarchy=0"
+   */
+  static async boot(kernelArguments = ""): Promise<HostMachine> {
     const image = execFileSync("node", [join(import.meta.dirname, "build-image.mjs")], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "inherit"],
     }).trim();
     const machine = new HostMachine();
     try {
-      await machine.#start(image);
+      await machine.#start(image, kernelArguments);
       return machine;
     } catch (error) {
       await machine[Symbol.asyncDispose]();
@@ -41,12 +44,15 @@ export class HostMachine implements AsyncDisposable {
     }
   }
 
-  async #start(image: string): Promise<void> {
+  async #start(image: string, kernelArguments: string): Promise<void> {
     this.#server.listen(this.#scratch.join("port"));
     await once(this.#server, "listening");
     this.#qemu = spawn(
       "setpriv",
-      ["--pdeathsig", "KILL", "qemu-system-x86_64", ...qemuArguments(image, this.#scratch)],
+      [
+        ...["--pdeathsig", "KILL", "qemu-system-x86_64"],
+        ...qemuArguments(image, this.#scratch, `${KERNEL_ARGUMENTS} ${kernelArguments}`),
+      ],
       {
         stdio: ["ignore", "inherit", "inherit"],
       },
@@ -89,13 +95,13 @@ export class HostMachine implements AsyncDisposable {
   }
 }
 
-function qemuArguments(image: string, scratch: Scratch): string[] {
+function qemuArguments(image: string, scratch: Scratch, kernelArguments: string): string[] {
   const console = scratch.join("console");
   return [
     ...["-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max,-erms,-fsrm", "-m", "3072", "-smp", "2"],
     ...["-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-serial", `file:${console}`],
     ...["-kernel", join(repository, "build/guest/vmlinux"), "-initrd", join(image, "initrd")],
-    ...["-append", `${KERNEL_ARGUMENTS} kata.repository=${repository} kata.node=${process.execPath}`],
+    ...["-append", `${kernelArguments} kata.repository=${repository} kata.node=${process.execPath}`],
     ...["-drive", `file=${join(image, "root.ext4")},if=none,id=root,format=raw,snapshot=on,cache=unsafe`],
     ...["-device", "virtio-blk-pci,drive=root"],
     ...["-virtfs", "local,path=/,mount_tag=files,security_model=none,readonly=on,multidevs=remap"],
@@ -108,11 +114,11 @@ function qemuArguments(image: string, scratch: Scratch): string[] {
 /** With the first use, Debian's packages are fetched. */
 const BUILD_LIMIT_MS = 20 * 60_000;
 
-/** A machine for a suite. @returns a function that gives it, once tests run */
-export function useHost(): () => HostMachine {
+/** A machine for a suite, see {@link HostMachine.boot}. @returns a function that gives it, once tests run */
+export function useHost(kernelArguments = ""): () => HostMachine {
   let host: HostMachine | undefined;
   beforeAll(async () => {
-    host = await HostMachine.boot();
+    host = await HostMachine.boot(kernelArguments);
   }, BUILD_LIMIT_MS);
   afterAll(() => host?.[Symbol.asyncDispose]());
   return () => {

@@ -18,7 +18,7 @@ export const globalOptions = {
     help: "the configuration for new sandboxes, check, env and factory, instead of the default paths",
   },
   "systemd-cgroup": {
-    help: "create, run: cgroups are in a systemd scope (cgroup v2); linux.cgroupsPath is slice:prefix:name",
+    help: "create, run: cgroups are in a systemd scope; linux.cgroupsPath is slice:prefix:name",
   },
   rootless: {
     ...rootlessOption,

@@ -30,7 +30,7 @@ export type ContainerOptions = {
   /** With `startFd`, inherited: what fails after the start byte is written there; it is closed when the program runs. */
   readonly startedFd?: FdRef;
   /**
-   * The cgroup of a systemd scope, from the root of v2's hierarchy, in place of linux.cgroupsPath. The spawner makes the scope when
+   * The cgroup of a systemd scope, from the root of each hierarchy, in place of linux.cgroupsPath. The spawner makes the scope when
    * it is asked for {@link ASK_SCOPE}, with the process that asks in it.
    */
   readonly scopePath?: string;

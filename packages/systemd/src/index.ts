@@ -2,4 +2,10 @@
 
 export { changeScope, checkSystemd, startScope, stopScope } from "./scope.ts";
 export { isScopeName, parseScopeName, refuseScopeName, type ScopeName } from "./scope-name.ts";
-export { ignoredAnnotations, limitProperties, type Property, type Weights } from "./scope-properties.ts";
+export {
+  ignoredAnnotations,
+  limitProperties,
+  limitPropertiesV1,
+  type Property,
+  type Weights,
+} from "./scope-properties.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ignoredAnnotations, limitProperties } from "./scope-properties.ts";
+import { ignoredAnnotations, limitProperties, limitPropertiesV1 } from "./scope-properties.ts";
 
 const limits = (resources: Parameters<typeof limitProperties>[0]) =>
   Object.fromEntries(
@@ -82,4 +82,22 @@ test("annotations for systemd's own properties are told apart", () => {
   const annotations = { "org.systemd.property.TimeoutStopUSec": "uint64 1", other: "x" };
   expect(ignoredAnnotations(annotations)).toEqual(["org.systemd.property.TimeoutStopUSec"]);
   expect(ignoredAnnotations()).toEqual([]);
+});
+
+test("on cgroup v1 limits have the properties that count as v1's files do, as far as there are any", () => {
+  const properties = limitPropertiesV1({
+    memory: { limit: 1000, swap: 1500, reservation: 500 },
+    cpu: { shares: 512, quota: -1, cpus: "0" },
+    pids: { limit: -1 },
+    blockIO: { weight: 300 },
+  });
+  const infinity = 2n ** 64n - 1n;
+  expect(properties.map(([name, { type, value }]) => [name, type, value])).toEqual([
+    ["MemoryLimit", "t", 1000n],
+    ["CPUShares", "t", 512n],
+    ["CPUQuotaPerSecUSec", "t", infinity],
+    ["CPUQuotaPeriodUSec", "t", 100_000n],
+    ["TasksMax", "t", infinity],
+    ["BlockIOWeight", "t", 300n],
+  ]);
 });

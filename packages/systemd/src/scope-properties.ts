@@ -21,42 +21,64 @@ export type Weights = {
 };
 
 /**
- * The limits of linux.resources that systemd has properties for, from its release 244 on. It would take away, at its next reload, those
- * that only the cgroup's files have.
+ * The limits of linux.resources that systemd has properties for on cgroup v2, from its release 244 on. It would take away, at its next
+ * reload, those that only the cgroup's files have.
  */
 export function limitProperties(
   { memory = {}, cpu = {}, pids, blockIO = {} }: Resources,
   weights: Weights,
 ): Property[] {
-  const properties: Property[] = [];
-  const add = (name: string, value: number | undefined) => {
-    if (value !== undefined && value !== 0) properties.push(property(name, "t", amount(value)));
-  };
-  add("MemoryMax", memory.limit);
-  add("MemoryLow", memory.reservation);
   const { limit = 0, swap = 0 } = memory;
-  // The specification's counts memory too. No swap at all is a limit of 0, which `add` takes for none.
-  if (swap !== 0)
-    properties.push(property("MemorySwapMax", "t", amount(swap < 0 ? swap : swap - Math.max(limit, 0))));
-  if (cpu.shares) add("CPUWeight", weights.ofShares(cpu.shares));
-  if (cpu.quota || cpu.period) {
-    const { quota = 0 } = cpu;
-    const period = cpu.period || DEFAULT_PERIOD;
-    const perSecond = PERCENT_US * Math.ceil((quota * SECOND_US) / period / PERCENT_US);
-    add("CPUQuotaPerSecUSec", quota > 0 ? perSecond : -1);
-    add("CPUQuotaPeriodUSec", period);
-  }
-  add("TasksMax", pids?.limit);
-  const addBits = (name: string, list = "") => {
-    if (LIST.test(list)) properties.push(property(name, "ay", bitsOf(list)));
-  };
-  addBits("AllowedCPUs", cpu.cpus);
-  addBits("AllowedMemoryNodes", cpu.mems);
-  return [...properties, ...blockIoProperties(blockIO, weights)];
+  // The specification's counts memory too, and no swap at all is a limit of 0.
+  const swapMax = swap < 0 ? swap : swap - Math.max(limit, 0);
+  return [
+    ...amountOf("MemoryMax", memory.limit),
+    ...amountOf("MemoryLow", memory.reservation),
+    ...(swap === 0 ? [] : [property("MemorySwapMax", "t", amount(swapMax))]),
+    ...(cpu.shares ? amountOf("CPUWeight", weights.ofShares(cpu.shares)) : []),
+    ...quotaProperties(cpu),
+    ...amountOf("TasksMax", pids?.limit),
+    ...bitsProperty("AllowedCPUs", cpu.cpus),
+    ...bitsProperty("AllowedMemoryNodes", cpu.mems),
+    ...blockIoProperties(blockIO, weights),
+  ];
+}
+
+/**
+ * The same on cgroup v1, also beside a v2 that has no controllers (hybrid): the properties by which systemd sets what v1's files count in. It
+ * has none of swap, of a reservation and of cpusets there, and takes none of these away.
+ */
+export function limitPropertiesV1({ memory = {}, cpu = {}, pids, blockIO = {} }: Resources): Property[] {
+  return [
+    ...amountOf("MemoryLimit", memory.limit),
+    ...amountOf("CPUShares", cpu.shares),
+    ...quotaProperties(cpu),
+    ...amountOf("TasksMax", pids?.limit),
+    ...amountOf("BlockIOWeight", blockIO.weight),
+  ];
+}
+
+/** None for what is 0 or not there, which leaves it as it is. */
+function amountOf(name: string, value = 0): Property[] {
+  return value === 0 ? [] : [property(name, "t", amount(value))];
+}
+
+function quotaProperties({ quota = 0, period = 0 }: { quota?: number; period?: number }): Property[] {
+  if (quota === 0 && period === 0) return [];
+  const each = period || DEFAULT_PERIOD;
+  const perSecond = PERCENT_US * Math.ceil((quota * SECOND_US) / each / PERCENT_US);
+  return [
+    ...amountOf("CPUQuotaPerSecUSec", quota > 0 ? perSecond : -1),
+    ...amountOf("CPUQuotaPeriodUSec", each),
+  ];
 }
 
 /** Lists of numbers and ranges, cpuset(7); what is none the kernel will refuse, when it is written to the cgroup's file. */
 const LIST = /^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/;
+
+function bitsProperty(name: string, list = ""): Property[] {
+  return LIST.test(list) ? [property(name, "ay", bitsOf(list))] : [];
+}
 
 /** Such a list as systemd has it: the bit of each number, the lowest bits in the first byte. */
 function bitsOf(list: string): Uint8Array {

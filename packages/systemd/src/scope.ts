@@ -16,27 +16,19 @@ const MANAGER = "org.freedesktop.systemd1.Manager";
 const manager = { destination: SYSTEMD, path: MANAGER_PATH, interface: MANAGER };
 const JOB_REMOVED = `type='signal',sender='${SYSTEMD}',path='${MANAGER_PATH}',interface='${MANAGER}',member='JobRemoved'`;
 
-/**
- * @param unified cgroup v2 is all the host has
- * @throws KataError FailedPrecondition where no scope can be made; in runc's words where systemd is not the init system
- */
-export function checkSystemd(unified: boolean): void {
+/** @throws KataError FailedPrecondition, in runc's words, where systemd is not the init system: it makes no scope there */
+export function checkSystemd(): void {
   if (!exists(RUNNING))
     throw new KataError(
       "FailedPrecondition",
       "systemd not running on this host, cannot use systemd cgroups manager",
-    );
-  if (!unified)
-    throw new KataError(
-      "FailedPrecondition",
-      "--systemd-cgroup: scopes are made on cgroup v2, this host has v1 (boot with systemd.unified_cgroup_hierarchy=1, or use the cgroupfs driver)",
     );
 }
 
 /**
  * Makes a transient scope with one process in it, and waits until it is there.
  *
- * @param limits further properties, see {@link limitProperties}
+ * @param limits further properties, see {@link limitProperties}, {@link limitPropertiesV1}
  * @throws KataError AlreadyExists, Unavailable (no message bus), DeadlineExceeded, Internal: systemd's own words
  */
 export async function startScope(

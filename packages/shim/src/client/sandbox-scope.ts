@@ -1,4 +1,4 @@
-import { exists, KataError, O, ops, readText } from "@kata-containers/sys";
+import { isSysError, KataError, ops, readText } from "@kata-containers/sys";
 import {
   checkSystemd,
   ignoredAnnotations,
@@ -8,7 +8,13 @@ import {
   startScope,
   stopScope,
 } from "@kata-containers/systemd";
-import { hostHierarchies, type SandboxRecord } from "@kata-containers/virtcontainers";
+import {
+  hostHierarchies,
+  isPopulated,
+  joinCgroup,
+  ownProcsFiles,
+  type SandboxRecord,
+} from "@kata-containers/virtcontainers";
 import type { Bundle } from "./bundle.ts";
 
 /**
@@ -25,7 +31,7 @@ export function wantedScope(
     refuseScopeName(bundle.spec.linux?.cgroupsPath, bundle.path);
     return undefined;
   }
-  checkSystemd(hostHierarchies().every(({ version }) => version === 2));
+  checkSystemd();
   for (const annotation of ignoredAnnotations(bundle.spec.annotations))
     warn(`annotations: ${annotation}: without effect on the scope`);
   return parseScopeName(bundle.spec.linux?.cgroupsPath, id, "kata");
@@ -37,12 +43,12 @@ export function wantedScope(
  * @throws KataError AlreadyExists when systemd has such a unit; Unavailable, DeadlineExceeded, Internal
  */
 export async function insideScope<T>(scope: ScopeName, id: string, work: () => Promise<T>): Promise<T> {
-  const home = ownProcsFile();
+  const home = ownProcsFiles(hostHierarchies(), readText("/proc/self/cgroup"));
   await startScope(scope, `Kata Containers sandbox ${id}`, ops.getpid(), []);
   try {
     return await work();
   } finally {
-    ops.writeFile(home, ops.utf8Encode(String(ops.getpid())), O.WRONLY, 0);
+    joinCgroup(home, ops.getpid());
   }
 }
 
@@ -54,32 +60,26 @@ export async function releaseScope(
   { scope, cgroups }: Pick<SandboxRecord, "scope" | "cgroups">,
   warn: (message: string) => void,
 ): Promise<void> {
-  if (scope === undefined || isPopulated(cgroups.sandbox.slice(0, cgroups.sandbox.lastIndexOf("/")))) return;
+  if (scope === undefined) return;
+  const path = cgroups.sandbox.slice(0, cgroups.sandbox.lastIndexOf("/"));
+  if (isPopulated(path)) return;
   try {
     await stopScope(scope);
+    removeForeign(path);
   } catch (error) {
     warn(KataError.from(error).message);
   }
 }
 
-/** cgroup.events of Documentation/admin-guide/cgroup-v2.rst: whether it or one below it has a process. */
-function isPopulated(cgroup: string): boolean {
-  const file = `${unifiedMount()}${cgroup}/cgroup.events`;
-  return exists(file) && readText(file).split("\n").includes("populated 1");
-}
-
-/** The cgroup.procs of the cgroup that this process is in. */
-function ownProcsFile(): string {
-  // cgroups(7), /proc/[pid]/cgroup: of v2 "0::/path".
-  const line = readText("/proc/self/cgroup")
-    .split("\n")
-    .find((each) => each.startsWith("0::"));
-  if (line === undefined) throw new KataError("Internal", "/proc/self/cgroup: no cgroup v2");
-  return `${unifiedMount()}${line.slice("0::".length)}/cgroup.procs`;
-}
-
-function unifiedMount(): string {
-  const found = hostHierarchies().find(({ version }) => version === 2);
-  if (found === undefined) throw new KataError("Internal", "cgroup v2 is not mounted");
-  return found.mount;
+/** systemd removes its scopes from v1's hierarchies that it uses itself: not from that of cpuset, for one. */
+function removeForeign(path: string): void {
+  for (const { mount, version } of hostHierarchies()) {
+    if (version === 2) continue;
+    try {
+      ops.rmdir(mount + path);
+    } catch (error) {
+      // In those that it uses it may be at it.
+      if (!isSysError(error, "ENOENT", "EBUSY")) throw error;
+    }
+  }
 }

@@ -62,7 +62,7 @@ export async function createContainer(
   checkTerminal(spec, options["console-socket"], keepsTerminal);
   if (!globals.systemdCgroup) refuseScopeName(spec.linux?.cgroupsPath, bundle);
   const facts = readHostFacts(options["no-pivot"] ? { rootIsInitramfs: true } : {});
-  const scope = globals.systemdCgroup ? wantedScope(spec, facts.cgroup, id) : undefined;
+  const scope = globals.systemdCgroup ? wantedScope(spec, id) : undefined;
   const passed = passedDescriptors(options["preserve-fds"]);
   refuseOwnMountNamespace(spec);
   const hooks = laterHooks(spec.hooks);
@@ -125,7 +125,7 @@ export async function createContainer(
     container,
     launchPath: globals.launchPath,
     passed: passed.fds,
-    ...(scope === undefined ? {} : { scope }),
+    ...(scope === undefined ? {} : { scope: { name: scope, cgroups: compiled.cgroups } }),
     undo,
   });
   const started = { ...record, pid: process.pid, startTime: processStat(process.pid)?.startTime ?? 0 };

@@ -14,7 +14,7 @@ export const globalOptions = {
   "log-format": { value: "FORMAT", choices: ["text", "json"], help: "of --log: text (default) or json" },
   debug: { help: "log everything" },
   "systemd-cgroup": {
-    help: "create, run: cgroups are systemd scopes (cgroup v2); linux.cgroupsPath is slice:prefix:name",
+    help: "create, run: cgroups are systemd scopes; linux.cgroupsPath is slice:prefix:name",
   },
   rootless: {
     ...rootlessOption,

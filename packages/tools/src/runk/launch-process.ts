@@ -12,10 +12,9 @@ import {
 } from "@kata-containers/launch";
 import type { Hooks, Spec } from "@kata-containers/oci";
 import { Fd, O, ops, S, SIG, type SpawnFd, type Undo } from "@kata-containers/sys";
-import type { ScopeName } from "@kata-containers/systemd";
 import type { RecordDirectory } from "./record.ts";
 import { passListener } from "./seccomp-listener.ts";
-import { startContainerScope } from "./systemd-scope.ts";
+import { type ContainerScope, startContainerScope } from "./systemd-scope.ts";
 
 /** Descriptors of the process, besides 0 to 2, that the plan is compiled for. */
 export const START_FD = 5;
@@ -32,7 +31,7 @@ export type LaunchOrder = {
   /** Further descriptors, that the plan passes on. */
   readonly passed: readonly SpawnFd[];
   /** To be made, with the process in it. */
-  readonly scope?: ScopeName;
+  readonly scope?: ContainerScope;
   /** Takes the process along when what follows fails. */
   readonly undo: Undo;
 };

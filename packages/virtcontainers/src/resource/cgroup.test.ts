@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseHierarchies, sandboxCgroups, scopeCgroups } from "./cgroup.ts";
+import { ownProcsFiles, parseHierarchies, sandboxCgroups, scopeCgroups } from "./cgroup.ts";
 
 const hash = "0123456789abcdef";
 
@@ -12,7 +12,20 @@ test("v1, v2 and hybrid hosts are told from their mounts", () => {
   expect(parseHierarchies([v1, both, named, v2, other].join("\n"))).toEqual([
     { mount: "/sys/fs/cgroup/cpuset", version: 1, controllers: ["cpuset"] },
     { mount: "/sys/fs/cgroup/cpu,cpuacct", version: 1, controllers: ["cpu", "cpuacct"] },
+    { mount: "/sys/fs/cgroup/systemd", version: 1, controllers: ["name=systemd"] },
     { mount: "/sys/fs/cgroup/unified", version: 2, controllers: [] },
+  ]);
+});
+
+test("a process is in one cgroup of each hierarchy", () => {
+  const hierarchies = [
+    { mount: "/v1/cpu,cpuacct", version: 1, controllers: ["cpu", "cpuacct"] },
+    { mount: "/v1/systemd", version: 1, controllers: ["name=systemd"] },
+    { mount: "/v2", version: 2, controllers: [] },
+  ] as const;
+  const membership = "12:misc:/not-mounted\n4:cpu,cpuacct:/a:b\n1:name=systemd:/\n0::/user.slice/c\n";
+  expect(ownProcsFiles(hierarchies, membership)).toEqual([
+    ...["/v1/cpu,cpuacct/a:b/cgroup.procs", "/v1/systemd//cgroup.procs", "/v2/user.slice/c/cgroup.procs"],
   ]);
 });
 

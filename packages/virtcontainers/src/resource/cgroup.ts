@@ -9,8 +9,8 @@ export type Hierarchy = {
 };
 
 /**
- * Reads the hierarchies out of /proc/self/mountinfo (proc(5)); v1, v2 and hybrid hosts alike. v1 hierarchies without
- * a controller (systemd's own) are left out.
+ * Reads the hierarchies out of /proc/self/mountinfo (proc(5)); v1, v2 and hybrid hosts alike, with systemd's own of v1, by which it
+ * knows whose a process is. Other v1 hierarchies without a controller are left out.
  */
 export function parseHierarchies(mountinfo: string): Hierarchy[] {
   const found: Hierarchy[] = [];
@@ -20,14 +20,15 @@ export function parseHierarchies(mountinfo: string): Hierarchy[] {
     const [type, , options] = after?.split(" ") ?? [];
     if (mount === undefined || found.some((each) => each.mount === mount)) continue;
     if (type === "cgroup2") found.push({ mount, version: 2, controllers: [] });
-    const controllers = (options ?? "").split(",").filter((each) => V1_CONTROLLERS.has(each));
+    const controllers = (options ?? "").split(",").filter((each) => V1_NAMES.has(each));
     if (type === "cgroup" && controllers.length > 0) found.push({ mount, version: 1, controllers });
   }
   return found;
 }
 
-/** Documentation/admin-guide/cgroup-v1: the names among a v1 mount's options that are controllers. */
-const V1_CONTROLLERS = new Set([
+/** Documentation/admin-guide/cgroup-v1: the names among a v1 mount's options that are controllers, and systemd's hierarchy. */
+const V1_NAMES = new Set([
+  "name=systemd",
   "cpu",
   "cpuacct",
   "cpuset",
@@ -146,6 +147,21 @@ export function joinCgroup(procsFiles: readonly string[], pid: number): void {
   for (const file of procsFiles) ops.writeFile(file, ops.utf8Encode(String(pid)), O.WRONLY, 0);
 }
 
+/**
+ * Where this process is in every hierarchy: the `cgroup.procs` files to go back by.
+ * @param membership text of /proc/self/cgroup (cgroups(7)): "4:cpu,cpuacct:/path", of v2 "0::/path"
+ */
+export function ownProcsFiles(hierarchies: readonly Hierarchy[], membership: string): string[] {
+  return membership.split("\n").flatMap((line) => {
+    const [, names = "", ...path] = line.split(":");
+    const [first = ""] = names.split(",");
+    const found = hierarchies.find(({ version, controllers }) =>
+      first === "" ? version === 2 : controllers.includes(first),
+    );
+    return found === undefined || path.length === 0 ? [] : [`${found.mount}${path.join(":")}/cgroup.procs`];
+  });
+}
+
 /** Moves this process to the root of every hierarchy, so that the cgroup it was in can be removed. */
 export function leaveCgroup(): void {
   joinCgroup(
@@ -175,6 +191,15 @@ function processesIn(dir: string): number[] {
     if (isMissing(error)) return [];
     throw error;
   }
+}
+
+/** Whether a process is in the cgroup or in one below it, in any hierarchy. */
+export function isPopulated(path: string, hierarchies: readonly Hierarchy[] = hostHierarchies()): boolean {
+  return hierarchies.some((hierarchy) => {
+    const directory = hierarchy.mount + path;
+    const below = () => directoriesIn(directory).map((name) => `${path}/${name}`);
+    return processesIn(directory).length > 0 || below().some((each) => isPopulated(each, [hierarchy]));
+  });
 }
 
 /** How long a cgroup may stay busy after its last process has ended (the kernel lets go of a task a little after its exit). */
