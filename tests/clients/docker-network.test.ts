@@ -68,6 +68,34 @@ test("a network that is connected while the container runs is there, and gone wh
   expect(said).toBe("10.99.0.2/24\nreached\neth0\nlo\n");
 });
 
+/** By TCP: two bytes of length, a header (RFC 1035, 4.1.1) and the question for the address of `db`; the answer ends with that. */
+const QUERY = ["\\0\\24", "\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0", "\\2db\\0\\0\\1\\0\\1"];
+const askByTcp = `printf '${QUERY.join("").replaceAll("\\", "\\\\")}' | nc 127.0.0.11 53 | tail -c 4 | od -An -tu1`;
+
+test("in a network of its own a container knows the others by name, as docker's resolver has it, and may be a resolver itself", async () => {
+  const said = await same(`
+    docker network create --subnet 10.98.0.0/24 own > /dev/null
+    $run -d --name db --network own --network-alias store box sh -c 'echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp' > /dev/null
+    $run --rm --network own box sh -c "
+      cat /etc/resolv.conf | grep -v '^#'
+      for try in 1 2 3 4 5 6 7 8 9 10; do wget -q -O - http://db/ && break; sleep 1; done
+      wget -q -O - http://store/
+      nslookup -type=a db 127.0.0.11 | grep -v '^$'
+      nslookup -type=a nobody-has-this-name. 127.0.0.11 > /dev/null 2>&1 || echo none
+      ${askByTcp}
+      timeout 1 nc -l -p 53 -s 0.0.0.0; echo listened: $?"
+    $run -d --name late box sleep 1000 > /dev/null
+    docker network connect own late
+    for try in $(seq 100); do docker exec late wget -q -O - http://db/ 2> /dev/null && break; sleep 0.2; done
+    docker rm -f db late > /dev/null; docker network rm own > /dev/null`);
+  expect(said.split("\n")).toEqual([
+    ...["nameserver 127.0.0.11", "options ndots:0", "hello", "hello"],
+    ...["Server:\t\t127.0.0.11", "Address:\t127.0.0.11:53"],
+    ...["Non-authoritative answer:", "Name:\tdb", "Address: 10.98.0.2"],
+    ...["none", " 10 98 0 2", "listened: 0", "hello", ""],
+  ]);
+});
+
 test("a container without a network has loopback alone; the host's own is refused before anything is made", async () => {
   expect(await same("$run --rm --network none box ls /sys/class/net")).toBe("lo\n");
   const { status, stderr } = await shell("kata", "$run --rm --network host box true");

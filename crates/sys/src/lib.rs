@@ -5,10 +5,12 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 mod block;
+mod bpf;
 pub mod engine;
 mod errno;
 pub mod error;
 mod fs;
+mod inet;
 mod kvm;
 #[cfg(target_arch = "x86_64")]
 mod kvm_guest;
@@ -45,7 +47,8 @@ macro_rules! domains {
     };
 }
 domains!(
-    engine, process, spawn, fs, mount, stream, block, socket, netlink, tun, terminal, kvm, vhost
+    engine, process, spawn, fs, mount, stream, block, socket, inet, netlink, tun, bpf, terminal,
+    kvm, vhost
 );
 
 /// Every op.

@@ -78,7 +78,7 @@ fn unix_listen(path: String, backlog: i32, mode: Option<u32>) -> Res<i32> {
 }
 
 /// Takes O_NONBLOCK off again: the descriptor may become a child's stdio.
-fn settled(socket: OwnedFd) -> i32 {
+pub(crate) fn settled(socket: OwnedFd) -> i32 {
     // SAFETY: no pointer.
     unsafe {
         let flags = libc::fcntl(socket.as_raw_fd(), libc::F_GETFL);
@@ -363,7 +363,7 @@ fn vsock_connect(cid: u32, port: u32) -> Res<impl Future<Output = Res<i32>> + Se
 }
 
 /// A connection attempt's outcome; EAGAIN while it is under way.
-fn connected(fd: RawFd) -> Result<(), Errno> {
+pub(crate) fn connected(fd: RawFd) -> Result<(), Errno> {
     polled(fd, libc::POLLOUT)?;
     let (mut errno, mut len) = (0i32, size_of::<i32>() as u32);
     // SAFETY: the kernel writes one int.
@@ -384,20 +384,24 @@ fn connected(fd: RawFd) -> Result<(), Errno> {
 }
 
 /// A socket under watch that no script knows yet: out of the watch and closed with it.
-struct Watched {
+pub(crate) struct Watched {
     hold: Hold,
     socket: Option<OwnedFd>,
 }
 
 impl Watched {
-    fn new(socket: OwnedFd) -> Res<Self> {
+    pub(crate) fn new(socket: OwnedFd) -> Res<Self> {
         Ok(Self {
             hold: hold(socket.as_raw_fd())?,
             socket: Some(socket),
         })
     }
 
-    fn release(mut self) -> OwnedFd {
+    pub(crate) fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    pub(crate) fn release(mut self) -> OwnedFd {
         crate::reactor::forget(self.hold.fd());
         self.socket
             .take()

@@ -16,6 +16,7 @@ export * from "./gen/daemon.gen.ts";
 export { Any, Empty, Timestamp } from "./gen/google.gen.ts";
 export * from "./gen/health.gen.ts";
 export * from "./gen/oci.gen.ts";
+export * from "./gen/resolver.gen.ts";
 export * from "./gen/runtimeoptions.gen.ts";
 export { Status } from "./gen/status.gen.ts";
 export {

@@ -3,6 +3,7 @@
 export { acceptAll } from "./accept-all.ts";
 export * from "./constants.ts";
 export { deadline } from "./deadline.ts";
+export { DNS, readDnsMessage, writeDnsMessage } from "./dns-message.ts";
 export { environment } from "./environment.ts";
 export { ERRNO } from "./errno.ts";
 export { Fd, makePipe } from "./fd.ts";

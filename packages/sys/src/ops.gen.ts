@@ -128,6 +128,12 @@ export type VsockAccepted = {
   port: number;
 };
 
+export type Datagram = {
+  data: Uint8Array;
+  address: string;
+  port: number;
+};
+
 export type Winsize = {
   row: number;
   col: number;
@@ -355,6 +361,18 @@ export interface Ops {
   vsockAccept(fd: number): Promise<VsockAccepted>;
   vsockConnect(cid: number, port: number): Promise<number>;
 
+  // inet
+  /** type: SOCK.DGRAM, or SOCK.STREAM, which listens. Port 0: one that is free, see inetPort. Non-blocking. */
+  inetBind(type: number, address: string, port: number): number;
+  /** The port that a socket is bound to. */
+  inetPort(fd: number): number;
+  /** type: SOCK.DGRAM (for read and write then), SOCK.STREAM. */
+  inetConnect(type: number, address: string, port: number): Promise<number>;
+  /** One datagram, cut to max bytes, and its sender. */
+  receiveFrom(fd: number, max: number): Promise<Datagram>;
+  /** One datagram, if the socket's buffer has room: EAGAIN. */
+  sendTo(fd: number, bytes: Uint8Array, address: string, port: number): void;
+
   // netlink
   /** Bound to the multicast groups given (a mask; 0: none). Non-blocking; wait with readable. */
   netlink(protocol: number, groups: number): number;
@@ -366,6 +384,10 @@ export interface Ops {
   // tun
   /** Makes a tap of an open /dev/net/tun, in this thread's network namespace: frames with a virtio-net header, no packet information. It goes with its last descriptor. EBUSY: the name is taken. */
   tapCreate(fd: number, name: string): void;
+
+  // bpf
+  /** Loads a program, given as two words an instruction (struct bpf_insn), and attaches it to a cgroup of v2 beside those it has; it goes with the cgroup. type: BPF_PROG_TYPE_*; attach: BPF_CGROUP_*, expected at loading too. */
+  bpfAttach(cgroup: string, type: number, attach: number, program: number[]): void;
 
   // terminal
   /** From /dev/ptmx. */

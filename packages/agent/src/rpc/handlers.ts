@@ -1,12 +1,14 @@
-import { AgentService, Health } from "@kata-containers/protocols";
+import { AgentService, Health, Resolver as ResolverService } from "@kata-containers/protocols";
 import { Handlers } from "@kata-containers/ttrpc";
 import type { GuestNetwork } from "../network/guest-network.ts";
+import { Resolver } from "../network/resolver.ts";
 import type { Hotplug } from "../sandbox/hotplug.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { containerMethods } from "./container-methods.ts";
 import { healthMethods } from "./health-methods.ts";
 import { metricsMethods } from "./metrics-methods.ts";
 import { networkMethods } from "./network-methods.ts";
+import { resolverMethods } from "./resolver-methods.ts";
 import { resourceMethods } from "./resource-methods.ts";
 import { sandboxMethods } from "./sandbox-methods.ts";
 import { streamMethods, WRITE_STDIN_DATA } from "./stream-methods.ts";
@@ -18,6 +20,7 @@ export function agentHandlers(sandbox: Sandbox, network: GuestNetwork, hotplug: 
   const ofResource = resourceMethods(sandbox);
   const ofStream = streamMethods(sandbox);
   const ofNetwork = networkMethods(network);
+  const ofResolver = resolverMethods(new Resolver());
   const ofHealth = healthMethods();
   return new Handlers()
     .unary(Health.Check, ofHealth.Check)
@@ -51,5 +54,8 @@ export function agentHandlers(sandbox: Sandbox, network: GuestNetwork, hotplug: 
     .unary(AgentService.ReadStderr, ofStream.ReadStderr)
     .bulkRequest(AgentService.WriteStdin, WRITE_STDIN_DATA, ofStream.WriteStdin)
     .unary(AgentService.CloseStdin, ofStream.CloseStdin)
-    .unary(AgentService.TtyWinResize, ofStream.TtyWinResize);
+    .unary(AgentService.TtyWinResize, ofStream.TtyWinResize)
+    .unary(ResolverService.Listen, ofResolver.Listen)
+    .unary(ResolverService.NextQueries, ofResolver.NextQueries)
+    .unary(ResolverService.Answer, ofResolver.Answer);
 }

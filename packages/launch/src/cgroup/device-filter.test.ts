@@ -1,6 +1,7 @@
 import type { DeviceRule } from "@kata-containers/oci";
 import { expect, test } from "vitest";
-import { deviceFilter, OP } from "./device-filter.ts";
+import { OP } from "./bpf.ts";
+import { deviceFilter } from "./device-filter.ts";
 import { type DeviceAccess, deviceRules } from "./device-rules.ts";
 
 type Request = {

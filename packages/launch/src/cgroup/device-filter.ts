@@ -1,3 +1,4 @@
+import { type BpfInstruction, bpfWords, OP } from "./bpf.ts";
 import type { DeviceAccess } from "./device-rules.ts";
 
 /** struct bpf_cgroup_dev_ctx: access_type, major, minor; each 32 bits (linux/bpf.h). */
@@ -11,29 +12,8 @@ const EVERY_ACCESS = 7;
 /** Registers: the result, the context, and what is read from it. `left` is the access asked for and not yet allowed. */
 const R = { result: 0, context: 1, type: 2, left: 3, major: 4, minor: 5 };
 
-/** Operation codes: Documentation/bpf/standardization/instruction-set.rst. */
-export const OP = {
-  LOAD: 0x61,
-  MOVE: 0xbc,
-  MOVE_NUMBER: 0xb4,
-  AND: 0x54,
-  SHIFT_RIGHT: 0x74,
-  JUMP: 0x05,
-  JUMP_EQUAL: 0x15,
-  JUMP_ANY_BIT: 0x45,
-  JUMP_NOT_EQUAL: 0x55,
-  EXIT: 0x95,
-} as const;
-
 type Label = "next" | "allow" | "deny";
-type Instruction = {
-  readonly op: number;
-  readonly to?: number;
-  readonly from?: number;
-  readonly offset?: number;
-  readonly number?: number;
-  readonly jump?: Label;
-};
+type Instruction = BpfInstruction & { readonly jump?: Label };
 
 const load = (to: number, offset: number): Instruction => ({ op: OP.LOAD, to, from: R.context, offset });
 
@@ -78,7 +58,7 @@ export function deviceFilter(rules: readonly DeviceAccess[]): number[] | undefin
       code.push(one.jump === undefined ? one : { ...one, offset: target[one.jump] - code.length - 1 });
     }
   }
-  return [...code, ...EPILOGUE].flatMap(words);
+  return [...code, ...EPILOGUE].flatMap(bpfWords);
 }
 
 function ruleInstructions({ allow, type, major, minor, access }: DeviceAccess): Instruction[] {
@@ -117,9 +97,4 @@ function covers(later: DeviceAccess, rule: DeviceAccess): boolean {
 
 function accessMask(access: string): number {
   return [...access].reduce((mask, letter) => mask | (ACCESS[letter] ?? 0), 0);
-}
-
-/** struct bpf_insn: code, dst:4 src:4, off, imm. */
-function words({ op, to = 0, from = 0, offset = 0, number = 0 }: Instruction): [number, number] {
-  return [(op | (to << 8) | (from << 12) | ((offset & 0xffff) << 16)) >>> 0, number];
 }

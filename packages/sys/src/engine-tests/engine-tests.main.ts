@@ -10,6 +10,8 @@ import "./process.ts";
 import "./spawn.ts";
 import "./mount.ts";
 import "./netlink.ts";
+import "./inet.ts";
+import "./bpf.ts";
 import "./terminal.ts";
 import "./kvm.ts";
 import "./table.ts"; // the last: about all before it

@@ -75,7 +75,11 @@ const log = new Logger({ fd: -1, name: "test", level: "error" });
 log.warn = (text) => void warnings.push(text);
 
 function network(vhost = false): NamespaceNetwork {
-  return new NamespaceNetwork({ rtnetlink, changes: fakeChanges(), vhost, mark: "0a0b", log });
+  return new NamespaceNetwork({
+    ...{ rtnetlink, vhost, mark: "0a0b", log },
+    changes: fakeChanges(),
+    resolver: { offer: async () => {} },
+  });
 }
 
 const vm = {

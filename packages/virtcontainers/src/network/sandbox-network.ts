@@ -13,6 +13,7 @@ import type { Nic, NicSlots } from "../hypervisor/hypervisor.ts";
 import { interfaceMessage, neighbourMessages, routeMessages } from "./guest-messages.ts";
 import { type Endpoint, type NetworkView, tapName, viewNetwork } from "./network-view.ts";
 import { connectTap, releaseLink } from "./redirect.ts";
+import { ResolverRelay } from "./resolver-relay.ts";
 
 const VHOST_NET = "/dev/vhost-net";
 
@@ -54,6 +55,7 @@ export type NetworkDeps = {
   /** What the sandbox's redirections are known by, in hexadecimal. */
   readonly mark: string;
   readonly log: Logger;
+  readonly resolver: Pick<ResolverRelay, "offer">;
 };
 
 /**
@@ -68,7 +70,12 @@ export function openSandboxNetwork(
 ): SandboxNetwork {
   if (runtime.internetworking_model === "none") return NO_NETWORK;
   const vhost = kvm && !hypervisor.disable_vhost_net && exists(VHOST_NET);
-  return new NamespaceNetwork({ vhost, mark, log, rtnetlink: openRtnetlink(), changes: watchNetwork() });
+  return new NamespaceNetwork({
+    ...{ vhost, mark, log },
+    rtnetlink: openRtnetlink(),
+    changes: watchNetwork(),
+    resolver: new ResolverRelay(log),
+  });
 }
 
 /** What the guest was told last, as JSON: it is told again only when that is something else. */
@@ -161,7 +168,10 @@ export class NamespaceNetwork implements SandboxNetwork {
     const attempt = (work: Promise<void>) => work.catch((error) => failures.push(error));
     await attempt(this.#unplugGone(view));
     for (const endpoint of view.endpoints) await attempt(this.#plugNew(endpoint));
-    if (this.#agent !== undefined) await this.#tell(this.#agent, this.#connectedPart(view));
+    if (this.#agent !== undefined) {
+      await this.#tell(this.#agent, this.#connectedPart(view));
+      await this.#deps.resolver.offer(this.#agent);
+    }
     if (failures.length > 0) throw failures[0];
   }
 

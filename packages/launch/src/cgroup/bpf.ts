@@ -1,0 +1,30 @@
+/** One instruction of a BPF program. Registers are 0 (the result) to 10; 1 is the context when the program begins. */
+export type BpfInstruction = {
+  readonly op: number;
+  readonly to?: number;
+  readonly from?: number;
+  /** Of memory in bytes, of a jump in instructions after the next. */
+  readonly offset?: number;
+  readonly number?: number;
+};
+
+/** Operation codes: Documentation/bpf/standardization/instruction-set.rst. */
+export const OP = {
+  /** 32 bits, as STORE. */
+  LOAD: 0x61,
+  STORE: 0x63,
+  MOVE: 0xbc,
+  MOVE_NUMBER: 0xb4,
+  AND: 0x54,
+  SHIFT_RIGHT: 0x74,
+  JUMP: 0x05,
+  JUMP_EQUAL: 0x15,
+  JUMP_ANY_BIT: 0x45,
+  JUMP_NOT_EQUAL: 0x55,
+  EXIT: 0x95,
+} as const;
+
+/** struct bpf_insn: code, dst:4 src:4, off, imm. */
+export function bpfWords({ op, to = 0, from = 0, offset = 0, number = 0 }: BpfInstruction): [number, number] {
+  return [(op | (to << 8) | (from << 12) | ((offset & 0xffff) << 16)) >>> 0, number];
+}

@@ -1,0 +1,115 @@
+import { Resolver, type ResolverQuery } from "@kata-containers/protocols";
+import {
+  DNS,
+  deadline,
+  Fd,
+  KataError,
+  type Logger,
+  ops,
+  readDnsMessage,
+  readText,
+  SOCK,
+  writeDnsMessage,
+} from "@kata-containers/sys";
+import type { Agent } from "../agent-client/agent.ts";
+
+/**
+ * docker's resolver of the networks that users make: dockerd listens there in the container's network namespace, at a port that its
+ * firewall rules put in place of 53 (libnetwork, resolver.go).
+ */
+const DOCKER_RESOLVER = "127.0.0.11";
+/** proc_net(5): a bound socket's address as the kernel has it, on a little-endian machine. */
+const BOUND = /^ *\d+: 0B00007F:/m;
+/** Of the sandbox's whole network namespace. */
+const MAX_SOCKETS_BYTES = 4 << 20;
+/** No guest shall keep the daemon, or dockerd, busy with more at a time. */
+const MAX_OPEN = 64;
+/** As long as the guest waits. */
+const ANSWER_MS = 10_000;
+
+/**
+ * Names for a guest whose network namespace on the host, the one that this process is in, has docker's resolver: its loopback interface is
+ * not the guest's. What is asked at that address in the guest is asked here.
+ */
+export class ResolverRelay {
+  readonly #log: Logger;
+  #agent: Pick<Agent, "request"> | undefined;
+  #open = 0;
+  #room: () => void = () => {};
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** When there is a resolver, the guest has it from then on. What it cannot have is no reason to go without a container: a warning. */
+  async offer(agent: Pick<Agent, "request">): Promise<void> {
+    if (this.#agent === agent || !hasDockerResolver()) return;
+    this.#agent = agent;
+    try {
+      await agent.request(Resolver.Listen, { address: DOCKER_RESOLVER });
+    } catch (error) {
+      this.#log.warn(
+        `names of docker's resolver are not known in the guest: ${KataError.from(error).message}`,
+      );
+      return;
+    }
+    this.#serve(agent).catch((error: unknown) =>
+      this.#log.debug("no more queries of names", { reason: KataError.from(error).message }),
+    );
+  }
+
+  async #serve(agent: Pick<Agent, "request">): Promise<never> {
+    for (;;) {
+      const { queries } = await agent.request(Resolver.NextQueries, {}, Infinity);
+      for (const query of queries) {
+        while (this.#open >= MAX_OPEN) {
+          await new Promise<void>((resolve) => {
+            this.#room = resolve;
+          });
+        }
+        void this.#relay(agent, query);
+      }
+    }
+  }
+
+  async #relay(agent: Pick<Agent, "request">, query: ResolverQuery): Promise<void> {
+    this.#open++;
+    try {
+      const message = await ask(query).catch((error: unknown) => this.#unanswered(error));
+      await agent.request(Resolver.Answer, { id: query.id, message });
+    } catch (error) {
+      this.#log.debug("an answer does not reach the guest", { reason: KataError.from(error).message });
+    } finally {
+      this.#open--;
+      this.#room();
+    }
+  }
+
+  #unanswered(error: unknown): Uint8Array {
+    this.#log.debug("a query of a name has no answer", { reason: KataError.from(error).message });
+    return new Uint8Array(0);
+  }
+}
+
+function hasDockerResolver(): boolean {
+  return BOUND.test(readText("/proc/thread-self/net/udp", MAX_SOCKETS_BYTES));
+}
+
+/** @throws KataError InvalidArgument, DeadlineExceeded; SysError of connect(2), read(2) */
+async function ask({ message, tcp }: ResolverQuery): Promise<Uint8Array> {
+  if (message.length < DNS.MIN_BYTES || message.length > DNS.MAX_BYTES)
+    throw new KataError("InvalidArgument", `${message.length} bytes are no query`);
+  const type = tcp ? SOCK.STREAM : SOCK.DGRAM;
+  using socket = new Fd(await ops.inetConnect(type, DOCKER_RESOLVER, DNS.PORT));
+  const late = () => new KataError("DeadlineExceeded", `${DOCKER_RESOLVER} did not answer`);
+  return await deadline(exchange(socket, message, tcp), ANSWER_MS, late);
+}
+
+async function exchange(socket: Fd, message: Uint8Array, tcp: boolean): Promise<Uint8Array> {
+  if (tcp) {
+    await writeDnsMessage(socket, message);
+    return readDnsMessage(socket);
+  }
+  await ops.write(socket.number, message);
+  return ops.read(socket.number, DNS.MAX_BYTES);
+}
