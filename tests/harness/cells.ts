@@ -12,6 +12,9 @@ const kernels = {
 /** One place for all suites: the first makes the template, and a new build makes a new one in its stead. */
 const templatesOf = ({ name }: Cell) => join(import.meta.dirname, `../../build/test/templates-${name}`);
 
+/** Virtual machines that wait in the cache of a cell that has one. */
+export const WAITING = 2;
+
 /** The cell with this name. */
 export function cellNamed(name: string): Cell {
   const cell = cells.find((each) => each.name === name);
@@ -27,6 +30,12 @@ export function cellConfiguration(cell: Cell): Overrides {
       machine_type: cell.machine,
       agent_channel: cell.channel,
     },
-    ...(cell.template ? { factory: { enable_template: true, template_path: templatesOf(cell) } } : {}),
+    ...(cell.factory === "none" ? {} : { factory: factoryOf(cell) }),
   };
+}
+
+function factoryOf(cell: Cell): NonNullable<Overrides["factory"]> {
+  const template = { enable_template: true, template_path: templatesOf(cell) };
+  if (cell.factory === "template") return template;
+  return { ...template, vm_cache_number: WAITING, vm_cache_endpoint: `${templatesOf(cell)}.sock` };
 }

@@ -1,10 +1,10 @@
-/** One cell: a guest kernel, a machine, a channel to the agent, and whether VMs boot or are copies of a template. */
+/** One cell: a guest kernel, a machine, a channel to the agent, and where VMs come from: they boot, are copies of a template, or wait. */
 export interface Cell {
   readonly name: string;
   readonly kernel: "debian" | "own";
   readonly machine: "pc" | "q35";
   readonly channel: "virtio-serial" | "vsock";
-  readonly template: boolean;
+  readonly factory: "none" | "template" | "cache";
 }
 
 /** Every cell that this host can run: vsock needs vhost. */

@@ -10,18 +10,20 @@ const booting = ["virtio-serial", "vsock"].flatMap((channel) =>
       kernel,
       machine,
       channel,
-      template: false,
+      factory: "none",
     })),
   ),
 );
 
-const all = booting.concat({
-  name: "own-pc-virtio-serial-template",
+const made = ["template", "cache"].map((factory) => ({
+  name: `own-pc-virtio-serial-${factory}`,
   kernel: "own",
   machine: "pc",
   channel: "virtio-serial",
-  template: true,
-});
+  factory,
+}));
+
+const all = [...booting, ...made];
 
 const obstacle = obstacleToVsock();
 

@@ -90,7 +90,7 @@ describe.each(HOSTS)("on a host with cgroup v1, $name:", ({ kernelArguments, uni
       });
       writeConfiguration(scratch.join("c.toml"), {
         ...cellConfiguration({
-          ...{ name: "", kernel: "own", machine: "pc", channel: "virtio-serial", template: false },
+          ...{ name: "", kernel: "own", machine: "pc", channel: "virtio-serial", factory: "none" },
         }),
         "agent.kata": { dial_timeout: GUEST_LIMIT_S, request_timeout: GUEST_LIMIT_S },
         runtime: { vm_start_timeout: GUEST_LIMIT_S },

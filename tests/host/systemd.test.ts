@@ -130,7 +130,7 @@ test(
       kernel: "own",
       machine: "pc",
       channel: "virtio-serial",
-      template: false,
+      factory: "none",
     } as const;
     writeConfiguration(scratch.join("c.toml"), {
       ...cellConfiguration(cell),

@@ -22,7 +22,7 @@ test.each([
     makeBundle(scratch.join("bundle"), { args: ["sleep", "1000"] });
     writeConfiguration(scratch.join("c.toml"), {
       "hypervisor.qemu": {
-        ...cellConfiguration({ name: "", kernel, machine, channel: "vsock", template: false })[
+        ...cellConfiguration({ name: "", kernel, machine, channel: "vsock", factory: "none" })[
           "hypervisor.qemu"
         ],
         agent_channel: "auto",

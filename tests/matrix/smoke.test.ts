@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
-import { beforeAll, describe, expect, it } from "vitest";
-import { cellConfiguration } from "../harness/cells.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CacheServer } from "../harness/cache.ts";
+import { cellConfiguration, WAITING } from "../harness/cells.ts";
 import { type Cell, otherCells } from "../harness/matrix.mjs";
 import { writeConfiguration } from "../harness/programs.ts";
 import { useSharedRuntime } from "../harness/runtime.ts";
@@ -18,12 +19,16 @@ describe.each(otherCells)("$name", (cell: Cell) => {
 
   const sh = (script: string) => runtime.ok(["exec", id, "sh", "-c", script]);
 
+  let cache: CacheServer | undefined;
+  afterAll(() => cache?.[Symbol.asyncDispose]());
+
   beforeAll(async () => {
     const keys = cellConfiguration(cell);
     runtime.configuration = writeConfiguration(runtime.scratch.join("c.toml"), {
       ...keys,
       runtime: { ...keys.runtime, enable_debug: true },
     });
+    if (cell.factory === "cache") cache = await CacheServer.start(runtime.configuration, WAITING);
     volume = runtime.scratch.join("volume");
     mkdirSync(volume);
     writeFileSync(`${volume}/file`, "from the host\n");
@@ -51,8 +56,9 @@ describe.each(otherCells)("$name", (cell: Cell) => {
     const port = await sh("ls /sys/class/virtio-ports 2>/dev/null | wc -l");
     expect(port.trim()).toBe(cell.channel === "virtio-serial" ? "1" : "0");
     expect(saidBy(runtime, id).filter((line) => line.includes(SAID.copied))).toHaveLength(
-      cell.template ? 1 : 0,
+      cell.factory === "template" ? 1 : 0,
     );
+    expect(readFileSync(runtime.log, "utf8")).not.toContain("of the cache is taken");
   });
 
   it("says what a container's state is", async () => {

@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { eventually, run, statusOf } from "./process.ts";
+import { kataRuntime } from "./programs.ts";
+
+/** As long as two virtual machines may take to wait, on a busy machine: the first makes the template. */
+const FULL_MS = 120_000;
+
+/** `kata-runtime factory init` with a configuration that has a cache. */
+export class CacheServer implements AsyncDisposable {
+  readonly #configuration: string;
+  readonly #count: number;
+  readonly #server: ChildProcess;
+
+  private constructor(configuration: string, count: number) {
+    this.#configuration = configuration;
+    this.#count = count;
+    this.#server = spawn(kataRuntime, ["--config", configuration, "factory", "init"], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+  }
+
+  /** Starts it, until all wait. @param count what `vm_cache_number` is */
+  static async start(configuration: string, count: number): Promise<CacheServer> {
+    const server = new CacheServer(configuration, count);
+    await server.full();
+    return server;
+  }
+
+  /** Resolves when as many wait as are to. */
+  async full(): Promise<void> {
+    await eventually("a full cache", async () => (await this.#isFull()) || undefined, FULL_MS);
+  }
+
+  async #isFull(): Promise<boolean> {
+    const { status, stdout } = await this.#factory("status", "--format", "json");
+    if (status !== 0) return false;
+    return JSON.parse(stdout).cache?.vms.length === this.#count;
+  }
+
+  #factory(...args: string[]) {
+    return run(kataRuntime, ["--config", this.#configuration, "factory", ...args]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#factory("destroy");
+    await statusOf(this.#server);
+  }
+}
