@@ -56,7 +56,7 @@ async function expectToRun(): Promise<void> {
   expect(ended).toEqual({ status: 7, stdout: "out\n", stderr: "err\n" });
 }
 
-describe.each(cells.filter(({ template }) => !template))("a copy of a template of $name", (cell) => {
+describe.each(cells.filter(({ factory }) => factory === "none"))("a copy of a template of $name", (cell) => {
   it("runs a container under a kernel of its own; the first start makes the one template, a second makes no other", async () => {
     const directory = newDirectory();
     copyTemplates(runtime, directory, cellConfiguration(cell));
