@@ -12,7 +12,10 @@ let configurations = 0;
 let server: ChildProcess | undefined;
 
 interface Status {
-  readonly cache?: { readonly pid: number; readonly vms: readonly { readonly pid: number }[] };
+  readonly cache?: {
+    readonly pid: number;
+    readonly vms: readonly { readonly pid: number; readonly proportionalMemoryBytes: number }[];
+  };
 }
 
 const status = async (): Promise<Status> =>
@@ -105,6 +108,9 @@ const newWarnings = () => warnings().slice(warningsBefore);
 it("a sandbox takes a virtual machine that waits, with all that belongs to it, and another one is made", async () => {
   await serveCache(1);
   const [waiting = 0] = await idle();
+  // More than what a guest that has run a container has touched, and less than it could.
+  const [cost = 0] = (await status()).cache?.vms.map((vm) => vm.proportionalMemoryBytes >> 20) ?? [];
+  expect([cost > 40, cost < 400], `${cost} MiB`).toEqual([true, true]);
   const id = await runtime.start({
     args: ["sh", "-c", "hostname; sleep 1000"],
     edit: (config) => {

@@ -2,7 +2,7 @@ import { type Ops, setOps } from "@kata-containers/sys";
 import { textFiles } from "@kata-containers/sys/testing";
 import type { ContainerRecord, ProcessName, SandboxRecord } from "@kata-containers/virtcontainers";
 import { afterEach, expect, test } from "vitest";
-import { memoryCost } from "./memory-cost.ts";
+import { idleMemoryCost, memoryCost } from "./memory-cost.ts";
 
 afterEach(() => setOps(undefined));
 
@@ -67,4 +67,19 @@ test("what has ended, is another process now, or cannot be read, is left out", (
   });
   const resources = [process("daemon", 9), process("qemu", 10), process("virtiofsd", 11)];
   expect(memoryCost({ resources, containers: containers(20, 21) })).toBe("");
+});
+
+test("one that waits in the cache costs what its daemon and all below it do; one that has gone costs nothing", () => {
+  useProc({
+    "/proc/10/status": "Name:\tqemu\nPPid:\t9\n",
+    "/proc/9/smaps_rollup": pss(1),
+    "/proc/9/task/9/children": "10 11 ",
+    "/proc/10/smaps_rollup": pss(2),
+    "/proc/11/smaps_rollup": pss(4),
+    "/proc/11/task/11/children": "12 ",
+    "/proc/12/smaps_rollup": pss(8),
+    "/proc/30/status": "Name:\tqemu\nPPid:\t1\n",
+    "/proc/1/smaps_rollup": pss(1000),
+  });
+  expect([idleMemoryCost(10), idleMemoryCost(30), idleMemoryCost(40)]).toEqual([15 * KIB, 0, 0]);
 });

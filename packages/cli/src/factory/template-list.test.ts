@@ -29,6 +29,13 @@ it("lists what is there, also when the current one is not", () => {
   expect(renderStatus({ ...status, on: false, templates: [stale] })).toMatch(/^vm factory is off\nTEMPLATE/);
 });
 
+it("lists what waits in the cache, with what each costs, in upstream's lines", () => {
+  const vm = { pid: 12, vcpus: 1, memoryMiB: 256, proportionalMemoryBytes: 113 * 2 ** 20 - 1 };
+  expect(renderStatus({ ...status, cache: { pid: 7, vms: [vm] }, templates: [] })).toBe(
+    "vm factory is on\nVM cache server pid = 7\nVM pid = 12 Cpu = 1 Memory = 256MiB Cost = 113MiB\n",
+  );
+});
+
 it.each([
   [0, "0 s"],
   [119, "119 s"],

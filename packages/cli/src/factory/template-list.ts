@@ -1,7 +1,8 @@
 import type { KataConfig } from "@kata-containers/config";
-import type { CacheStatus } from "@kata-containers/shim";
+import type { CacheStatus, IdleVm } from "@kata-containers/shim";
 import { ops } from "@kata-containers/sys";
 import { type TemplateStatus, templateStatus } from "@kata-containers/virtcontainers";
+import { idleMemoryCost } from "../container/memory-cost.ts";
 import { renderTable } from "../table.ts";
 import { cacheStatus } from "./cache.ts";
 
@@ -12,8 +13,19 @@ export interface FactoryStatus {
   readonly on: boolean;
   readonly path: string;
   /** Those that wait ready made; absent: there is no cache. */
-  readonly cache?: CacheStatus;
+  readonly cache?: ListedCache;
   readonly templates: readonly ListedTemplate[];
+}
+
+export interface ListedCache {
+  /** Of its server. */
+  readonly pid: number;
+  readonly vms: readonly ListedVm[];
+}
+
+export interface ListedVm extends IdleVm {
+  /** What its processes cost the host, see {@link idleMemoryCost}. */
+  readonly proportionalMemoryBytes: number;
 }
 
 export interface ListedTemplate {
@@ -34,7 +46,15 @@ export async function describeStatus(config: KataConfig): Promise<FactoryStatus>
   const enabled = enable_template || vm_cache_number > 0;
   const templates = enable_template ? templateStatus(config) : [];
   const on = templates.some(({ state }) => state === "current") || cache !== undefined;
-  return { enabled, on, path, ...(cache === undefined ? {} : { cache }), templates: templates.map(listed) };
+  return {
+    ...{ enabled, on, path },
+    ...(cache === undefined ? {} : { cache: listedCache(cache) }),
+    templates: templates.map(listed),
+  };
+}
+
+function listedCache({ pid, vms }: CacheStatus): ListedCache {
+  return { pid, vms: vms.map((vm) => ({ ...vm, proportionalMemoryBytes: idleMemoryCost(vm.pid) })) };
 }
 
 function listed({ key, state, vcpus, memoryMiB, bytesOnDisk, createdMs }: TemplateStatus): ListedTemplate {
@@ -60,11 +80,12 @@ export function renderStatus({ enabled, on, cache, templates }: FactoryStatus): 
   return `${line}${renderTable([["TEMPLATE", "STATE", "VCPUS", "MEMORY", "ON DISK", "AGE"], ...rows])}`;
 }
 
-/** Upstream's lines. */
-function renderCache(cache: CacheStatus | undefined): string {
+/** Upstream's lines, and at the end of each what a virtual machine costs the host. */
+function renderCache(cache: ListedCache | undefined): string {
   if (cache === undefined) return "";
   const vms = cache.vms.map(
-    ({ pid, vcpus, memoryMiB }) => `VM pid = ${pid} Cpu = ${vcpus} Memory = ${memoryMiB}MiB\n`,
+    ({ pid, vcpus, memoryMiB, proportionalMemoryBytes }) =>
+      `VM pid = ${pid} Cpu = ${vcpus} Memory = ${memoryMiB}MiB Cost = ${Math.ceil(proportionalMemoryBytes / 2 ** 20)}MiB\n`,
   );
   return `VM cache server pid = ${cache.pid}\n${vms.join("")}`;
 }
