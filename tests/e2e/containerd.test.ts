@@ -119,12 +119,14 @@ describe("ctr, as with runc:", () => {
 describe("when something dies or starts anew:", () => {
   const list = "ctr task ls | awk 'NR > 1 { print $1, $3 }' | sort";
 
-  test("containerd is killed while five containers run: they go on, and what ended meanwhile is told", async () => {
+  test("containerd is killed while five containers run: they go on, what ended meanwhile is told, and their logs are whole", async () => {
     const names = ["c1", "c2", "c3", "c4", "c5"];
+    const script =
+      "i=0; until [ -e /end/now ]; do i=$((i + 1)); echo line $i; sleep 0.1; done; echo line $((i + 1)), the last; exit 9";
     for (const name of names) {
       const { status, stderr } = await outcome(
         "kata",
-        `mkdir /run/${name}; $run -d --mount type=bind,src=/run/${name},dst=/end,options=rbind:rw $image ${name} sh -c 'until [ -e /end/now ]; do sleep 0.1; done; exit 9'`,
+        `mkdir /run/${name}; $run -d --log-uri file:///run/${name}/log --mount type=bind,src=/run/${name},dst=/end,options=rbind:rw $image ${name} sh -c '${script}'`,
       );
       expect(status, stderr).toBe(0);
     }
@@ -147,6 +149,9 @@ describe("when something dies or starts anew:", () => {
       `for c in c2 c3 c4 c5; do touch /run/$c/now; done
        for i in $(seq 200); do ctr task ls | grep -q RUNNING || break; sleep .1; done
        for c in c2 c3 c4 c5; do ctr task rm $c 2>&1 | grep -o code.*[0-9]; done
+       for c in c1 c2 c3 c4 c5; do
+         awk -v c=$c '$2 + 0 != NR { print c ": line " NR ": " $0 } /last/ { last = NR } END { if (last != NR) print c ": ends early" }' /run/$c/log
+       done
        for c in c1 c2 c3 c4 c5; do ctr container rm $c; rm -r /run/$c; done`,
     );
     expect(stdout, stderr).toBe("code 9\n".repeat(4));

@@ -18,7 +18,7 @@ export function copyTemplates(runtime: Runtime, directory: string, changes: Over
   const file = runtime.scratch.join(`template-${configurations++}.toml`);
   runtime.configuration = writeConfigurationFrom(testConfiguration(), file, {
     ...changes,
-    factory: { enable_template: true, template_path: directory },
+    factory: { enable_template: true, template_path: directory, vm_cache_number: 0 },
     runtime: { enable_debug: true, ...changes.runtime },
   });
 }

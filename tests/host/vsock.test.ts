@@ -53,3 +53,40 @@ test.each([
   },
   LIMIT_S * 1000,
 );
+
+test(
+  "copies of a template have context ids of their own: each agent answers on the one that its machine was given",
+  async () => {
+    using scratch = new Scratch();
+    makeBundle(scratch.join("bundle"), { args: ["sleep", "1000"] });
+    writeConfiguration(scratch.join("c.toml"), {
+      ...cellConfiguration({ name: "", kernel: "own", machine: "pc", channel: "vsock", factory: "none" }),
+      factory: { enable_template: true, template_path: "/run/templates" },
+      "agent.kata": { dial_timeout: LIMIT_S, request_timeout: LIMIT_S },
+      runtime: { vm_start_timeout: LIMIT_S, enable_debug: true },
+    });
+    const { stdout, stderr } = await host().run(
+      `
+      modprobe vhost_vsock
+      rm -rf copies; cp -a /host${scratch.path} copies
+      kata="${kataRuntime} --config copies/c.toml"
+      $kata factory init 2> log || cat log
+      for id in one two; do
+        $kata run --detach --bundle copies/bundle $id < /dev/null > log 2>&1 || cat log
+        grep -c 'the VM is a copy of the template' /run/vc/sbs/$id/daemon.log
+      done
+      cids() { for pid in $(pgrep qemu-system); do tr '\\0' '\\n' < /proc/$pid/cmdline | grep -o 'guest-cid=[0-9]*'; done; }
+      echo "ids: $(cids | sort -u | wc -l)"
+      for id in one two; do echo "$($kata exec $id echo $id answers)"; $kata delete --force $id; done
+      $kata factory destroy
+      echo "left: $(ls /run/vc/sbs) $(pgrep -fc 'qemu-system|virtiofsd|containerd-shim|kata-shim')"
+      `,
+      LIMIT_S * 1000,
+    );
+    expect(stdout.split("\n"), stderr).toEqual([
+      ...["vm factory initialized", "1", "1", "ids: 2", "one answers", "two answers"],
+      ...["vm factory destroyed", "left:  0", ""],
+    ]);
+  },
+  LIMIT_S * 1000,
+);

@@ -12,6 +12,7 @@ export {
   unixTransport,
   vsockListener,
 } from "./fd-transport.ts";
+export { firstCall } from "./first-call.ts";
 export { FRAME, HEADER_BYTES, MAX_DATA_BYTES } from "./frame.ts";
 export { acceptSession } from "./guest-session.ts";
 export { type BulkHandler, Handlers, type UnaryHandler } from "./handlers.ts";

@@ -4,13 +4,36 @@ import { createVsock } from "./vsock.ts";
 
 afterEach(() => setOps(undefined));
 
-/** A host whose /dev/vhost-vsock and connect answer as told, the last answer again and again: an errno, or what the op gives. */
-function useHost(setCid: (string | undefined)[], connect: (string | number)[] = []) {
+/** An answer to a first call: no bytes, stream 1, RESPONSE. */
+const ANSWER = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 1, 2, 0]);
+
+/**
+ * A host whose /dev/vhost-vsock and connect answer as told, the last answer again and again: an errno, or what the op gives.
+ * @param says what the agent says on each connection; undefined: nothing, ever
+ */
+function useHost(
+  setCid: (string | undefined)[],
+  connect: (string | number)[] = [],
+  says: (Uint8Array | undefined)[] = [ANSWER],
+) {
   const next = <T>(list: T[]): T | undefined => (list.length > 1 ? list.shift() : list[0]);
-  const seen = { cids: [] as number[], dialled: 0 };
+  const seen = { cids: [] as number[], dialled: 0, closed: [] as number[] };
+  let said: Uint8Array | undefined;
+  let stop: (error: SysError) => void = () => {};
   const fake: Partial<Ops> = {
     open: () => 99,
-    close: () => {},
+    close: (fd) => {
+      seen.closed.push(fd);
+      stop(new SysError("ECANCELED", "read"));
+    },
+    cancel: () => {},
+    write: async () => {},
+    read: async (_, max) => {
+      if (said === undefined) return await new Promise<never>((_, reject) => (stop = reject));
+      const part = said.subarray(0, max);
+      said = said.subarray(max);
+      return part;
+    },
     sleep: async () => true,
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     vhostVsockSetCid(_fd, cid) {
@@ -22,6 +45,7 @@ function useHost(setCid: (string | undefined)[], connect: (string | number)[] = 
       seen.dialled++;
       const answer = next(connect);
       if (typeof answer === "string") throw new SysError(answer, "connect");
+      said = next(says);
       return answer ?? -1;
     },
   };
@@ -49,6 +73,20 @@ test("the guest is dialled until its agent listens", async () => {
   const stream = await createVsock().connect(10_000);
   expect(stream.peer.cid).toBeGreaterThan(2);
   expect(seen.dialled).toBe(4);
+});
+
+test("a connection that ends before the agent has answered, or on which something else does, is followed by another", async () => {
+  const other = ANSWER.with(7, 3);
+  const seen = useHost([undefined], [40, 41, 42], [new Uint8Array(0), other, ANSWER]);
+  const stream = await createVsock().connect(10_000);
+  expect([seen.dialled, seen.closed]).toEqual([3, [40, 41]]);
+  stream.close();
+});
+
+test("an agent that takes the connection and never answers is an error, and the connection is closed", async () => {
+  const seen = useHost([undefined], [42], [undefined]);
+  await expect(createVsock().connect(20)).rejects.toThrow(/no answer on vsock \d+:1024 within 20 ms/);
+  expect(seen.closed).toContain(42);
 });
 
 test("an error that will not pass by itself ends the dialling", async () => {

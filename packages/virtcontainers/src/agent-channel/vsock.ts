@@ -1,5 +1,6 @@
+import { Health } from "@kata-containers/protocols";
 import { deadline, Fd, isSysError, KataError, O, ops, sleep } from "@kata-containers/sys";
-import { type FrameTransport, fdTransport } from "@kata-containers/ttrpc";
+import { type FrameTransport, fdTransport, firstCall } from "@kata-containers/ttrpc";
 import type { AgentChannel } from "./agent-channel.ts";
 
 export const VHOST_VSOCK = "/dev/vhost-vsock";
@@ -26,7 +27,11 @@ const NOT_YET = ["ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENODEV"] as const;
  */
 export function createVsock(): AgentChannel {
   const device = new Fd(ops.open(VHOST_VSOCK, O.RDWR | O.CLOEXEC, 0));
-  let closed = false;
+  const dialling: Dialling = { over: false };
+  const giveUp = () => {
+    dialling.over = true;
+    dialling.stream?.close();
+  };
   try {
     const cid = takeCid(device.number);
     return {
@@ -36,18 +41,16 @@ export function createVsock(): AgentChannel {
       releaseVmmFd: () => device.close(),
       connect: (timeoutMs) =>
         deadline(
-          dial(cid, () => closed),
+          dial(cid, dialling),
           timeoutMs,
           () =>
             new KataError(
               "DeadlineExceeded",
               `no answer on vsock ${cid}:${AGENT_PORT} within ${timeoutMs} ms`,
             ),
-        ).finally(() => {
-          closed = true;
-        }),
+        ).finally(giveUp),
       close() {
-        closed = true;
+        giveUp();
         device.close();
       },
     };
@@ -71,17 +74,47 @@ function takeCid(device: number): number {
   }
 }
 
+interface Dialling {
+  /** Nobody wants the connection any more. */
+  over: boolean;
+  /** A connection on which the agent has not answered yet. */
+  stream?: FrameTransport;
+}
+
 /** Dials until the agent answers, or until nobody wants it any more. */
-async function dial(cid: number, givenUp: () => boolean): Promise<FrameTransport> {
+async function dial(cid: number, dialling: Dialling): Promise<FrameTransport> {
   for (;;) {
-    try {
-      const stream = fdTransport(await ops.vsockConnect(cid, AGENT_PORT), { cid });
-      if (!givenUp()) return stream;
+    const stream = await connectIfThere(cid);
+    if (stream !== undefined) {
+      dialling.stream = stream;
+      const answered = !dialling.over && (await answers(stream));
+      delete dialling.stream;
+      if (answered && !dialling.over) return stream;
       stream.close();
-    } catch (error) {
-      if (!isSysError(error, ...NOT_YET)) throw error;
     }
-    if (givenUp()) throw new KataError("Unavailable", `vsock ${cid}:${AGENT_PORT} was closed`);
+    if (dialling.over) throw new KataError("Unavailable", `vsock ${cid}:${AGENT_PORT} was closed`);
     await sleep(RETRY_MS);
+  }
+}
+
+async function connectIfThere(cid: number): Promise<FrameTransport | undefined> {
+  try {
+    return fdTransport(await ops.vsockConnect(cid, AGENT_PORT), { cid });
+  } catch (error) {
+    if (isSysError(error, ...NOT_YET)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Whether the agent does: that the guest's kernel has taken the connection is not enough. That of a copy of a template takes it, and ends
+ * all that it has as soon as it learns that it has another context id (VIRTIO_VSOCK_EVENT_TRANSPORT_RESET).
+ */
+async function answers(stream: FrameTransport): Promise<boolean> {
+  try {
+    await firstCall(stream, Health.Check);
+    return true;
+  } catch {
+    return false;
   }
 }
