@@ -5,11 +5,10 @@ import { useRuntime } from "../harness/runtime.ts";
 const runtime = useRuntime();
 
 const COMMAND = ["validate", "spawn", "wait for the daemon", "start", "run", "delete"];
-const { enable_template } = testConfiguration().factory;
-const DAEMON = [
-  ...(enable_template ? ["template"] : []),
-  ...["host", "qemu", "kernel", "agent", "sandbox", "container"],
-];
+const { enable_template, vm_cache_number } = testConfiguration().factory;
+/** One that waited has all of its machine's behind it. */
+const MACHINE = [...(enable_template ? ["template"] : []), "host", "qemu", "kernel"];
+const DAEMON = [...(vm_cache_number > 0 ? [] : MACHINE), "agent", "sandbox", "container"];
 /** What printing to a tenth of a millisecond makes of a time or of a difference of two. */
 const ROUNDING = 0.11;
 /** Milliseconds between two of the daemon's phases that belong to none, on a busy machine. */

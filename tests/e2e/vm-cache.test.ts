@@ -224,6 +224,7 @@ it("a server that is killed while it makes one leaves nothing of it", async () =
   // So that it is never made: what ends does not wait for it.
   process.kill(pids[1] ?? 0, "SIGSTOP");
   server.kill("SIGKILL");
+  expect(await statusOf(server)).toBe(137);
   for (const pid of pids) await gone(pid);
   expect(started()).toBeUndefined();
 });
