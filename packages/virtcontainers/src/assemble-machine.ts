@@ -5,7 +5,7 @@ import type { Confinement } from "./confine/confinement.ts";
 import { openConsole } from "./console.ts";
 import type { Vm } from "./hypervisor/hypervisor.ts";
 import "./hypervisor/qemu/driver.ts";
-import { COPY_ANSWER_SECONDS } from "./factory/template.ts";
+import { copyAnswerSeconds } from "./factory/template.ts";
 import { createHypervisor } from "./hypervisor/registry.ts";
 import { type Machine, type MachineParts, RunningMachine } from "./machine.ts";
 import { type Basis, type Plan, vmmOf } from "./machine-plan.ts";
@@ -30,7 +30,8 @@ export type MachineDeps = {
 };
 
 function answerOf({ agent: { dial_timeout } }: KataConfig, copied: boolean): MachineParts["answer"] {
-  if (copied && dial_timeout > COPY_ANSWER_SECONDS) return { seconds: COPY_ANSWER_SECONDS };
+  const seconds = copyAnswerSeconds(dial_timeout);
+  if (copied && seconds < dial_timeout) return { seconds };
   return { seconds: dial_timeout, setting: "agent.kata.dial_timeout" };
 }
 

@@ -4,7 +4,13 @@ import { parseConfig } from "@kata-containers/config";
 import { setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { nodeFiles } from "../testing/node-files.ts";
-import { makingSeconds, obstacleToCopy, templateFiles, templateParams } from "./template.ts";
+import {
+  copyAnswerSeconds,
+  makingSeconds,
+  obstacleToCopy,
+  templateFiles,
+  templateParams,
+} from "./template.ts";
 
 let root = "";
 
@@ -60,4 +66,13 @@ test("others wait for a template as long as its start, its agent's answers and i
   const keys = "[runtime]\nvm_start_timeout = 1\nstop_timeout = 20\n";
   const agent = "[agent.kata]\ndial_timeout = 300\nrequest_timeout = 4000\n";
   expect(makingSeconds(parseConfig(keys + agent, "/c.toml"))).toBe(4321);
+});
+
+test.each([
+  [60, 10],
+  [30, 10],
+  [5, 5],
+  [600, 100],
+])("with a dial_timeout of %i s a copy may take %i s", (dialTimeout, seconds) => {
+  expect(copyAnswerSeconds(dialTimeout)).toBe(seconds);
 });

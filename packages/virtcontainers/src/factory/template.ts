@@ -36,7 +36,12 @@ export function templateFiles({ hypervisor }: KataConfig, root = VMM_ROOT): Reco
 }
 
 /** A copy's agent answers after some hundredths of a second. */
-export const COPY_ANSWER_SECONDS = 10;
+const COPY_ANSWER_SECONDS = 10;
+
+/** How long it may take: on a host for which whoever set `dial_timeout` (60 s by default) expects a slow boot, it is slower in proportion. */
+export function copyAnswerSeconds(dialTimeout: number): number {
+  return Math.min(dialTimeout, Math.max(COPY_ANSWER_SECONDS, Math.ceil(dialTimeout / 6)));
+}
 
 /**
  * How long a sandbox's first container may take to be made, each step by its own time-out: of a copy also to wait for somebody else's
@@ -45,7 +50,7 @@ export const COPY_ANSWER_SECONDS = 10;
 export function creationSeconds(config: KataConfig): number {
   const { runtime, agent, factory } = config;
   const boot = runtime.vm_start_timeout + agent.dial_timeout + agent.request_timeout + runtime.stop_timeout;
-  const copy = runtime.vm_start_timeout + COPY_ANSWER_SECONDS + runtime.stop_timeout;
+  const copy = runtime.vm_start_timeout + copyAnswerSeconds(agent.dial_timeout) + runtime.stop_timeout;
   return boot + (factory.enable_template ? 2 * makingSeconds(config) + copy : 0);
 }
 
