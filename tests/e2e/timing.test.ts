@@ -48,7 +48,8 @@ it("run --timing tells on standard error what each phase took: they follow one a
     (command.get("wait for the daemon")?.end ?? Number.NaN) + ROUNDING,
   );
   // Nothing that was done is done in no time.
-  for (const phase of ["kernel", "container"]) expect(daemon.get(phase)?.ms, phase).toBeGreaterThan(1);
+  for (const phase of ["kernel", "container"].filter((each) => DAEMON.includes(each)))
+    expect(daemon.get(phase)?.ms, phase).toBeGreaterThan(1);
 });
 
 it("run --timing-format json tells the same as JSON", async () => {

@@ -18,7 +18,11 @@ export function copyTemplates(runtime: Runtime, directory: string, changes: Over
   const file = runtime.scratch.join(`template-${configurations++}.toml`);
   runtime.configuration = writeConfigurationFrom(testConfiguration(), file, {
     ...changes,
-    factory: { enable_template: true, template_path: directory, vm_cache_number: 0 },
+    factory: {
+      ...{ enable_template: true, template_path: directory, vm_cache_number: 0 },
+      // Not the cell's cache, which `factory destroy` would end.
+      vm_cache_endpoint: runtime.scratch.join("cache.sock"),
+    },
     runtime: { enable_debug: true, ...changes.runtime },
   });
 }
