@@ -22,8 +22,13 @@ export class CacheServer implements AsyncDisposable {
   /** Starts it, until all wait. @param count what `vm_cache_number` is */
   static async start(configuration: string, count: number): Promise<CacheServer> {
     const server = new CacheServer(configuration, count);
-    await server.full();
-    return server;
+    try {
+      await server.full();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Resolves when as many wait as are to. */
@@ -42,7 +47,8 @@ export class CacheServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#factory("destroy");
+    const { status } = await this.#factory("destroy");
+    if (status !== 0) this.#server.kill("SIGKILL");
     await statusOf(this.#server);
   }
 }

@@ -1,8 +1,7 @@
 import type { Init, Method } from "@kata-containers/protocols";
 import { KataError, Logger, type Ops, setOps } from "@kata-containers/sys";
 import { textFiles } from "@kata-containers/sys/testing";
-import { beforeEach, expect, test } from "vitest";
-import { settle } from "../testing/sandbox-world.ts";
+import { beforeEach, expect, test, vi } from "vitest";
 import { ResolverRelay } from "./resolver-relay.ts";
 
 const HEADER = "  sl  local_address rem_address   st tx_queue\n";
@@ -60,6 +59,10 @@ class AskingAgent {
   refuse = false;
   readonly #queries: { id: number; tcp: boolean; message: Uint8Array }[][];
 
+  get left(): number {
+    return this.#queries.length;
+  }
+
   constructor(...queries: { id: number; tcp: boolean; message: Uint8Array }[][]) {
     this.#queries = queries;
   }
@@ -99,7 +102,7 @@ test("queries of UDP and TCP are asked at docker's resolver, and answered", asyn
     [{ id: 2, tcp: true, message: QUERY }],
   );
   await new ResolverRelay(log).offer(agent);
-  await settle();
+  await vi.waitFor(() => expect(agent.asked).toHaveLength(3));
   expect(written).toEqual(["2 127.0.0.11:53", `${QUERY}`, "1 127.0.0.11:53", `0,12,${QUERY}`]);
   expect(agent.asked.slice(1)).toEqual(["Answer 1: 1,2,3", "Answer 2: 1,2,3"]);
   expect(open).toBe(0);
@@ -109,12 +112,12 @@ test("what is no query, or finds no resolver, has an empty answer", async () => 
   sockets += DOCKERS;
   const agent = new AskingAgent([{ id: 1, tcp: false, message: new Uint8Array(11) }]);
   await new ResolverRelay(log).offer(agent);
-  await settle();
+  await vi.waitFor(() => expect(agent.asked).toHaveLength(2));
   expect([agent.asked.slice(1), written]).toEqual([["Answer 1: "], []]);
   answer = undefined;
   const second = new AskingAgent([{ id: 7, tcp: false, message: QUERY }]);
   await new ResolverRelay(log).offer(second);
-  await settle();
+  await vi.waitFor(() => expect(second.asked).toHaveLength(2));
   expect(second.asked.slice(1)).toEqual(["Answer 7: "]);
 });
 
@@ -124,4 +127,12 @@ test("a guest that cannot have it goes without, with a warning", async () => {
   agent.refuse = true;
   await new ResolverRelay(log).offer(agent);
   expect(warnings).toEqual([expect.stringContaining("names of docker's resolver are not known")]);
+});
+
+test("a guest that says without end that there are queries, and has none, keeps nobody busy", async () => {
+  sockets += DOCKERS;
+  const agent = new AskingAgent(...Array.from({ length: 1000 }, () => []));
+  await new ResolverRelay(log).offer(agent);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(agent.left).toBeGreaterThan(900);
 });

@@ -9,6 +9,7 @@ import {
   readDnsMessage,
   readText,
   SOCK,
+  sleep,
   writeDnsMessage,
 } from "@kata-containers/sys";
 import type { Agent } from "../agent-client/agent.ts";
@@ -22,7 +23,9 @@ const DOCKER_RESOLVER = "127.0.0.11";
 const BOUND = /^ *\d+: 0B00007F:/m;
 /** Of the sandbox's whole network namespace. */
 const MAX_SOCKETS_BYTES = 4 << 20;
-/** No guest shall keep the daemon, or dockerd, busy with more at a time. */
+/** Between two lots of queries, ms: no guest shall keep the daemon busy with none at all. */
+const PACE_MS = 2;
+/** Nor shall it keep the daemon, or dockerd, busy with more at a time. */
 const MAX_OPEN = 64;
 /** As long as the guest waits. */
 const ANSWER_MS = 10_000;
@@ -61,7 +64,8 @@ export class ResolverRelay {
   async #serve(agent: Pick<Agent, "request">): Promise<never> {
     for (;;) {
       const { queries } = await agent.request(Resolver.NextQueries, {}, Infinity);
-      for (const query of queries) {
+      // Ours never has more.
+      for (const query of queries.slice(0, MAX_OPEN)) {
         while (this.#open >= MAX_OPEN) {
           await new Promise<void>((resolve) => {
             this.#room = resolve;
@@ -69,6 +73,7 @@ export class ResolverRelay {
         }
         void this.#relay(agent, query);
       }
+      await sleep(PACE_MS);
     }
   }
 
