@@ -70,6 +70,8 @@ for (const domain of [
   "spawn",
   "mount",
   "netlink",
+  "inet",
+  "bpf",
   "terminal",
 ]) {
   await import(`./${domain}.ts`);
