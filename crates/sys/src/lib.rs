@@ -30,6 +30,8 @@ pub mod typescript;
 pub mod value;
 mod vhost;
 
+pub use spare::release_unused as release_unused_buffers;
+
 use table::Op;
 
 /// A domain's name, its ops, and the declarations of its types.

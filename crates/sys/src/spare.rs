@@ -11,10 +11,31 @@ const LARGEST: usize = 2 << 20;
 /// One that is written while the next is filled.
 const KEPT: usize = 2;
 
-static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+/// Their sizes are multiples of this.
+const STEP: usize = 64 << 10;
 
-fn spare() -> MutexGuard<'static, Vec<Vec<u8>>> {
+struct Spare {
+    buffers: Vec<Vec<u8>>,
+    /// One was taken since [`release_unused`] was called last.
+    used: bool,
+}
+
+static SPARE: Mutex<Spare> = Mutex::new(Spare {
+    buffers: Vec::new(),
+    used: false,
+});
+
+fn spare() -> MutexGuard<'static, Spare> {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives those back to the system that nobody has taken since the last call. Returns whether there are any still.
+pub fn release_unused() -> bool {
+    let mut kept = spare();
+    if !std::mem::take(&mut kept.used) {
+        kept.buffers.clear();
+    }
+    !kept.buffers.is_empty()
 }
 
 /// An empty buffer with room for `len` bytes. ENOMEM when there is no memory for it, where Vec::with_capacity would abort the
@@ -39,14 +60,19 @@ pub(crate) fn zeros(len: usize) -> Result<Vec<u8>, Errno> {
 
 /// An empty buffer with room for `len` bytes, and for no more than twice as many: else what fills it would be trimmed.
 pub(crate) fn take(len: usize) -> Result<Vec<u8>, Errno> {
-    if len >= SMALLEST {
-        let mut kept = spare();
-        let fits = |buffer: &Vec<u8>| (len..=2 * len).contains(&buffer.capacity());
-        if let Some(at) = kept.iter().position(fits) {
-            return Ok(kept.swap_remove(at));
-        }
+    if len < SMALLEST {
+        return room(len);
     }
-    room(len)
+    let mut kept = spare();
+    let fits = |buffer: &Vec<u8>| (len..=2 * len).contains(&buffer.capacity());
+    match kept.buffers.iter().position(fits) {
+        Some(at) => {
+            kept.used = true;
+            Ok(kept.buffers.swap_remove(at))
+        }
+        // Whoever asks for a little less, or more, next time finds one that fits.
+        None => room(len.next_multiple_of(STEP)),
+    }
 }
 
 /// Gives a buffer back.
@@ -56,8 +82,8 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
     }
     buffer.clear();
     let mut kept = spare();
-    if kept.len() < KEPT {
-        kept.push(buffer);
+    if kept.buffers.len() < KEPT {
+        kept.buffers.push(buffer);
     }
 }
 
@@ -101,10 +127,17 @@ mod tests {
         give(second);
         give(Vec::with_capacity(LARGEST + 1));
         give(Vec::with_capacity(SMALLEST - 1));
-        assert_eq!(spare().len(), 1);
+        assert_eq!(spare().buffers.len(), 1);
         for _ in 0..KEPT {
             give(Vec::with_capacity(LARGEST));
         }
-        assert_eq!(spare().len(), KEPT);
+        assert_eq!(spare().buffers.len(), KEPT);
+        assert!(release_unused());
+        let of_another_size = take(LARGEST - 1).unwrap();
+        assert_eq!(of_another_size.capacity(), LARGEST);
+        give(of_another_size);
+        assert!(release_unused());
+        assert!(!release_unused());
+        assert_eq!(take(LARGEST - 1).unwrap().capacity(), LARGEST);
     }
 }

@@ -43,6 +43,12 @@ const PIPE_BUF: usize = 4096;
 /// A terminal that polls writable has some room; how much cannot be asked.
 const DEVICE_CHUNK: usize = 256;
 
+/// A virtio-serial port takes this much at a time, and whoever writes more gets to know how much was taken. Of a vector it takes one
+/// slice after the other: one call in place of sixty-four (drivers/char/virtio_console.c, fs/read_write.c).
+const DEVICE_SLICE: usize = 32 << 10;
+/// Slices of one call: 2 MiB, and what comes before them.
+const DEVICE_SLICES: usize = 65;
+
 /// One read that does not block, into the vector's spare capacity (at most `max` bytes).
 pub(crate) fn read_some(
     fd: RawFd,
@@ -104,8 +110,17 @@ pub(crate) fn write_some(
     let vector = slices.as_ptr().cast::<libc::iovec>();
     let count = match state.kind {
         Kind::Socket => return send_some(fd, slices),
-        Kind::File | Kind::Nonblocking => {
+        Kind::Nonblocking => {
+            let pieces: Vec<IoSlice<'_>> = (slices.iter())
+                .flat_map(|slice| slice.chunks(DEVICE_SLICE))
+                .take(DEVICE_SLICES)
+                .map(IoSlice::new)
+                .collect();
             // SAFETY: IoSlice is an iovec (documented); the slices outlive the call.
+            unsafe { libc::writev(fd, pieces.as_ptr().cast(), pieces.len() as i32) }
+        }
+        Kind::File => {
+            // SAFETY: as above.
             unsafe { libc::writev(fd, vector, slices.len() as i32) }
         }
         Kind::Pipe if state.nowait != Some(false) => {

@@ -11,8 +11,8 @@ import type { GuestProcess } from "../process/guest-process.ts";
 import { endOfFile } from "../process/output.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
-/** What one answer carries at most: well below ttRPC's 4 MiB a message. */
-const MAX_READ = 1 << 20;
+/** What one answer carries at most: well below ttRPC's 4 MiB a message. The host asks for less, while others of its streams have much. */
+const MAX_READ = 2 << 20;
 /** ReadStreamResponse.data */
 const DATA_FIELD = 1;
 /** WriteStreamRequest.data */

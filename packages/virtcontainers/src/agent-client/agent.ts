@@ -24,8 +24,8 @@ export interface Agent {
     message: Init<Req>,
     timeoutMs?: number,
   ): Promise<Res>;
-  /** Reads what a stream of the process has, at most one block, into `sink`. The bytes never become a script's. */
-  readInto(stream: "stdout" | "stderr", process: ProcessRef, sink: number): Promise<StreamRead>;
+  /** Reads what a stream of the process has, at most `max` bytes, into `sink`. The bytes never become a script's. */
+  readInto(stream: "stdout" | "stderr", process: ProcessRef, max: number, sink: number): Promise<StreamRead>;
   /** Writes a block to the process's stdin; takes the block over. */
   writeStdin(process: ProcessRef, block: Block): Promise<void>;
   /** Ends the connection; what waits is rejected. */

@@ -15,7 +15,12 @@ class SlowAgent implements Agent {
   constructor(blocks: number) {
     this.blocks = blocks;
   }
-  async readInto(_stream: "stdout" | "stderr", _process: unknown, sink: number): Promise<StreamRead> {
+  async readInto(
+    _stream: "stdout" | "stderr",
+    _process: unknown,
+    _max: number,
+    sink: number,
+  ): Promise<StreamRead> {
     this.reads.push(sink);
     if (this.reads.length > this.blocks) return { length: 0, written: Promise.resolve() };
     const written = new Promise<void>((take, fail) => this.takes.push({ take, fail }));

@@ -1,9 +1,7 @@
 import { AgentService } from "@kata-containers/protocols";
 import { type Block, isSysError, O, ops } from "@kata-containers/sys";
 import type { Agent, ProcessRef } from "./agent.ts";
-
-/** Bytes a read of output asks for: a whole pipe of the agent's, so that the round trip does not count. */
-export const OUTPUT_BYTES = 1 << 20;
+import { OutputShare } from "./output-share.ts";
 
 /** Bytes of input a request carries at most. */
 const LARGE_INPUT = 256 << 10;
@@ -37,9 +35,11 @@ export async function pumpOutput(
     target = nowhere;
   };
   let written: Promise<void> = Promise.resolve();
+  using share = new OutputShare(agent);
   try {
     for (;;) {
-      const read = await agent.readInto(stream, process, target);
+      const read = await agent.readInto(stream, process, share.size, target);
+      share.adapt(read.length);
       await written;
       if (read.length === 0) return;
       written = read.written.catch(dropRest);

@@ -2,7 +2,6 @@ import { AgentService, type Init, type Method } from "@kata-containers/protocols
 import { KataError, ops, type RpcDurations } from "@kata-containers/sys";
 import { bulk, createClient, type FrameTransport, NO_ANSWER } from "@kata-containers/ttrpc";
 import type { Agent } from "./agent.ts";
-import { OUTPUT_BYTES } from "./stdio-pump.ts";
 
 /** Field numbers of agent.proto: WriteStreamRequest.data, ReadStreamResponse.data. */
 const WRITE_DATA = 3;
@@ -32,10 +31,10 @@ export function createAgent(channel: FrameTransport, timeoutMs: number, duration
   };
   return {
     request,
-    async readInto(stream, process, sink) {
+    async readInto(stream, process, max, sink) {
       const method = stream === "stdout" ? AgentService.ReadStdout : AgentService.ReadStderr;
       try {
-        const { data } = await client.receive(method, { ...process, len: OUTPUT_BYTES }, READ_DATA);
+        const { data } = await client.receive(method, { ...process, len: max }, READ_DATA);
         const { length } = data;
         return { length, written: data.writeTo(sink) };
       } catch (error) {
