@@ -35,6 +35,7 @@ const PACKAGES = [
     "strace",
   ],
   ...["runc", "crun", "docker.io", "podman", "conmon", "containernetworking-plugins", "iptables"],
+  ...["dbus-user-session", "libpam-systemd", "uidmap"],
   ...["qemu-system-x86", "qemu-system-common", "seabios", "ca-certificates", "python3", "apparmor"],
 ];
 /** What the initrd needs to reach the root file system, and the test its port. */

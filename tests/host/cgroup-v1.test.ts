@@ -88,6 +88,13 @@ describe.each(HOSTS)("on a host with cgroup v1, $name:", ({ kernelArguments, uni
           spec.linux.cgroupsPath = "system.slice:test:whole";
         },
       });
+      makeBundle(scratch.join("fails"), {
+        args: ["true"],
+        edit: (spec) => {
+          spec.linux.cgroupsPath = "system.slice:test:fails";
+          spec.hooks = { createRuntime: [{ path: "/bin/false" }] };
+        },
+      });
       writeConfiguration(scratch.join("c.toml"), {
         ...cellConfiguration({
           ...{ name: "", kernel: "own", machine: "pc", channel: "virtio-serial", factory: "none" },
@@ -110,8 +117,9 @@ describe.each(HOSTS)("on a host with cgroup v1, $name:", ({ kernelArguments, uni
         systemctl daemon-reload
         echo "after a reload: $($kata exec whole echo still there) $(scope)"
         $kata delete --force whole; echo "deleted: $?"
-        for _ in $(seq 20); do systemctl list-units --all --no-legend | grep -q test-whole || break; sleep 0.5; done
-        find /sys/fs/cgroup -name '*test-whole*'; systemctl list-units --all --no-legend 'test-whole*'; ls /run/vc/sbs
+        $kata create --bundle whole/fails fails < /dev/null > log 2>&1; echo "fails: $? $(grep -c /bin/false log)"
+        for _ in $(seq 20); do systemctl list-units --all --no-legend | grep -q test- || break; sleep 0.5; done
+        find /sys/fs/cgroup -name '*test-*'; systemctl list-units --all --no-legend 'test-*'; ls /run/vc/sbs
         pgrep -fc 'qemu-system|virtiofsd|containerd-shim|kata-shim'
         `,
         GUEST_LIMIT_S * 1000,
@@ -123,6 +131,7 @@ describe.each(HOSTS)("on a host with cgroup v1, $name:", ({ kernelArguments, uni
         "sandbox: kata-shim qemu-system-x86 virtiofsd",
         "after a reload: still there ActiveState=active",
         "deleted: 0",
+        "fails: 1 1",
         ...["0", ""],
       ]);
     },

@@ -15,6 +15,7 @@ test(
     const bundle = new Bundle((spec) => {
       spec.process.args = ["sleep", "1000"];
       spec.linux.cgroupsPath = "system.slice:test:one";
+      spec.annotations = { "org.systemd.property.TimeoutStopSec": "7" };
       spec.linux.resources = {
         memory: { limit: 64 << 20, swap: 64 << 20 },
         pids: { limit: 40 },
@@ -26,7 +27,7 @@ test(
         `
         cp -a /host${bundle.path} bundle
         runk="timeout 60 ${RUNK} --systemd-cgroup"
-        show() { systemctl show -p Slice,Delegate,MemoryMax,TasksMax,CPUWeight,CPUQuotaPerSecUSec,AllowedCPUs test-one.scope; }
+        show() { systemctl show -p Slice,Delegate,TimeoutStopUSec,MemoryMax,TasksMax,CPUWeight,CPUQuotaPerSecUSec,AllowedCPUs test-one.scope; }
         scope=/sys/fs/cgroup/system.slice/test-one.scope
         $runk run --detach --bundle bundle one > out 2>&1 || cat out
         $runk exec one cat /proc/self/cgroup

@@ -22,7 +22,13 @@ export { checkJoinedNamespaces, isSameNamespace, openNamespace } from "./client/
 export { leaveSandbox } from "./client/leave-sandbox.ts";
 export { checkNamespacesOf } from "./client/namespace-paths.ts";
 export { namedNetwork, openNetworkNamespace } from "./client/network-namespace.ts";
-export { insideScope, releaseScope, wantedScope } from "./client/sandbox-scope.ts";
+export {
+  endScope,
+  insideScope,
+  releaseScope,
+  type WantedScope,
+  wantedScope,
+} from "./client/sandbox-scope.ts";
 export { type MadeTemplate, makeTemplate, type TemplateOrder } from "./client/template-maker.ts";
 export { openTrees, type Trees, type VolumeTree } from "./client/trees.ts";
 export { ENDING, FORWARDED, SignalInbox } from "./signal-inbox.ts";

@@ -1,9 +1,16 @@
 /** systemd's part in control groups: transient scopes, by D-Bus. */
 
-export { changeScope, checkSystemd, startScope, stopScope } from "./scope.ts";
-export { isScopeName, parseScopeName, refuseScopeName, type ScopeName } from "./scope-name.ts";
+export { hostManager, type Manager, rootCgroup, userManager } from "./manager.ts";
+export { changeScope, startScope, stopScope } from "./scope.ts";
 export {
-  ignoredAnnotations,
+  isScopeName,
+  parseScopeName,
+  refuseScopeName,
+  type ScopeName,
+  type ScopePlace,
+} from "./scope-name.ts";
+export {
+  annotatedProperties,
   limitProperties,
   limitPropertiesV1,
   type Property,

@@ -19,6 +19,14 @@ test.each([
   expect(parseScopeName(asked, "id", "runk")).toEqual({ slice, unit, path });
 });
 
+test("a user's systemd has its slices below its own cgroup, and user.slice for what names none", () => {
+  const place = { root: "/user.slice/user-7.slice/user@7.service", slice: "user.slice" };
+  const pathOf = (asked?: string) => parseScopeName(asked, "id", "runk", place).path;
+  expect(pathOf("a-b.slice:libpod:x")).toBe(`${place.root}/a.slice/a-b.slice/libpod-x.scope`);
+  expect(pathOf(":libpod:x")).toBe(`${place.root}/user.slice/libpod-x.scope`);
+  expect(pathOf()).toBe(`${place.root}/user.slice/runk-id.scope`);
+});
+
 test.each([
   "/a/path",
   "a:b",

@@ -10,7 +10,15 @@ export type ScopeName = {
   readonly path: string;
 };
 
-const DEFAULT_SLICE = "system.slice";
+/** Where a manager makes scopes. */
+export type ScopePlace = {
+  /** The manager's own cgroup, which all its slices are below: "" or a path. */
+  readonly root: string;
+  /** The slice of a scope that names none. */
+  readonly slice: string;
+};
+
+const HOST: ScopePlace = { root: "", slice: "system.slice" };
 const ROOT_SLICE = "-.slice";
 /** systemd.unit(5): what a unit's name may be, up to 255 characters. */
 const UNIT = /^[A-Za-z0-9:_.\\@-]{1,255}$/;
@@ -34,12 +42,17 @@ export function refuseScopeName(cgroupsPath: string | undefined, bundle: string)
 }
 
 /**
- * Reads linux.cgroupsPath as runc's systemd driver does. Absent: the id's scope, with the given prefix, in system.slice.
+ * Reads linux.cgroupsPath as runc's systemd driver does. Absent: the id's scope, with the given prefix, in the place's slice.
  *
  * @throws KataError InvalidArgument
  */
-export function parseScopeName(cgroupsPath: string | undefined, id: string, prefix: string): ScopeName {
-  const asked = cgroupsPath ? cgroupsPath : `${DEFAULT_SLICE}:${prefix}:${id}`;
+export function parseScopeName(
+  cgroupsPath: string | undefined,
+  id: string,
+  prefix: string,
+  place: ScopePlace = HOST,
+): ScopeName {
+  const asked = cgroupsPath ? cgroupsPath : `${place.slice}:${prefix}:${id}`;
   if (!isScopeName(asked))
     throw invalid(
       asked,
@@ -47,10 +60,10 @@ export function parseScopeName(cgroupsPath: string | undefined, id: string, pref
     );
   const [slice = "", scopePrefix = "", name = ""] = asked.split(":");
   if (name.endsWith(".slice")) throw invalid(asked, "a slice holds no processes: give the name of a scope");
-  const within = slice === "" ? DEFAULT_SLICE : slice;
+  const within = slice === "" ? place.slice : slice;
   const unit = scopePrefix === "" ? `${name}.scope` : `${scopePrefix}-${name}.scope`;
   if (name === "" || !UNIT.test(unit)) throw invalid(asked, `${JSON.stringify(unit)} is no name of a unit`);
-  return { slice: within, unit, path: `${slicePath(within, asked)}/${unit}` };
+  return { slice: within, unit, path: `${place.root}${slicePath(within, asked)}/${unit}` };
 }
 
 /** "a-b.slice" is in "a.slice", which is in the root (systemd.slice(5)). */

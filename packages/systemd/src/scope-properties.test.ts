@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ignoredAnnotations, limitProperties, limitPropertiesV1 } from "./scope-properties.ts";
+import { annotatedProperties, limitProperties, limitPropertiesV1 } from "./scope-properties.ts";
 
 const limits = (resources: Parameters<typeof limitProperties>[0]) =>
   Object.fromEntries(
@@ -78,10 +78,26 @@ test("cpusets are bits, the lowest first; devices are named by their numbers, an
   expect(limits({ cpu: { cpus: "0-99999999999", mems: "x" } })).toEqual({});
 });
 
-test("annotations for systemd's own properties are told apart", () => {
-  const annotations = { "org.systemd.property.TimeoutStopUSec": "uint64 1", other: "x" };
-  expect(ignoredAnnotations(annotations)).toEqual(["org.systemd.property.TimeoutStopUSec"]);
-  expect(ignoredAnnotations()).toEqual([]);
+test("annotations give properties of systemd's own, times in seconds too", () => {
+  const of = (name: string, text: string) =>
+    annotatedProperties({ [`org.systemd.property.${name}`]: text, other: "x" });
+  expect(of("TimeoutStopUSec", "uint64 5")).toEqual([["TimeoutStopUSec", { type: "t", value: 5n }]]);
+  expect(of("TimeoutStopSec", "10")).toEqual([["TimeoutStopUSec", { type: "t", value: 10_000_000n }]]);
+  expect(of("TimeoutStopSec", "0.5")).toEqual([["TimeoutStopUSec", { type: "t", value: 500_000n }]]);
+  expect(of("After", "['x.service']")).toEqual([["After", { type: "as", value: ["x.service"] }]]);
+  expect(annotatedProperties()).toEqual([]);
+});
+
+test.each([
+  ["KillMode", "none", `"none" is no value of systemd's`],
+  ["TimeoutStopSec", "'10'", "expected seconds"],
+  ["TimeoutStopSec", "-1", "expected seconds"],
+  ["X", "1", `"X" is no name of a property`],
+  ["A.B", "1", `"A.B" is no name of a property`],
+  ["PIDs", "@au [1]", "is the runtime's to set"],
+])("an annotation org.systemd.property.%s with %s is an error", (name, text, reason) => {
+  const key = `org.systemd.property.${name}`;
+  expect(() => annotatedProperties({ [key]: text })).toThrow(`annotations: ${key}: ${reason}`);
 });
 
 test("on cgroup v1 limits have the properties that count as v1's files do, as far as there are any", () => {

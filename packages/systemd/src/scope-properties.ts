@@ -1,8 +1,10 @@
 import type { BlockIo, Resources } from "@kata-containers/oci";
-import type { Value } from "./dbus/value.ts";
+import { KataError } from "@kata-containers/sys";
+import type { Value, Variant } from "./dbus/value.ts";
+import { parseVariant } from "./variant-text.ts";
 
 /** A unit's property with its value (org.freedesktop.systemd1(5)). */
-export type Property = readonly [name: string, value: { readonly type: string; readonly value: Value }];
+export type Property = readonly [name: string, value: Variant];
 
 /** What every property of an amount is when there is no limit. */
 const INFINITY = 0xffff_ffff_ffff_ffffn;
@@ -125,9 +127,41 @@ function nodeOf(major: number, minor: number): string {
 /** Prefix of annotations that name systemd's own properties. */
 const PROPERTY = "org.systemd.property.";
 
-/** Annotations by which runc sets properties of the scope, and we do not. */
-export function ignoredAnnotations(annotations: Readonly<Record<string, string>> = {}): string[] {
-  return Object.keys(annotations).filter((key) => key.startsWith(PROPERTY));
+/** What makes the scope the container's: nobody else is moved in, nor is it elsewhere. */
+const RESERVED = ["PIDs", "PIDFDs", "Slice", "Delegate", "Controller"];
+/** A time that is given in seconds; systemd has it in microseconds, as `...USec`. */
+const SECONDS = /^(.*[a-z])Sec$/;
+
+/**
+ * Properties of the scope that annotations give, in runc's way: `org.systemd.property.TimeoutStopUSec: "uint64 10000000"`, or
+ * `org.systemd.property.TimeoutStopSec: "10"`.
+ * @throws KataError InvalidArgument for what is no name or no value (see {@link parseVariant}), and for those that are the runtime's
+ */
+export function annotatedProperties(annotations: Readonly<Record<string, string>> = {}): Property[] {
+  return Object.entries(annotations).flatMap(([key, text]) => {
+    if (!key.startsWith(PROPERTY)) return [];
+    const name = key.slice(PROPERTY.length);
+    try {
+      return [annotatedProperty(name, text)];
+    } catch (error) {
+      throw KataError.from(error, `annotations: ${key}`);
+    }
+  });
+}
+
+function annotatedProperty(name: string, text: string): Property {
+  if (!/^[A-Za-z]{3,}$/.test(name))
+    throw new KataError("InvalidArgument", `${JSON.stringify(name)} is no name of a property`);
+  if (RESERVED.includes(name)) throw new KataError("InvalidArgument", "is the runtime's to set");
+  const variant = parseVariant(text);
+  const inSeconds = SECONDS.exec(name)?.[1];
+  return inSeconds === undefined ? [name, variant] : property(`${inSeconds}USec`, "t", microseconds(variant));
+}
+
+function microseconds({ value }: Variant): bigint {
+  if (typeof value === "bigint" && value >= 0n) return value * BigInt(SECOND_US);
+  if (typeof value === "number" && value >= 0) return BigInt(Math.round(value * SECOND_US));
+  throw new KataError("InvalidArgument", "expected seconds");
 }
 
 function amount(value: number): bigint {

@@ -11,10 +11,10 @@ import {
   readBundle,
   type SignalInbox,
   type Trees,
+  type WantedScope,
   wantedScope,
 } from "@kata-containers/shim";
 import { KataError, signalName, Undo } from "@kata-containers/sys";
-import type { ScopeName } from "@kata-containers/systemd";
 import type { ContainerRecord } from "@kata-containers/virtcontainers";
 
 import { endingSignal } from "../ending-signal.ts";
@@ -70,7 +70,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
   const bundle = readBundle(absolutePath(order.bundle));
   checkNamespacesOf(bundle.spec);
   const warn = (message: string) => reportWarning(order.globals, message);
-  const scope = wantedScope(order.globals.systemdCgroup, bundle, id, warn);
+  const scope = wantedScope(order.globals.systemdCgroup, bundle, id);
   // A tree can be attached once: the guest's share gets one clone, kata-shim another.
   using trees = openTrees(bundle);
   using shimTrees = openTrees(bundle);
@@ -120,7 +120,7 @@ export async function createContainer(order: CreateOrder): Promise<CreatedContai
 /** A new sandbox, or that of the container's pod. */
 function openSandbox(
   id: string,
-  { globals, scope }: { readonly globals: Globals; readonly scope: ScopeName | undefined },
+  { globals, scope }: { readonly globals: Globals; readonly scope: WantedScope | undefined },
   bundle: Bundle,
   hookSeconds: number | undefined,
   undo: Undo,

@@ -5,12 +5,13 @@ import {
   claimRecord,
   type DaemonOrder,
   type DaemonProcess,
+  endScope,
   insideScope,
   openNetworkNamespace,
   spawnDaemon,
+  type WantedScope,
 } from "@kata-containers/shim";
 import { KataError, type Undo } from "@kata-containers/sys";
-import { type ScopeName, stopScope } from "@kata-containers/systemd";
 import type { Globals } from "../globals.ts";
 import { passOnWarning } from "../report-error.ts";
 import { connectDaemonOf } from "./lost-daemon.ts";
@@ -24,7 +25,7 @@ export interface SandboxOrder {
   readonly globals: Globals;
   readonly bundle: Bundle;
   /** systemd's scope for its cgroups; undefined: they are made through cgroupfs. */
-  readonly scope: ScopeName | undefined;
+  readonly scope: WantedScope | undefined;
   /** How long hooks may run before the daemon gets its first call; undefined: there are none. */
   readonly hookSeconds: number | undefined;
   /** Gets what ends the sandbox again. */
@@ -42,7 +43,7 @@ export async function startSandbox(order: SandboxOrder): Promise<OpenSandbox> {
   const networkNamespace = undo.use(openNetworkNamespace(bundle.spec));
   let scoped = false;
   undo.defer(async () => {
-    if (scoped && scope !== undefined) await stopScope(scope.unit);
+    if (scoped && scope !== undefined) await endScope(scope);
   });
   const { socket, listener } = claimRecord({ id, root: globals.root, bundle, scope, config, undo });
   using listening = listener;

@@ -15,21 +15,22 @@ const write = (path: string, text: string): Step => ({ op: "write", path, text }
 
 /**
  * Makes the container's cgroups, sets their limits, and moves the running process in, in this order.
- * @param rootless without limits to set, what we may not do is left out; and rules of devices, which need the host's root (as runc)
+ * @param rootless without limits to set, what we may not do is left out; and rules of devices, which need the host's root (as runc). A user may
+ *   not hand down controllers where the user's cgroups begin, nor need it: one that is missing lacks the file of its limit
  */
 export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources, rootless = false): Step[] {
   const settings = settingsOfResources(resources);
   const isLimited = settings.length > 0 || Object.keys(resources.unified ?? {}).length > 0;
   if (rootless && !isLimited) {
     const steps = [...places.flatMap((place) => makeSteps(place, new Set())), ...joinSteps(places)];
-    return steps.map((step) => ({ ...step, ignore: FORBIDDEN }));
+    return steps.map((step) => ({ ...step, ignore: [...FORBIDDEN, ...(step.ignore ?? [])] }));
   }
   const needed = new Set([
     ...settings.map(({ v1Controller, v2Controller }) => v2Controller ?? v1Controller),
     ...Object.keys(resources.unified ?? {}).map((name) => name.slice(0, name.indexOf("."))),
   ]);
   return [
-    ...places.flatMap((place) => makeSteps(place, needed)),
+    ...places.flatMap((place) => makeSteps(place, rootless ? new Set() : needed)),
     ...limitFiles(resources, places).map(limitStep),
     ...deviceSteps(resources, places).map((step) => (rootless ? { ...step, ignore: FORBIDDEN } : step)),
     ...joinSteps(places),

@@ -1,7 +1,8 @@
 import { isSysError, KataError, ops, readText } from "@kata-containers/sys";
 import {
-  checkSystemd,
-  ignoredAnnotations,
+  annotatedProperties,
+  hostManager,
+  type Property,
   parseScopeName,
   refuseScopeName,
   type ScopeName,
@@ -17,24 +18,31 @@ import {
 } from "@kata-containers/virtcontainers";
 import type { Bundle } from "./bundle.ts";
 
+/** A scope, and what annotations ask of it. */
+export type WantedScope = ScopeName & { readonly properties: readonly Property[] };
+
 /**
  * The scope that --systemd-cgroup asks for; undefined: cgroups are made through cgroupfs. Nothing is made yet.
  * @throws KataError FailedPrecondition where systemd makes none; InvalidArgument
  */
 export function wantedScope(
   systemdCgroup: boolean,
-  bundle: Pick<Bundle, "spec" | "path">,
+  { spec, path }: Pick<Bundle, "spec" | "path">,
   id: string,
-  warn: (message: string) => void,
-): ScopeName | undefined {
+): WantedScope | undefined {
+  const { cgroupsPath } = spec.linux ?? {};
   if (!systemdCgroup) {
-    refuseScopeName(bundle.spec.linux?.cgroupsPath, bundle.path);
+    refuseScopeName(cgroupsPath, path);
     return undefined;
   }
-  checkSystemd();
-  for (const annotation of ignoredAnnotations(bundle.spec.annotations))
-    warn(`annotations: ${annotation}: without effect on the scope`);
-  return parseScopeName(bundle.spec.linux?.cgroupsPath, id, "kata");
+  hostManager();
+  const properties = annotatedProperties(spec.annotations);
+  return { ...parseScopeName(cgroupsPath, id, "kata"), properties };
+}
+
+/** Makes a sandbox's scope with this process in it. @throws as {@link insideScope} */
+export function makeScope(scope: WantedScope, id: string): Promise<void> {
+  return startScope(hostManager(), scope, `Kata Containers sandbox ${id}`, ops.getpid(), scope.properties);
 }
 
 /**
@@ -42,9 +50,9 @@ export function wantedScope(
  * there is another. When nobody stays in it, it goes by itself.
  * @throws KataError AlreadyExists when systemd has such a unit; Unavailable, DeadlineExceeded, Internal
  */
-export async function insideScope<T>(scope: ScopeName, id: string, work: () => Promise<T>): Promise<T> {
+export async function insideScope<T>(scope: WantedScope, id: string, work: () => Promise<T>): Promise<T> {
   const home = ownProcsFiles(hostHierarchies(), readText("/proc/self/cgroup"));
-  await startScope(scope, `Kata Containers sandbox ${id}`, ops.getpid(), []);
+  await makeScope(scope, id);
   try {
     return await work();
   } finally {
@@ -64,10 +72,21 @@ export async function releaseScope(
   const path = cgroups.sandbox.slice(0, cgroups.sandbox.lastIndexOf("/"));
   if (isPopulated(path)) return;
   try {
-    await stopScope(scope);
-    removeForeign(path);
+    await endScope({ unit: scope, path });
   } catch (error) {
     warn(KataError.from(error).message);
+  }
+}
+
+/**
+ * Ends a scope with what is left in it, in every hierarchy.
+ * @throws KataError Unavailable, DeadlineExceeded, Internal: systemd's own words; SysError of rmdir(2)
+ */
+export async function endScope({ unit, path }: Pick<ScopeName, "unit" | "path">): Promise<void> {
+  try {
+    await stopScope(hostManager(), unit);
+  } finally {
+    removeForeign(path);
   }
 }
 

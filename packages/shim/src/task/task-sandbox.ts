@@ -16,7 +16,7 @@ import {
   Undo,
   writeText,
 } from "@kata-containers/sys";
-import { isScopeName, startScope } from "@kata-containers/systemd";
+import { isScopeName } from "@kata-containers/systemd";
 import {
   type Container,
   createFileStore,
@@ -35,7 +35,7 @@ import { claimRecord, containerBeingMade } from "../client/claim-record.ts";
 import { checkJoinedNamespaces, isSameNamespace } from "../client/joined-namespaces.ts";
 import { checkNamespacesOf } from "../client/namespace-paths.ts";
 import { openNetworkNamespace } from "../client/network-namespace.ts";
-import { wantedScope } from "../client/sandbox-scope.ts";
+import { makeScope, wantedScope } from "../client/sandbox-scope.ts";
 import { openTrees, type Trees } from "../client/trees.ts";
 import { leaveHostView } from "../daemon/host-view.ts";
 import type { Lifetime } from "../daemon/lifetime.ts";
@@ -223,13 +223,13 @@ export class TaskSandbox {
     const root = taskRoot(namespace);
     const sources = { annotations: bundle.spec.annotations, optionsPath: configPath };
     const config = host.during(() => loadSandboxConfig(sources));
-    const scope = wantedScope(isScopeName(bundle.spec.linux?.cgroupsPath ?? ""), bundle, id, this.#warn);
+    const scope = wantedScope(isScopeName(bundle.spec.linux?.cgroupsPath ?? ""), bundle, id);
     const network = undo.use(host.during(() => openNetworkNamespace(bundle.spec)));
     const { listener } = host.during(() =>
       claimRecord({ id, root, bundle, scope, config, undo, ours: true }),
     );
     this.#begun = true;
-    if (scope !== undefined) await startScope(scope, `Kata Containers sandbox ${id}`, ops.getpid(), []);
+    if (scope !== undefined) await makeScope(scope, id);
     // A cgroup with a process in it cannot be removed.
     undo.defer(() => leaveCgroup());
     const record = this.#store.update(id, (current) =>

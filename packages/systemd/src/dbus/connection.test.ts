@@ -1,82 +1,16 @@
 import { type Ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, expect, test } from "vitest";
+import { encode, hello, OK, serve } from "../testing/fake-bus.ts";
 import { BusConnection, BusError } from "./connection.ts";
 import { MESSAGE } from "./message.ts";
-import type { Value } from "./value.ts";
 import { Writer } from "./writer.ts";
 
 const CALL = { destination: "d.d", path: "/p", interface: "i.i", member: "M", signature: "s", body: ["a"] };
-const OK = "OK 0123456789abcdef0123456789abcdef\r\n";
 const END = new Uint8Array(0);
 
 afterEach(() => setOps(undefined));
 
-/** A bus: the n-th thing that it is sent, but for "BEGIN", has the n-th of these as answer. @returns what it was sent */
-function serve(answers: readonly (string | Uint8Array)[]): { readonly sent: string[]; closed: boolean } {
-  const bus = { sent: [] as string[], closed: false };
-  const left = answers.map((answer) => Buffer.from(answer));
-  let come: Uint8Array[] = [];
-  let wake: () => void = () => {};
-  let isCanceled = false;
-  const fake: Partial<Ops> = {
-    geteuid: () => 1000,
-    utf8Encode: (text) => new TextEncoder().encode(text),
-    utf8Decode: (bytes) => new TextDecoder().decode(bytes),
-    unixConnect: async () => 5,
-    close: () => {
-      bus.closed = true;
-    },
-    write: async (_, bytes) => {
-      const text = Buffer.from(bytes).toString("latin1");
-      bus.sent.push(text);
-      const answer = text === "BEGIN\r\n" ? undefined : left.shift();
-      if (answer !== undefined) come.push(answer);
-      wake();
-    },
-    read: async () => {
-      while (come.length === 0 && !isCanceled)
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      if (isCanceled) throw new SysError("ECANCELED", "read");
-      const bytes = Buffer.concat(come);
-      come = [];
-      return bytes;
-    },
-    cancel: () => {
-      isCanceled = true;
-      wake();
-    },
-  };
-  setOps(fake as Ops);
-  return bus;
-}
-
-type Reply = {
-  type: number;
-  to?: number;
-  member?: string;
-  error?: string;
-  body?: [string, readonly Value[]];
-};
-
-function encode({ type, to, member, error, body: [signature, values] = ["", []] }: Reply): Uint8Array {
-  const body = new Writer();
-  body.write(signature, values);
-  const head = new Writer();
-  const fields: Value[] = [];
-  if (member !== undefined) fields.push([3, { type: "s", value: member }]);
-  if (error !== undefined) fields.push([4, { type: "s", value: error }]);
-  if (to !== undefined) fields.push([5, { type: "u", value: to }]);
-  if (signature !== "") fields.push([8, { type: "g", value: signature }]);
-  head.write("yyyyuua(yv)", [0x6c, type, 0, 1, body.bytes.length, 99, fields]);
-  head.align(8);
-  return Buffer.concat([head.bytes, body.bytes]);
-}
-
-const hello = encode({ type: MESSAGE.REPLY, to: 1, body: ["s", [":1.1"]] });
-
-test("it says who it is by its user id, then hello; replies and signals come in any order", async () => {
+test("it is who its socket says, then says hello; replies and signals come in any order", async () => {
   const signal = (job: string) => encode({ type: MESSAGE.SIGNAL, member: "JobRemoved", body: ["s", [job]] });
   const reply = encode({ type: MESSAGE.REPLY, to: 2, body: ["u", [7]] });
   const served = serve([OK, hello, Buffer.concat([signal("one"), signal("two"), reply])]);
@@ -84,7 +18,7 @@ test("it says who it is by its user id, then hello; replies and signals come in 
   expect(await bus.call(CALL)).toEqual([7]);
   expect((await bus.signal(({ body }) => body[0] === "two")).body).toEqual(["two"]);
   expect((await bus.signal(({ member }) => member === "JobRemoved")).body).toEqual(["one"]);
-  expect(served.sent.slice(0, 2)).toEqual(["\0AUTH EXTERNAL 31303030\r\n", "BEGIN\r\n"]);
+  expect(served.sent.slice(0, 2)).toEqual(["\0AUTH EXTERNAL\r\nDATA\r\n", "BEGIN\r\n"]);
   expect(served.closed).toBe(false);
 });
 

@@ -31,7 +31,7 @@ import { passedDescriptors } from "./passed-descriptors.ts";
 import { type ContainerRecord, RecordDirectory } from "./record.ts";
 import { warn } from "./report.ts";
 import { startIsWatched } from "./start-is-watched.ts";
-import { refuseUsedScope, stopContainerScope, wantedScope } from "./systemd-scope.ts";
+import { refuseUsedScope, refuseUsersScopeOnV1, stopContainerScope, wantedScope } from "./systemd-scope.ts";
 
 /** A container that has been made; its process is our child. `directory` is locked. */
 export type Created = {
@@ -62,7 +62,8 @@ export async function createContainer(
   checkTerminal(spec, options["console-socket"], keepsTerminal);
   if (!globals.systemdCgroup) refuseScopeName(spec.linux?.cgroupsPath, bundle);
   const facts = readHostFacts(options["no-pivot"] ? { rootIsInitramfs: true } : {});
-  const scope = globals.systemdCgroup ? wantedScope(spec, id) : undefined;
+  const ofUser = globals.rootless;
+  const scope = globals.systemdCgroup ? await wantedScope(spec, id, ofUser) : undefined;
   const passed = passedDescriptors(options["preserve-fds"]);
   refuseOwnMountNamespace(spec);
   const hooks = laterHooks(spec.hooks);
@@ -78,6 +79,7 @@ export async function createContainer(
     rootless: globals.rootless,
     pass: passed.pass,
   });
+  if (scope !== undefined && ofUser) refuseUsersScopeOnV1(compiled.cgroups);
   for (const warning of compiled.warnings) warn(warning);
   const rootfs = joinPath(bundle, spec.root?.path ?? "");
   if (!exists(rootfs)) throw new KataError("NotFound", `rootfs (${rootfs}) does not exist`);
@@ -105,7 +107,7 @@ export async function createContainer(
     pid: 0,
     startTime: 0,
     cgroups: compiled.cgroups,
-    ...(scope === undefined ? {} : { scope: scope.unit }),
+    ...(scope === undefined ? {} : { scope: scope.unit, ...(ofUser ? { scopeOfUser: true } : {}) }),
     ...(hostMount === undefined ? {} : { hostMount }),
     ...(hooks === undefined ? {} : { hooks }),
   };
@@ -113,7 +115,7 @@ export async function createContainer(
   directory.write(record);
   replaceFile(directory.spec, text, 0o600);
   if (compiled.seccomp !== undefined) directory.writeSeccomp(compiled.seccomp);
-  if (scope !== undefined) undo.defer(() => stopContainerScope(scope.unit));
+  undo.defer(() => stopContainerScope(record));
   undo.defer(() => removeCgroups(compiled.cgroups));
   if (hostMount !== undefined) undo.defer(() => unmountRoot(hostMount));
   lap?.("record");
@@ -125,7 +127,7 @@ export async function createContainer(
     container,
     launchPath: globals.launchPath,
     passed: passed.fds,
-    ...(scope === undefined ? {} : { scope: { name: scope, cgroups: compiled.cgroups } }),
+    ...(scope === undefined ? {} : { scope: { name: scope, ofUser, cgroups: compiled.cgroups } }),
     undo,
   });
   const started = { ...record, pid: process.pid, startTime: processStat(process.pid)?.startTime ?? 0 };

@@ -16,7 +16,7 @@ export async function destroyContainer(
     using process = openProcess(record);
     if (process !== undefined) await kill(process, record.cgroups);
     await removeCgroups(record.cgroups);
-    if (record.scope !== undefined) await stopContainerScope(record.scope);
+    await stopContainerScope(record);
     if (record.hostMount !== undefined) unmountRoot(record.hostMount);
   }
   directory.remove();

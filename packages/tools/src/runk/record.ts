@@ -29,6 +29,8 @@ export type ContainerRecord = {
   readonly cgroups: readonly CgroupPlace[];
   /** systemd's unit that the cgroup belongs to: "runk-one.scope". */
   readonly scope?: string;
+  /** That systemd is not the host's but the user's own. */
+  readonly scopeOfUser?: true;
   /** Its root, mounted in the host's mount namespace, for it has none of its own. */
   readonly hostMount?: string;
   /** Those that are still to run; absent: none. */

@@ -2,30 +2,57 @@ import { type CgroupPlace, costWeight, weightOfShares } from "@kata-containers/l
 import type { Resources, Spec } from "@kata-containers/oci";
 import { exists, KataError } from "@kata-containers/sys";
 import {
+  annotatedProperties,
   changeScope,
-  checkSystemd,
-  ignoredAnnotations,
+  hostManager,
   limitProperties,
   limitPropertiesV1,
+  type Manager,
   type Property,
   parseScopeName,
+  rootCgroup,
   type ScopeName,
   startScope,
   stopScope,
+  userManager,
 } from "@kata-containers/systemd";
+import type { ContainerRecord } from "./record.ts";
 import { warn } from "./report.ts";
 
 const WEIGHTS = { ofShares: weightOfShares, ofBlockIo: costWeight };
 
-/** A scope and the cgroups that are its, one in each hierarchy. */
-export type ContainerScope = { readonly name: ScopeName; readonly cgroups: readonly CgroupPlace[] };
+/** The slice of a user's scopes, as runc has it: of that user's own systemd. */
+const USER_SLICE = "user.slice";
 
-/** What --systemd-cgroup asks for: the scope that linux.cgroupsPath names. @throws KataError FailedPrecondition, InvalidArgument */
-export function wantedScope(spec: Spec, id: string): ScopeName {
-  checkSystemd();
-  for (const annotation of ignoredAnnotations(spec.annotations))
-    warn(`annotations: ${annotation}: without effect on the scope`);
-  return parseScopeName(spec.linux?.cgroupsPath, id, "runk");
+/** A scope that is wanted, the systemd that makes it, and the cgroups that are its, one in each hierarchy. */
+export type ContainerScope = {
+  readonly name: ScopeName;
+  readonly ofUser: boolean;
+  readonly cgroups: readonly CgroupPlace[];
+};
+
+/**
+ * What --systemd-cgroup asks for: the scope that linux.cgroupsPath names.
+ * @param ofUser it is to be made by the user's own systemd
+ * @throws KataError FailedPrecondition, InvalidArgument; for the user's also Unavailable, DeadlineExceeded
+ */
+export async function wantedScope(spec: Spec, id: string, ofUser: boolean): Promise<ScopeName> {
+  const manager = managerOf(ofUser);
+  annotatedProperties(spec.annotations);
+  const { cgroupsPath } = spec.linux ?? {};
+  if (!ofUser) return parseScopeName(cgroupsPath, id, "runk");
+  return parseScopeName(cgroupsPath, id, "runk", { root: await rootCgroup(manager), slice: USER_SLICE });
+}
+
+const managerOf = (ofUser: boolean): Manager => (ofUser ? userManager() : hostManager());
+
+/** A user's systemd is handed cgroups of v2 alone. @throws KataError FailedPrecondition */
+export function refuseUsersScopeOnV1(cgroups: readonly CgroupPlace[]): void {
+  if (cgroups.every(({ version }) => version === 2)) return;
+  throw new KataError(
+    "FailedPrecondition",
+    "a user's systemd makes scopes on cgroup v2 alone, and this host has v1: use the cgroupfs driver",
+  );
 }
 
 /** What fails after this stops the scope, which so must not be another's. @throws KataError FailedPrecondition */
@@ -41,21 +68,20 @@ export function refuseUsedScope({ unit }: ScopeName, cgroups: readonly CgroupPla
 
 /** Makes the container's scope with its first process in it. */
 export function startContainerScope(
-  { name, cgroups }: ContainerScope,
+  { name, ofUser, cgroups }: ContainerScope,
   id: string,
   pid: number,
-  { linux = {} }: Spec,
+  { linux = {}, annotations }: Spec,
 ): Promise<void> {
-  return startScope(name, `runk container ${id}`, pid, limitsOf(linux.resources ?? {}, cgroups));
+  const properties = [...limitsOf(linux.resources ?? {}, cgroups), ...annotatedProperties(annotations)];
+  return startScope(managerOf(ofUser), name, `runk container ${id}`, pid, properties);
 }
 
 /** systemd is told of new limits: it would write the old ones again at its next reload. */
-export function changeContainerScope(
-  unit: string,
-  resources: Resources,
-  cgroups: readonly CgroupPlace[],
-): Promise<void> {
-  return changeScope(unit, limitsOf(resources, cgroups));
+export async function changeContainerScope(record: ContainerRecord, resources: Resources): Promise<void> {
+  const { scope, scopeOfUser, cgroups } = record;
+  if (scope === undefined) return;
+  await changeScope(managerOf(scopeOfUser === true), scope, limitsOf(resources, cgroups));
 }
 
 function limitsOf(resources: Resources, cgroups: readonly CgroupPlace[]): Property[] {
@@ -64,9 +90,10 @@ function limitsOf(resources: Resources, cgroups: readonly CgroupPlace[]): Proper
 }
 
 /** Its processes and its cgroup have gone; systemd forgets it sooner or later also by itself. */
-export async function stopContainerScope(unit: string): Promise<void> {
+export async function stopContainerScope({ scope, scopeOfUser }: ContainerRecord): Promise<void> {
+  if (scope === undefined) return;
   try {
-    await stopScope(unit);
+    await stopScope(managerOf(scopeOfUser === true), scope);
   } catch (error) {
     warn(KataError.from(error).message);
   }

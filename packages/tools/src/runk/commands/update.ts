@@ -42,7 +42,7 @@ export const update = defineCommand({
     refuseOthers(resources, parseSpec(ops.readFile(directory.spec, MAX_TEXT_BYTES)));
     for (const warning of limitWarnings(resources)) warn(warning);
     const written = updateLimits(resources, record.cgroups);
-    if (record.scope !== undefined) await changeContainerScope(record.scope, written, record.cgroups);
+    await changeContainerScope(record, written);
     return 0;
   },
 });
