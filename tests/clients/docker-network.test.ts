@@ -70,7 +70,8 @@ test("a network that is connected while the container runs is there, and gone wh
 
 /** By TCP: two bytes of length, a header (RFC 1035, 4.1.1) and the question for the address of `db`; the answer ends with that. */
 const QUERY = ["\\0\\24", "\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0", "\\2db\\0\\0\\1\\0\\1"];
-const askByTcp = `printf '${QUERY.join("").replaceAll("\\", "\\\\")}' | nc 127.0.0.11 53 | tail -c 4 | od -An -tu1`;
+const askByTcp = (address: string) =>
+  `printf '${QUERY.join("").replaceAll("\\", "\\\\")}' | nc ${address} 53 | tail -c 4 | od -An -tu1`;
 
 test("in a network of its own a container knows the others by name, as docker's resolver has it, and may be a resolver itself", async () => {
   const said = await same(`
@@ -82,8 +83,13 @@ test("in a network of its own a container knows the others by name, as docker's 
       wget -q -O - http://store/
       nslookup -type=a db 127.0.0.11 | grep -v '^$'
       nslookup -type=a nobody-has-this-name. 127.0.0.11 > /dev/null 2>&1 || echo none
-      ${askByTcp}
+      ${askByTcp("127.0.0.11")}
+      ${askByTcp("::ffff:127.0.0.11")}
+      nslookup -type=a db ::ffff:127.0.0.11 | tail -n 2
       timeout 1 nc -l -p 53 -s 0.0.0.0; echo listened: $?"
+    $run --rm --network own --cap-add SYS_ADMIN --cap-add NET_ADMIN box unshare -n sh -c "
+      ip link set lo up; echo inner | nc -l -p 53 -s 127.0.0.11 &
+      for try in 1 2 3 4 5 6 7 8 9 10; do nc 127.0.0.11 53 < /dev/null && break; sleep 1; done"
     $run -d --name late box sleep 1000 > /dev/null
     docker network connect own late
     for try in $(seq 100); do docker exec late wget -q -O - http://db/ 2> /dev/null && break; sleep 0.2; done
@@ -92,7 +98,8 @@ test("in a network of its own a container knows the others by name, as docker's 
     ...["nameserver 127.0.0.11", "options ndots:0", "hello", "hello"],
     ...["Server:\t\t127.0.0.11", "Address:\t127.0.0.11:53"],
     ...["Non-authoritative answer:", "Name:\tdb", "Address: 10.98.0.2"],
-    ...["none", " 10 98 0 2", "listened: 0", "hello", ""],
+    ...["none", " 10 98 0 2", " 10 98 0 2", "Name:\tdb", "Address: 10.98.0.2", ""],
+    ...["listened: 0", "inner", "hello", ""],
   ]);
 });
 

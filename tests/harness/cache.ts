@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { eventually, run, statusOf } from "./process.ts";
 import { kataRuntime } from "./programs.ts";
 
-/** As long as two virtual machines may take to wait, on a busy machine: the first makes the template. */
-const FULL_MS = 120_000;
+/** As long as two virtual machines may take to wait, on a busy machine: the first makes the template. Less than a hook of a test's may. */
+const FULL_MS = 90_000;
 
 /** `kata-runtime factory init` with a configuration that has a cache. */
 export class CacheServer implements AsyncDisposable {
@@ -36,7 +36,11 @@ export class CacheServer implements AsyncDisposable {
     await eventually("a full cache", async () => (await this.#isFull()) || undefined, FULL_MS);
   }
 
+  /** @throws Error when nobody makes the cache full any more */
   async #isFull(): Promise<boolean> {
+    const { exitCode, signalCode } = this.#server;
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`kata-runtime factory init: ended with ${exitCode ?? signalCode}`);
     const { status, stdout } = await this.#factory("status", "--format", "json");
     if (status !== 0) return false;
     return JSON.parse(stdout).cache?.vms.length === this.#count;

@@ -1,4 +1,4 @@
-import { KataError, type Ops, setOps } from "@kata-containers/sys";
+import { KataError, type Ops, ops, SysError, setOps } from "@kata-containers/sys";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { portProgram } from "./port-redirect.ts";
 import { Resolver } from "./resolver.ts";
@@ -60,7 +60,7 @@ test("a query waits for the host, whose answer goes to who asked; the address is
   const resolver = new Resolver();
   resolver.listen("127.0.0.11");
   resolver.listen("127.0.0.11");
-  expect([open, attached]).toEqual([2, ["18 10 16", "18 14 16", "18 19 16"]]);
+  expect([open, attached]).toEqual([2, ["18 10 28", "18 11 40", "18 14 28", "18 19 28", "18 20 40"]]);
   const next = resolver.next(never);
   arrive(QUERY, 5000);
   const [query] = await next;
@@ -94,6 +94,22 @@ test("what nobody fetches within 10 s is forgotten", async () => {
   expect((await resolver.next(never)).map(({ id }) => id)).toEqual([2]);
 });
 
+test("an error that passes costs a query, not all after it", async () => {
+  const { receiveFrom } = ops;
+  let errors = 2;
+  setOps({
+    ...ops,
+    receiveFrom: (fd, max) =>
+      errors-- > 0 ? Promise.reject(new SysError("ENOMEM", "recvfrom")) : receiveFrom(fd, max),
+  });
+  const resolver = new Resolver();
+  resolver.listen("127.0.0.11");
+  const next = resolver.next(never);
+  arrive(QUERY, 1);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(await next).toHaveLength(1);
+});
+
 test("a caller that is gone takes no query", async () => {
   const resolver = new Resolver();
   resolver.listen("127.0.0.11");
@@ -116,7 +132,10 @@ test("no address but the loopback interface's; without BPF nothing stays open", 
 });
 
 test("the program changes one port of one address, in network byte order", () => {
-  const [load, , jump, address, , , , from, , to] = portProgram("127.0.0.11", 53, 0x1234);
-  expect([load, jump]).toEqual([0x61 | (2 << 8) | (1 << 12) | (4 << 16), 0x55 | (2 << 8) | (4 << 16)]);
-  expect([address, from, to]).toEqual([0x0b00007f, 0x3500, 0x3412]);
+  const words = portProgram([{ offset: 4, word: 0xfe00007f }], 53, 0x1234);
+  const [load, , jump, address, , , leave, from, , to] = words.slice(12);
+  expect([load, jump]).toEqual([0x61 | (2 << 8) | (6 << 12) | (4 << 16), 0x56 | (2 << 8) | (4 << 16)]);
+  expect([address, from, to]).toEqual([0xfe00007f, 0x3500, 0x3412]);
+  // To what says that the call goes on, two instructions before the end.
+  expect(leave).toBe(0x56 | (2 << 8) | (2 << 16));
 });

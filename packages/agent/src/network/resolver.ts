@@ -1,5 +1,6 @@
 import {
   type AbortSignalLike,
+  acceptAll,
   DNS,
   deadline,
   Fd,
@@ -9,6 +10,7 @@ import {
   readDnsMessage,
   SOCK,
   SysError,
+  sleep,
   writeDnsMessage,
 } from "@kata-containers/sys";
 import { redirectPort } from "./port-redirect.ts";
@@ -21,6 +23,7 @@ const MAX_CONNECTIONS = 16;
 /** Those that ask ask again after 5 s; later nobody waits for an answer. */
 const ANSWER_MS = 10_000;
 const TRIES = 16;
+const PASSING_WAIT_MS = 100;
 
 /** A query that the host is to be asked. */
 export type Query = { readonly id: number; readonly tcp: boolean; readonly message: Uint8Array };
@@ -106,33 +109,42 @@ export class Resolver {
 
   async #receive(socket: Fd): Promise<never> {
     for (;;) {
-      const { data, address, port } = await ops.receiveFrom(socket.number, MAX_DATAGRAM_BYTES);
-      this.#ask(data, false, (answer) => {
-        if (answer.length > 0) sendIfPossible(socket, answer, address, port);
-      });
+      try {
+        const { data, address, port } = await ops.receiveFrom(socket.number, MAX_DATAGRAM_BYTES);
+        this.#ask(data, false, (answer) => {
+          if (answer.length > 0) sendIfPossible(socket, answer, address, port);
+        });
+      } catch {
+        // As a query that was lost. Without memory nothing is received for a while.
+        await sleep(PASSING_WAIT_MS);
+      }
     }
   }
 
-  async #accept(listener: Fd): Promise<never> {
-    for (;;) {
-      const connection = new Fd(await ops.accept(listener.number));
-      if (this.#connections < MAX_CONNECTIONS) void this.#serve(connection);
-      else connection.close();
-    }
+  #accept(listener: Fd): Promise<void> {
+    return acceptAll(
+      () => ops.accept(listener.number),
+      () => true,
+      (number) => {
+        const connection = new Fd(number);
+        if (this.#connections < MAX_CONNECTIONS) void this.#serve(connection);
+        else connection.close();
+      },
+    );
   }
 
   /** One query after the other, until one has no answer, or none comes. */
   async #serve(connection: Fd): Promise<void> {
     this.#connections++;
     try {
+      const late = () => new KataError("DeadlineExceeded", "who asks is silent");
       for (;;) {
-        const late = () => new KataError("DeadlineExceeded", "no query");
         const message = await deadline(readDnsMessage(connection), ANSWER_MS, late);
         const answer = await new Promise<Uint8Array>((resolve, reject) => {
           if (!this.#ask(message, true, resolve)) reject(new KataError("ResourceExhausted", "no room"));
         });
         if (answer.length === 0) return;
-        await writeDnsMessage(connection, answer);
+        await deadline(writeDnsMessage(connection, answer), ANSWER_MS, late);
       }
     } catch {
       // Whoever asked has gone, or is to go: closing tells.

@@ -22,6 +22,15 @@ export const OP = {
   JUMP_ANY_BIT: 0x45,
   JUMP_NOT_EQUAL: 0x55,
   EXIT: 0x95,
+  /** 64 bits: those above, but of jumps, are of 32. */
+  MOVE_64: 0xbf,
+  MOVE_NUMBER_64: 0xb7,
+  /** Compared with a register. */
+  JUMP_NOT_EQUAL_TO: 0x5d,
+  /** 32 bits, so that a number may be any of those. */
+  JUMP_NOT_EQUAL_32: 0x56,
+  /** Of a helper, by its number (linux/bpf.h, ___BPF_FUNC_MAPPER). */
+  CALL: 0x85,
 } as const;
 
 /** struct bpf_insn: code, dst:4 src:4, off, imm. */

@@ -83,6 +83,13 @@ test("a connection that ends before the agent has answered, or on which somethin
   stream.close();
 });
 
+test("a connection on which nobody says anything, not even its end, is followed by another", async () => {
+  const seen = useHost([undefined], [40, 41], [undefined, ANSWER]);
+  const stream = await createVsock().connect(10_000);
+  expect([seen.dialled, seen.closed]).toEqual([2, [40]]);
+  stream.close();
+});
+
 test("an agent that takes the connection and never answers is an error, and the connection is closed", async () => {
   const seen = useHost([undefined], [42], [undefined]);
   await expect(createVsock().connect(20)).rejects.toThrow(/no answer on vsock \d+:1024 within 20 ms/);

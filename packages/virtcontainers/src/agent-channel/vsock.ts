@@ -17,6 +17,9 @@ const ATTEMPTS = 16;
 /** Between two attempts of a guest whose kernel is up and whose agent does not listen yet: it loads a driver, no more. */
 const RETRY_MS = 5;
 
+/** How long the agent may take to answer on the first connection: on each after it, twice as long. */
+const FIRST_ANSWER_MS = 250;
+
 /** The guest's kernel is not there yet, or its agent does not listen yet. */
 const NOT_YET = ["ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENODEV"] as const;
 
@@ -83,11 +86,12 @@ interface Dialling {
 
 /** Dials until the agent answers, or until nobody wants it any more. */
 async function dial(cid: number, dialling: Dialling): Promise<FrameTransport> {
-  for (;;) {
+  for (let answerMs = FIRST_ANSWER_MS; ; ) {
     const stream = await connectIfThere(cid);
     if (stream !== undefined) {
       dialling.stream = stream;
-      const answered = !dialling.over && (await answers(stream));
+      const answered = !dialling.over && (await answers(stream, answerMs));
+      answerMs *= 2;
       delete dialling.stream;
       if (answered && !dialling.over) return stream;
       stream.close();
@@ -108,11 +112,12 @@ async function connectIfThere(cid: number): Promise<FrameTransport | undefined> 
 
 /**
  * Whether the agent does: that the guest's kernel has taken the connection is not enough. That of a copy of a template takes it, and ends
- * all that it has as soon as it learns that it has another context id (VIRTIO_VSOCK_EVENT_TRANSPORT_RESET).
+ * all that it has as soon as it learns that it has another context id (VIRTIO_VSOCK_EVENT_TRANSPORT_RESET): it need not say so.
  */
-async function answers(stream: FrameTransport): Promise<boolean> {
+async function answers(stream: FrameTransport, ms: number): Promise<boolean> {
   try {
-    await firstCall(stream, Health.Check);
+    const late = () => new KataError("DeadlineExceeded", "no answer");
+    await deadline(firstCall(stream, Health.Check), ms, late);
     return true;
   } catch {
     return false;

@@ -1,5 +1,5 @@
 import type { Init, Method } from "@kata-containers/protocols";
-import { KataError, Logger, type Ops, setOps } from "@kata-containers/sys";
+import { KataError, Logger, type Ops, ops, SysError, setOps } from "@kata-containers/sys";
 import { textFiles } from "@kata-containers/sys/testing";
 import { beforeEach, expect, test, vi } from "vitest";
 import { ResolverRelay } from "./resolver-relay.ts";
@@ -119,6 +119,33 @@ test("what is no query, or finds no resolver, has an empty answer", async () => 
   await new ResolverRelay(log).offer(second);
   await vi.waitFor(() => expect(second.asked).toHaveLength(2));
   expect(second.asked.slice(1)).toEqual(["Answer 7: "]);
+});
+
+test("what waits for an answer holds no more than the query, whatever it came with", async () => {
+  sockets += DOCKERS;
+  const frame = new Uint8Array(1 << 20).fill(3);
+  const agent = new AskingAgent([{ id: 1, tcp: false, message: frame.subarray(0, 12) }]);
+  let asked: Uint8Array | undefined;
+  setOps({
+    ...ops,
+    write: async (_, bytes) => {
+      asked = bytes;
+    },
+  });
+  await new ResolverRelay(log).offer(agent);
+  await vi.waitFor(() => expect(agent.asked).toHaveLength(2));
+  expect(asked?.buffer.byteLength).toBe(12);
+});
+
+test("sockets that cannot be read are no reason to go without a container", async () => {
+  setOps({
+    ...ops,
+    readFile: () => {
+      throw new SysError("EACCES", "open");
+    },
+  });
+  await new ResolverRelay(log).offer(new AskingAgent());
+  expect(warnings).toEqual([expect.stringContaining("names of docker's resolver are not known")]);
 });
 
 test("a guest that cannot have it goes without, with a warning", async () => {

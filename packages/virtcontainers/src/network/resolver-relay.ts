@@ -46,9 +46,10 @@ export class ResolverRelay {
 
   /** When there is a resolver, the guest has it from then on. What it cannot have is no reason to go without a container: a warning. */
   async offer(agent: Pick<Agent, "request">): Promise<void> {
-    if (this.#agent === agent || !hasDockerResolver()) return;
-    this.#agent = agent;
+    if (this.#agent === agent) return;
     try {
+      if (!hasDockerResolver()) return;
+      this.#agent = agent;
       await agent.request(Resolver.Listen, { address: DOCKER_RESOLVER });
     } catch (error) {
       this.#log.warn(
@@ -71,17 +72,17 @@ export class ResolverRelay {
             this.#room = resolve;
           });
         }
-        void this.#relay(agent, query);
+        void this.#relay(agent, query.id, ownQuestion(query));
       }
       await sleep(PACE_MS);
     }
   }
 
-  async #relay(agent: Pick<Agent, "request">, query: ResolverQuery): Promise<void> {
+  async #relay(agent: Pick<Agent, "request">, id: number, question: Question | undefined): Promise<void> {
     this.#open++;
     try {
-      const message = await ask(query).catch((error: unknown) => this.#unanswered(error));
-      await agent.request(Resolver.Answer, { id: query.id, message });
+      const message = question && (await ask(question).catch((error: unknown) => this.#unanswered(error)));
+      await agent.request(Resolver.Answer, { id, message: message ?? new Uint8Array(0) });
     } catch (error) {
       this.#log.debug("an answer does not reach the guest", { reason: KataError.from(error).message });
     } finally {
@@ -100,17 +101,27 @@ function hasDockerResolver(): boolean {
   return BOUND.test(readText("/proc/thread-self/net/udp", MAX_SOCKETS_BYTES));
 }
 
-/** @throws KataError InvalidArgument, DeadlineExceeded; SysError of connect(2), read(2) */
-async function ask({ message, tcp }: ResolverQuery): Promise<Uint8Array> {
-  if (message.length < DNS.MIN_BYTES || message.length > DNS.MAX_BYTES)
-    throw new KataError("InvalidArgument", `${message.length} bytes are no query`);
-  const type = tcp ? SOCK.STREAM : SOCK.DGRAM;
-  using socket = new Fd(await ops.inetConnect(type, DOCKER_RESOLVER, DNS.PORT));
-  const late = () => new KataError("DeadlineExceeded", `${DOCKER_RESOLVER} did not answer`);
-  return await deadline(exchange(socket, message, tcp), ANSWER_MS, late);
+/** What a query asks, in bytes of its own: those of a query are part of the guest's whole frame, which may have megabytes. */
+type Question = Pick<ResolverQuery, "message" | "tcp">;
+
+/** @returns undefined when it is no query */
+function ownQuestion({ message, tcp }: ResolverQuery): Question | undefined {
+  const possible = message.length >= DNS.MIN_BYTES && message.length <= DNS.MAX_BYTES;
+  return possible ? { message: message.slice(), tcp } : undefined;
 }
 
-async function exchange(socket: Fd, message: Uint8Array, tcp: boolean): Promise<Uint8Array> {
+/**
+ * A connection that does not come about is given up by the kernel, after two minutes: until then it is one of those that are open.
+ * @throws KataError DeadlineExceeded; SysError of connect(2), read(2), write(2)
+ */
+async function ask(question: Question): Promise<Uint8Array> {
+  const type = question.tcp ? SOCK.STREAM : SOCK.DGRAM;
+  using socket = new Fd(await ops.inetConnect(type, DOCKER_RESOLVER, DNS.PORT));
+  const late = () => new KataError("DeadlineExceeded", `${DOCKER_RESOLVER} did not answer`);
+  return await deadline(exchange(socket, question), ANSWER_MS, late);
+}
+
+async function exchange(socket: Fd, { message, tcp }: Question): Promise<Uint8Array> {
   if (tcp) {
     await writeDnsMessage(socket, message);
     return readDnsMessage(socket);

@@ -61,7 +61,7 @@ export type SandboxCgroups = {
 export type SandboxScope = {
   /** "docker-0123.scope" */
   readonly unit: string;
-  /** Its cgroup, below v2's mount point: "/system.slice/docker-0123.scope". */
+  /** Its cgroup, below every hierarchy's mount point: "/system.slice/docker-0123.scope". */
   readonly path: string;
 };
 
