@@ -99,12 +99,16 @@ export function testPods(programs?: () => string): void {
       expect(routes).toMatch(new RegExp(`^default via ${GATEWAY.replaceAll(".", "\\.")} dev eth0`, "m"));
     });
 
-    test("is asked at its namespace's own loopback interface by port-forward: the VM's is another", async () => {
+    test("is reached by port-forward, which asks at its namespace's own loopback interface; a port where nobody listens is not", async () => {
       const { stdout } = await sh(`
-        crictl port-forward ${pod} 8081:80 > /run/forward 2>&1 & forward=$!
-        until grep -q Forwarding /run/forward; do sleep .05; done
-        busybox wget -q -O - http://127.0.0.1:8081/; kill $forward; rm /run/forward`);
-      expect(stdout).toBe(handler === "runc" ? "hello\n" : "");
+        crictl exec -s ${other} sh -c 'head -c 8388608 /dev/urandom > /tmp/much; httpd -p 81 -h /tmp; cd /tmp; sha256sum much' > /run/sum
+        crictl port-forward ${pod} 8081:80 8082:81 8083:82 > /run/forward 2>&1 & forward=$!
+        until [ $(grep -c Forwarding /run/forward) -ge 3 ]; do sleep .05; done
+        for _ in 1 2 3; do busybox wget -q -O - http://127.0.0.1:8081/; done
+        cd /run; busybox wget -q http://127.0.0.1:8082/much && sha256sum -c sum
+        busybox wget -q -T 20 -O - http://127.0.0.1:8083/ 2> /dev/null || echo nobody
+        kill $forward; rm forward much sum`);
+      expect(stdout).toBe("hello\nhello\nhello\nmuch: OK\nnobody\n");
     });
 
     test("reaches another pod, and is reached by it", async () => {

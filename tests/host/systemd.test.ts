@@ -45,6 +45,7 @@ test(
       expect(stdout.split("\n"), stderr).toEqual([
         "0::/system.slice/test-one.scope",
         ...[
+          "TimeoutStopUSec=7s",
           "Slice=system.slice",
           "Delegate=yes",
           "CPUWeight=20",

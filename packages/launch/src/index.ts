@@ -1,6 +1,5 @@
 export { CAPABILITIES } from "./capabilities.ts";
 export { costWeight } from "./cgroup/block-io-settings.ts";
-export { type BpfInstruction, bpfWords, OP as BPF_OP } from "./cgroup/bpf.ts";
 export { pidsOf, removeCgroup } from "./cgroup/cgroup.ts";
 export type { CgroupPlace } from "./cgroup/cgroup-places.ts";
 export { checkCgroupsEmpty } from "./cgroup/check-empty.ts";

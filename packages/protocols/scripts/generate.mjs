@@ -49,6 +49,7 @@ const WORDS = {
   "io.containerd.cgroups.v1": "CgroupV1",
   "io.containerd.cgroups.v2": "CgroupV2",
   "runtimeoptions.v1": "Runtime",
+  "kata.forwarder.v1": "Forwarder",
   "kata.resolver.v1": "Resolver",
 };
 

@@ -13,6 +13,7 @@ export * from "./gen/containerd-ttrpc-events.gen.ts";
 export * from "./gen/containerd-types.gen.ts";
 export * from "./gen/csi.gen.ts";
 export * from "./gen/daemon.gen.ts";
+export * from "./gen/forwarder.gen.ts";
 export { Any, Empty, Timestamp } from "./gen/google.gen.ts";
 export * from "./gen/health.gen.ts";
 export * from "./gen/oci.gen.ts";

@@ -1,6 +1,14 @@
 // The typed face of the native ops, and what every program of ours is built from.
 
 export { acceptAll } from "./accept-all.ts";
+export {
+  BPF_FRAME,
+  BPF_FROM_MAP,
+  BPF_OP,
+  type BpfInstruction,
+  bpfProgram,
+  bpfWords,
+} from "./bpf-program.ts";
 export * from "./constants.ts";
 export { deadline } from "./deadline.ts";
 export { DNS, readDnsMessage, writeDnsMessage } from "./dns-message.ts";

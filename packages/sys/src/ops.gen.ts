@@ -388,6 +388,10 @@ export interface Ops {
   // bpf
   /** Loads a program, given as two words an instruction (struct bpf_insn), and attaches it to a cgroup of v2 beside those it has; it goes with the cgroup. type: BPF_PROG_TYPE_*; attach: BPF_CGROUP_*, expected at loading too. */
   bpfAttach(cgroup: string, type: number, attach: number, program: number[]): void;
+  /** Loads a program, and links it to a network namespace, both given as for bpfAttach. The descriptor's close ends that. */
+  bpfLink(target: number, type: number, attach: number, program: number[]): number;
+  /** A map of sockets by number, from 0 on (BPF_MAP_TYPE_SOCKMAP), for programs that have its descriptor. */
+  bpfSockets(sockets: number[]): number;
 
   // terminal
   /** From /dev/ptmx. */

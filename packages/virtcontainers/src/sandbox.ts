@@ -1,4 +1,4 @@
-import type { Process, Resources, Spec } from "@kata-containers/oci";
+import { type Process, podRole, type Resources, type Spec } from "@kata-containers/oci";
 import { AgentService, processToGrpc, restOf } from "@kata-containers/protocols";
 import { deadline, KataError, ops, type RpcDurations, SIG } from "@kata-containers/sys";
 import type { FrameTransport } from "@kata-containers/ttrpc";
@@ -8,6 +8,7 @@ import type { MachineDeps } from "./assemble-machine.ts";
 import { Container } from "./container.ts";
 import type { IdleMachine } from "./idle-machine.ts";
 import type { Machine } from "./machine.ts";
+import { PortForward } from "./network/port-forward.ts";
 import { openSandboxNetwork } from "./network/sandbox-network.ts";
 import { OomEvents } from "./oom-events.ts";
 import {
@@ -94,6 +95,7 @@ export class Sandbox {
   readonly ooms = new OomEvents();
   readonly #containers = new Map<string, Container>();
   readonly #size: SandboxSize;
+  #portForward: PortForward | undefined;
 
   constructor(id: string, machine: Promise<Machine>, deps: SandboxDeps) {
     this.id = id;
@@ -186,6 +188,7 @@ export class Sandbox {
     const seccomp = filterOf(spec, this.#warn(id));
     const agent = await this.#vm.start(spec, shared.shmBytes);
     await this.fit(id, spec.linux?.resources);
+    if (podRole(spec.annotations).kind === "sandbox") this.#forwardPorts(agent);
     this.ooms.follow(agent, (name) => this.#containers.has(name), this.#deps.log);
     const create = () =>
       agent.request(AgentService.CreateContainer, {
@@ -205,6 +208,12 @@ export class Sandbox {
     container.shimPid = await Promise.race([request.standIn(process), container.abandoned]);
     process.hostPid = container.shimPid;
     this.saveContainer(container);
+  }
+
+  /** Of a pod, for whose ports container managers ask at the loopback interface of its network namespace. */
+  #forwardPorts(agent: Agent): void {
+    if (this.#deps.config.runtime.internetworking_model === "none") return;
+    this.#portForward ??= PortForward.begin(agent, this.#deps.log);
   }
 
   /** A sandbox that has just this one is stopped by its owner; of one with others nothing of it may stay. */
@@ -395,6 +404,7 @@ export class Sandbox {
 
   /** Those that came last end first: a container's own process after those that were executed in it, the sandbox's after all. */
   #onVmEnd(): void {
+    this.#portForward?.[Symbol.dispose]();
     for (const container of this.containers().toReversed()) {
       for (const process of [...container.processes.values()].toReversed()) process.end(STATUS_VM_DIED);
     }

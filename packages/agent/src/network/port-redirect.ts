@@ -1,5 +1,4 @@
-import { BPF_OP, type BpfInstruction, bpfWords } from "@kata-containers/launch";
-import { MS, mkdirp, ops } from "@kata-containers/sys";
+import { BPF_OP, bpfProgram, MS, mkdirp, ops } from "@kata-containers/sys";
 
 /** BPF_PROG_TYPE_CGROUP_SOCK_ADDR and its attach types (linux/bpf.h). */
 const PROGRAM_TYPE = 18;
@@ -14,6 +13,7 @@ const ATTACH = {
 const CONTEXT = { user_ip4: 4, user_ip6: 8, user_port: 24 } as const;
 /** bpf_get_netns_cookie, since Linux 5.7: of a socket's network namespace, or without one of the first that this kernel has. */
 const GET_NETNS_COOKIE = 122;
+const PASS = 1;
 /** A call leaves 6 and up as they are. */
 const R = { result: 0, argument: 1, value: 2, context: 6, cookie: 7 } as const;
 /** ::ffff:0:0/96 (RFC 4291, 2.5.5.2), as three words. */
@@ -56,29 +56,22 @@ type AddressWord = { readonly offset: number; readonly word: number };
 export function portProgram(address: readonly AddressWord[], from: number, to: number): number[] {
   const load = (offset: number) => ({ op: BPF_OP.LOAD, to: R.value, from: R.context, offset });
   const unless = (number: number) => ({ op: BPF_OP.JUMP_NOT_EQUAL_32, to: R.value, number });
-  const conditions: BpfInstruction[] = [
-    { op: BPF_OP.MOVE_64, to: R.context, from: R.argument },
-    { op: BPF_OP.CALL, number: GET_NETNS_COOKIE },
-    { op: BPF_OP.MOVE_64, to: R.cookie, from: R.result },
-    { op: BPF_OP.MOVE_NUMBER_64, to: R.argument, number: 0 },
-    { op: BPF_OP.CALL, number: GET_NETNS_COOKIE },
-    { op: BPF_OP.JUMP_NOT_EQUAL_TO, to: R.cookie, from: R.result },
-    ...address.flatMap(({ offset, word }) => [load(offset), unless(word)]),
-    load(CONTEXT.user_port),
-    unless(networkPort(from)),
-  ];
-  const change: BpfInstruction[] = [
-    { op: BPF_OP.MOVE_NUMBER, to: R.value, number: networkPort(to) },
-    { op: BPF_OP.STORE, to: R.context, from: R.value, offset: CONTEXT.user_port },
-  ];
-  const end = conditions.length + change.length;
-  const jumps: readonly number[] = [BPF_OP.JUMP_NOT_EQUAL_32, BPF_OP.JUMP_NOT_EQUAL_TO];
-  return [
-    ...conditions.map((each, at) => (jumps.includes(each.op) ? { ...each, offset: end - at - 1 } : each)),
-    ...change,
-    { op: BPF_OP.MOVE_NUMBER, to: R.result, number: 1 },
-    { op: BPF_OP.EXIT },
-  ].flatMap(bpfWords);
+  return bpfProgram(
+    [
+      { op: BPF_OP.MOVE_64, to: R.context, from: R.argument },
+      { op: BPF_OP.CALL, number: GET_NETNS_COOKIE },
+      { op: BPF_OP.MOVE_64, to: R.cookie, from: R.result },
+      { op: BPF_OP.MOVE_NUMBER_64, to: R.argument, number: 0 },
+      { op: BPF_OP.CALL, number: GET_NETNS_COOKIE },
+      { op: BPF_OP.JUMP_NOT_EQUAL_TO, to: R.cookie, from: R.result },
+      ...address.flatMap(({ offset, word }) => [load(offset), unless(word)]),
+      load(CONTEXT.user_port),
+      unless(networkPort(from)),
+      { op: BPF_OP.MOVE_NUMBER, to: R.value, number: networkPort(to) },
+      { op: BPF_OP.STORE, to: R.context, from: R.value, offset: CONTEXT.user_port },
+    ],
+    PASS,
+  );
 }
 
 /** As a little-endian machine reads what is in network byte order. */

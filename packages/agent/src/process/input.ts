@@ -1,16 +1,18 @@
-import { isSysError, KataError, ops } from "@kata-containers/sys";
+import { isSysError, KataError, ops, SHUT } from "@kata-containers/sys";
 
-/** A process's standard input: the writing end of its pipe, or its terminal's master. Writes are done one after the other. */
+/** What it is written to, and so how it ends: a terminal's master and a connection are closed with the output, which has the same descriptor. */
+export type InputKind = "pipe" | "terminal" | "connection";
+
+/** A process's standard input: the writing end of its pipe, or its terminal's master; or what goes out by a connection. Writes are done one after the other. */
 export class Input {
   readonly #fd: number;
-  /** A terminal's master is closed with its output; closing the input of a terminal means nothing. */
-  readonly #isTerminal: boolean;
+  readonly #kind: InputKind;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(fd: number, isTerminal: boolean) {
+  constructor(fd: number, kind: InputKind) {
     this.#fd = fd;
-    this.#isTerminal = isTerminal;
+    this.#kind = kind;
   }
 
   /**
@@ -24,7 +26,7 @@ export class Input {
       try {
         await writeTo(this.#fd);
       } catch (error) {
-        throw isSysError(error, "EPIPE", "EIO", "ECANCELED") ? closed() : error;
+        throw isSysError(error, "EPIPE", "EIO", "ECONNRESET", "ECANCELED") ? closed() : error;
       }
       return length;
     });
@@ -32,10 +34,11 @@ export class Input {
     return mine;
   }
 
-  /** Closes the pipe behind the writes that are under way. Nothing for a terminal. */
+  /** Closes it behind the writes that are under way. Nothing for a terminal. */
   async close(): Promise<void> {
-    if (this.#isTerminal) return;
+    if (this.#kind === "terminal") return;
     await this.#turn;
+    if (this.#kind === "connection" && !this.#closed) ops.shutdown(this.#fd, SHUT.WR);
     this.finish();
   }
 
@@ -43,8 +46,9 @@ export class Input {
   finish(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#kind === "connection") return;
     ops.cancel(this.#fd);
-    if (!this.#isTerminal) ops.close(this.#fd);
+    if (this.#kind === "pipe") ops.close(this.#fd);
   }
 }
 

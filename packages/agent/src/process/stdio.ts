@@ -37,7 +37,7 @@ export class Pipes implements Disposable {
   streams(): Streams {
     const [input, stdout, stderr] = this.#ours;
     return {
-      input: new Input(input.release(), false),
+      input: new Input(input.release(), "pipe"),
       stdout: new Output(stdout.release(), this.#size),
       stderr: new Output(stderr.release(), this.#size),
     };
@@ -61,5 +61,9 @@ function widen(fd: number, size: number): number {
 /** The streams of a process with a terminal, by its master. */
 export function terminalStreams(master: number): Streams {
   ops.setNonblock(master, true);
-  return { input: new Input(master, true), stdout: new Output(master, TERMINAL_HELD), stderr: undefined };
+  return {
+    input: new Input(master, "terminal"),
+    stdout: new Output(master, TERMINAL_HELD),
+    stderr: undefined,
+  };
 }

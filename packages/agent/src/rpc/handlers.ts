@@ -1,10 +1,17 @@
-import { AgentService, Health, Resolver as ResolverService } from "@kata-containers/protocols";
+import {
+  AgentService,
+  Forwarder as ForwarderService,
+  Health,
+  Resolver as ResolverService,
+} from "@kata-containers/protocols";
 import { Handlers } from "@kata-containers/ttrpc";
+import { Forwarder } from "../network/forwarder.ts";
 import type { GuestNetwork } from "../network/guest-network.ts";
 import { Resolver } from "../network/resolver.ts";
 import type { Hotplug } from "../sandbox/hotplug.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { containerMethods } from "./container-methods.ts";
+import { forwarderMethods } from "./forwarder-methods.ts";
 import { healthMethods } from "./health-methods.ts";
 import { metricsMethods } from "./metrics-methods.ts";
 import { networkMethods } from "./network-methods.ts";
@@ -18,7 +25,9 @@ export function agentHandlers(sandbox: Sandbox, network: GuestNetwork, hotplug: 
   const ofSandbox = sandboxMethods(sandbox, hotplug);
   const ofContainer = containerMethods(sandbox);
   const ofResource = resourceMethods(sandbox);
-  const ofStream = streamMethods(sandbox);
+  const forwarder = new Forwarder();
+  const ofStream = streamMethods(sandbox, forwarder);
+  const ofForwarder = forwarderMethods(forwarder);
   const ofNetwork = networkMethods(network);
   const ofResolver = resolverMethods(new Resolver());
   const ofHealth = healthMethods();
@@ -55,6 +64,8 @@ export function agentHandlers(sandbox: Sandbox, network: GuestNetwork, hotplug: 
     .bulkRequest(AgentService.WriteStdin, WRITE_STDIN_DATA, ofStream.WriteStdin)
     .unary(AgentService.CloseStdin, ofStream.CloseStdin)
     .unary(AgentService.TtyWinResize, ofStream.TtyWinResize)
+    .unary(ForwarderService.Connect, ofForwarder.Connect)
+    .unary(ForwarderService.Close, ofForwarder.Close)
     .unary(ResolverService.Listen, ofResolver.Listen)
     .unary(ResolverService.NextQueries, ofResolver.NextQueries)
     .unary(ResolverService.Answer, ofResolver.Answer);

@@ -7,8 +7,10 @@ import {
 } from "@kata-containers/protocols";
 import { KataError } from "@kata-containers/sys";
 import { type BulkData, bulk, type Context } from "@kata-containers/ttrpc";
+import type { Forwarder } from "../network/forwarder.ts";
 import type { GuestProcess } from "../process/guest-process.ts";
 import { endOfFile } from "../process/output.ts";
+import type { Streams } from "../process/stdio.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** What one answer carries at most: well below ttRPC's 4 MiB a message. The host asks for less, while others of its streams have much. */
@@ -19,14 +21,22 @@ const DATA_FIELD = 1;
 export const WRITE_STDIN_DATA = 3;
 const MAX_SIDE = 0xffff;
 
-/** The RPCs that carry a process's standard streams. */
-export const streamMethods = (sandbox: Sandbox) => {
-  const processOf = ({ containerId, execId }: { containerId: string; execId: string }): GuestProcess =>
+/** In place of a container's id: of the forwarder's connections. */
+const NO_CONTAINER = "";
+
+type Place = { readonly containerId: string; readonly execId: string };
+
+/** The RPCs that carry a process's standard streams, or a connection. */
+export const streamMethods = (sandbox: Sandbox, forwarder: Pick<Forwarder, "streams">) => {
+  const processOf = ({ containerId, execId }: Place): GuestProcess =>
     sandbox.container(containerId).process(execId);
+  const streamsOf = (place: Place): Streams =>
+    place.containerId === NO_CONTAINER ? forwarder.streams(place.execId) : processOf(place).streams;
 
   const read = async (request: ReadStreamRequest, stream: "stdout" | "stderr", context: Context) => {
-    const container = sandbox.container(request.containerId);
-    const output = container.process(request.execId).streams[stream];
+    const { containerId, execId } = request;
+    const container = containerId === NO_CONTAINER ? undefined : sandbox.container(containerId);
+    const output = streamsOf(request)[stream];
     if (request.len < 1) throw new KataError("InvalidArgument", "len: 0 bytes asked for");
     // A terminal has no standard error.
     if (output === undefined) throw endOfFile();
@@ -36,7 +46,7 @@ export const streamMethods = (sandbox: Sandbox) => {
         ? bulk(DATA_FIELD, chunk.block)
         : ReadStreamResponse.create({ data: chunk.bytes });
     } finally {
-      if (output.ended) container.forgetSpent(request.execId);
+      if (output.ended) container?.forgetSpent(execId);
     }
   };
 
@@ -45,11 +55,11 @@ export const streamMethods = (sandbox: Sandbox) => {
     ReadStderr: (request: ReadStreamRequest, context: Context) => read(request, "stderr", context),
 
     WriteStdin: async (request: WriteStreamRequest, data: BulkData) => ({
-      len: await processOf(request).streams.input.write(data.length, (fd) => data.writeTo(fd)),
+      len: await streamsOf(request).input.write(data.length, (fd) => data.writeTo(fd)),
     }),
 
     CloseStdin: async (request: CloseStdinRequest) => {
-      await processOf(request).streams.input.close();
+      await streamsOf(request).input.close();
       return {};
     },
 

@@ -56,7 +56,7 @@ export class FakeLauncher implements Launcher {
 
   #process(): LaunchedProcess {
     const pid = this.#pid++;
-    const streams = { input: new Input(3, false), stdout: new Output(4, 1024), stderr: new Output(5, 1024) };
+    const streams = { input: new Input(3, "pipe"), stdout: new Output(4, 1024), stderr: new Output(5, 1024) };
     return { pid, pidfd: pid, master: undefined, streams };
   }
 

@@ -1,6 +1,6 @@
 import type { DeviceRule } from "@kata-containers/oci";
+import { BPF_OP as OP } from "@kata-containers/sys";
 import { expect, test } from "vitest";
-import { OP } from "./bpf.ts";
 import { deviceFilter } from "./device-filter.ts";
 import { type DeviceAccess, deviceRules } from "./device-rules.ts";
 

@@ -1,4 +1,4 @@
-import { type BpfInstruction, bpfWords, OP } from "./bpf.ts";
+import { type BpfInstruction, bpfWords, BPF_OP as OP } from "@kata-containers/sys";
 import type { DeviceAccess } from "./device-rules.ts";
 
 /** struct bpf_cgroup_dev_ctx: access_type, major, minor; each 32 bits (linux/bpf.h). */

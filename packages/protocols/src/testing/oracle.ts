@@ -28,7 +28,8 @@ const SCALAR_TYPES: Readonly<Record<string, Type>> = {
 
 /** Each after those that it uses. */
 const PACKAGES = [
-  ...["google.protobuf", "google.rpc", "ttrpc", "types", "grpc", "kata.daemon.v1", "kata.resolver.v1"],
+  ...["google.protobuf", "google.rpc", "ttrpc", "types", "grpc", "kata.daemon.v1"],
+  ...["kata.forwarder.v1", "kata.resolver.v1"],
   ...["containerd.types", "containerd.v1.types", "containerd.task.v2", "containerd.task.v3"],
   ...["containerd.events", "containerd.services.events.ttrpc.v1", "runtimeoptions.v1"],
   "containerd.runtime.bootstrap.v1",

@@ -35,3 +35,31 @@ test("a BPF program that is attached to a cgroup is asked for those in it", asyn
     ops.rmdir(cgroup);
   }
 });
+
+/** BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP. */
+const SK_LOOKUP = 30;
+/** "r0 = 1; exit": as if it were not there. */
+const PASS = [0xb4, 1, 0x95, 0];
+
+test("a BPF program is linked to a network namespace until its descriptor is closed", async () => {
+  using namespace = new Fd(ops.open("/proc/thread-self/ns/net", O.RDONLY | O.CLOEXEC, 0));
+  const link = new Fd(ops.bpfLink(namespace.number, SK_LOOKUP, 36, PASS));
+  equal(readText(`/proc/self/fdinfo/${link.number}`).includes("link_type:\tnetns"), true);
+  link.close();
+  await fails(
+    () => ops.bpfLink(namespace.number, SK_LOOKUP, 36, PASS.slice(0, 2)),
+    "EINVAL",
+    "bpf BPF_PROG_LOAD",
+  );
+  using file = new Fd(ops.open("/proc/self/status", O.RDONLY | O.CLOEXEC, 0));
+  await fails(() => ops.bpfLink(file.number, SK_LOOKUP, 36, PASS), "EINVAL", "bpf BPF_LINK_CREATE");
+});
+
+test("sockets that listen are in a map for programs; others are not to be had", async () => {
+  using listener = new Fd(ops.inetBind(SOCK.STREAM, "127.0.0.1", 0));
+  using map = new Fd(ops.bpfSockets([listener.number]));
+  equal(/map_type:\t15\n/.test(readText(`/proc/self/fdinfo/${map.number}`)), true);
+  using file = new Fd(ops.open("/proc/self/status", O.RDONLY | O.CLOEXEC, 0));
+  await fails(() => ops.bpfSockets([file.number]), "ENOTSOCK", "bpf BPF_MAP_UPDATE_ELEM");
+  await fails(() => ops.bpfSockets([]), "EINVAL", "bpf BPF_MAP_CREATE");
+});

@@ -19,13 +19,16 @@ const largeBlocks = new WeakMap<Agent, number>();
 /**
  * Moves a process's output into a descriptor until its end. Two blocks are under way at most: one is being written to
  * the sink while the next is on its way. A sink that takes nothing thus stops the process in the guest, and nothing else.
- * A sink that takes no more (EPIPE, a full disk) does not: the rest is read and dropped, so that the process goes on and its exit is seen.
+ * @param lost what becomes of the rest when the sink takes no more (EPIPE, a full disk): it is read and dropped, so that the process goes on
+ *   and its exit is seen; or the sink's error is thrown
+ * @throws KataError the agent's; SysError of write(2)
  */
 export async function pumpOutput(
   agent: Agent,
   stream: "stdout" | "stderr",
   process: ProcessRef,
   sink: number,
+  lost: "drop" | "fail" = "drop",
 ): Promise<void> {
   let target = sink;
   let nowhere = -1;
@@ -42,7 +45,9 @@ export async function pumpOutput(
       share.adapt(read.length);
       await written;
       if (read.length === 0) return;
-      written = read.written.catch(dropRest);
+      written = lost === "drop" ? read.written.catch(dropRest) : read.written;
+      // Awaited when the next has come; until then nobody else looks at its failure.
+      written.catch(() => {});
     }
   } finally {
     await written;
