@@ -11,55 +11,90 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// From the script's first turn after a collection to the next: programs that end before it never collect, and a busy one
-/// does so ten times a second at most.
-const DELAY: Duration = Duration::from_millis(100);
-/// The same as a multiple of what the last collection took: a busy program on a slow CPU (an emulated guest's needs 20 ms) shall not
-/// spend more than a fiftieth of its time on collections.
-const DELAY_FACTOR: u32 = 50;
+/// A script that has had no turn for that long is at rest: programs that end before it never collect.
+const REST: Duration = Duration::from_millis(100);
+/// From one collection to the next, as a multiple of what the last took: a program on a slow CPU (an emulated guest's needs 20 ms) shall
+/// not spend more than a thirtieth of its time on collections.
+const DELAY_FACTOR: u32 = 30;
 /// From the program's start to the first collection: a program that lives on is worth one, not one that is still needed at once.
 const QUIET_START: Duration = Duration::from_secs(1);
 /// Less than this is not worth a collection, bytes: about what one request leaves.
 const GROWTH: usize = 16 << 10;
+/// The same while the script is not at rest: somebody may wait for an answer.
+const BUSY_GROWTH: usize = 64 << 10;
 
 /// Runs the script's jobs and futures until there are none, as `AsyncRuntime::idle` does, and collects garbage in between.
 pub async fn idle(runtime: &AsyncRuntime, context: &AsyncContext) {
-    let heap = context
-        // SAFETY: the context is alive, and so is its runtime for as long as we borrow that.
-        .async_with(async |ctx| unsafe { qjs::JS_GetRuntime(ctx.as_raw().as_ptr()) })
-        .await;
+    let mut sweep = Sweep::of(context).await;
     let mut script = pin!(runtime.idle());
     let mut timer = pin!(sleep_until(Instant::now()));
     let mut armed = false;
-    let mut floor = used();
-    let mut delay = DELAY;
-    let start_over = Instant::now() + QUIET_START;
     std::future::poll_fn(|context| {
         let fired = armed && timer.as_mut().poll(context).is_ready();
-        let mut more = !fired;
-        if fired {
-            armed = false;
-            more = kata_sys::release_unused_buffers();
-            floor = floor.min(used());
-            if used() - floor >= GROWTH {
-                let begun = Instant::now();
-                // SAFETY: the runtime is alive, and no script runs: this thread is its only one, and is here.
-                unsafe { qjs::JS_RunGC(heap) };
-                delay = DELAY.max(DELAY_FACTOR * begun.elapsed());
-                floor = used();
-            }
-        }
+        // The timer's own turn is none of the script's: an idle program sleeps, once there is nothing to look after.
+        let more = if fired { sweep.look() } else { sweep.turn() };
+        armed &= !fired;
         let polled = script.as_mut().poll(context);
-        // The timer's own turn is none of the script's: an idle program sleeps, once its buffers are gone.
         if polled.is_pending() && !armed && more {
             armed = true;
-            timer.as_mut().reset(start_over.max(Instant::now() + delay));
+            timer.as_mut().reset(sweep.next_look());
             // Parks our waker. It cannot be over yet, and if it is, the waker has been told.
             let _: Poll<()> = timer.as_mut().poll(context);
         }
         polled
     })
     .await;
+}
+
+struct Sweep {
+    heap: *mut qjs::JSRuntime,
+    /// What the process had from the allocator after the last collection, or less.
+    floor: usize,
+    /// No look before that.
+    rest: Instant,
+    /// Of the script, and so many at the last look.
+    turns: u64,
+    seen: u64,
+}
+
+impl Sweep {
+    async fn of(context: &AsyncContext) -> Self {
+        let heap = context
+            // SAFETY: the context is alive, and so is its runtime for as long as the program runs.
+            .async_with(async |ctx| unsafe { qjs::JS_GetRuntime(ctx.as_raw().as_ptr()) })
+            .await;
+        Self {
+            heap,
+            floor: used(),
+            rest: Instant::now() + QUIET_START,
+            turns: 0,
+            seen: 0,
+        }
+    }
+
+    fn next_look(&self) -> Instant {
+        self.rest.max(Instant::now() + REST)
+    }
+
+    /// The script has one. Returns true: there is something to look after.
+    fn turn(&mut self) -> bool {
+        self.turns += 1;
+        true
+    }
+
+    /// Collects what is worth it. Returns whether to look again.
+    fn look(&mut self) -> bool {
+        let busy = std::mem::replace(&mut self.seen, self.turns) != self.turns;
+        self.floor = self.floor.min(used());
+        if used() - self.floor >= if busy { BUSY_GROWTH } else { GROWTH } {
+            let begun = Instant::now();
+            // SAFETY: the runtime is alive, and no script runs: this thread is its only one, and is here.
+            unsafe { qjs::JS_RunGC(self.heap) };
+            self.rest = Instant::now() + DELAY_FACTOR * begun.elapsed();
+            self.floor = used();
+        }
+        kata_sys::release_unused_buffers() || busy
+    }
 }
 
 /// Bytes that the process has from the allocator.

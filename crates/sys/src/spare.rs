@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const SMALLEST: usize = 128 << 10;
 /// Larger ones are rare: they go back to the system.
 const LARGEST: usize = 2 << 20;
-/// One that is written while the next is filled.
-const KEPT: usize = 2;
+/// For the next that is filled. One more is made while another is written, which costs the host little and a guest has no need of.
+const KEPT: usize = 1;
 
 /// Their sizes are multiples of this.
 const STEP: usize = 64 << 10;

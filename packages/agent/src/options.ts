@@ -26,7 +26,7 @@ export const DEFAULT_OPTIONS: AgentOptions = {
   loadModules: [],
 };
 
-/** Twice fs.pipe-max-size, which is not root's limit: what one read takes (MAX_READ), for each costs an emulated guest 3 ms. */
+/** Twice fs.pipe-max-size, which is not root's limit: more than one read takes (MAX_READ), for each costs an emulated guest 3 ms. */
 export const DEFAULT_PIPE_SIZE = 2 << 20;
 
 /** Upstream's level names, ours beside them. */

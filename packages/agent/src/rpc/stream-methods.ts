@@ -14,7 +14,7 @@ import type { Streams } from "../process/stdio.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** What one answer carries at most: well below ttRPC's 4 MiB a message. The host asks for less, while others of its streams have much. */
-const MAX_READ = 2 << 20;
+const MAX_READ = 3 << 19;
 /** ReadStreamResponse.data */
 const DATA_FIELD = 1;
 /** WriteStreamRequest.data */

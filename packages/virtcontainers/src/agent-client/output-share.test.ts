@@ -10,24 +10,24 @@ function flood(share: OutputShare): number {
   return share.size / KIB;
 }
 
-test("a stream that has much is asked for more, up to 2 MiB, and for little again when it has little", () => {
+test("a stream that has much is asked for more, up to 1.5 MiB, and for little again when it has little", () => {
   using share = new OutputShare({} as Agent);
   expect(share.size / KIB).toBe(128);
   share.adapt(64 * KIB);
   expect(share.size / KIB).toBe(256);
   share.adapt(32 * KIB);
   expect(share.size / KIB).toBe(256);
-  expect(flood(share)).toBe(2048);
+  expect(flood(share)).toBe(1536);
   share.adapt(1);
   expect(share.size / KIB).toBe(128);
 });
 
-test("the streams of one agent share 3.5 MiB beyond what each has at first, and give back what they had", () => {
+test("the streams of one agent share 2.5 MiB beyond what each has at first, and give back what they had", () => {
   const agent = {} as Agent;
   const [one, two, three] = [new OutputShare(agent), new OutputShare(agent), new OutputShare(agent)];
-  expect([flood(one), flood(two), flood(three)]).toEqual([2048, 1024, 512]);
+  expect([flood(one), flood(two), flood(three)]).toEqual([1536, 1024, 256]);
   using other = new OutputShare({} as Agent);
-  expect(flood(other)).toBe(2048);
+  expect(flood(other)).toBe(1536);
   one[Symbol.dispose]();
-  expect([flood(three), flood(two)]).toEqual([2048, 1024]);
+  expect([flood(three), flood(two)]).toEqual([1536, 1024]);
 });
