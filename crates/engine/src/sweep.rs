@@ -97,9 +97,8 @@ impl Sweep {
     }
 }
 
-/// Bytes that the process has from the allocator.
+/// Bytes that the process has from the allocator, without large blocks, which are bulk data's (`settle_allocator`) and no garbage.
 fn used() -> usize {
     // SAFETY: takes no pointer.
-    let heap = unsafe { libc::mallinfo2() };
-    heap.uordblks + heap.hblkhd
+    unsafe { libc::mallinfo2() }.uordblks
 }

@@ -84,6 +84,10 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
     let mut kept = spare();
     if kept.buffers.len() < KEPT {
         kept.buffers.push(buffer);
+    } else if let Some(smaller) =
+        (kept.buffers.iter_mut()).find(|each| each.capacity() < buffer.capacity())
+    {
+        *smaller = buffer;
     }
 }
 

@@ -11,6 +11,7 @@ export {
 } from "./scope-name.ts";
 export {
   annotatedProperties,
+  HARMLESS_PROPERTIES,
   limitProperties,
   limitPropertiesV1,
   type Property,

@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { annotatedProperties, limitProperties, limitPropertiesV1 } from "./scope-properties.ts";
+import {
+  annotatedProperties,
+  HARMLESS_PROPERTIES,
+  limitProperties,
+  limitPropertiesV1,
+} from "./scope-properties.ts";
 
 const limits = (resources: Parameters<typeof limitProperties>[0]) =>
   Object.fromEntries(
@@ -86,6 +91,16 @@ test("annotations give properties of systemd's own, times in seconds too", () =>
   expect(of("TimeoutStopSec", "0.5")).toEqual([["TimeoutStopUSec", { type: "t", value: 500_000n }]]);
   expect(of("After", "['x.service']")).toEqual([["After", { type: "as", value: ["x.service"] }]]);
   expect(annotatedProperties()).toEqual([]);
+});
+
+test("of a sandbox, which whoever starts a pod may annotate, only what concerns no other unit", () => {
+  const of = (name: string, text: string) =>
+    annotatedProperties({ [`org.systemd.property.${name}`]: text }, HARMLESS_PROPERTIES);
+  expect(of("TimeoutStopSec", "10")).toHaveLength(1);
+  expect(() => of("Conflicts", "['kubelet.service']")).toThrow(
+    "not of a sandbox's scope: only TimeoutStopUSec",
+  );
+  expect(() => of("SuccessAction", "'poweroff'")).toThrow("not of a sandbox's scope");
 });
 
 test.each([

@@ -128,31 +128,50 @@ function nodeOf(major: number, minor: number): string {
 const PROPERTY = "org.systemd.property.";
 
 /** What makes the scope the container's: nobody else is moved in, nor is it elsewhere. */
-const RESERVED = ["PIDs", "PIDFDs", "Slice", "Delegate", "Controller"];
+const RESERVED = [
+  "PIDs",
+  "PIDFDs",
+  "Slice",
+  "Delegate",
+  "DelegateControllers",
+  "DelegateSubgroup",
+  "Controller",
+];
+/** What says how a scope ends and is ordered, and nothing of other units or of the host: what CRI-O sets is among it. */
+export const HARMLESS_PROPERTIES: readonly string[] = [
+  ...["TimeoutStopUSec", "TimeoutStopSec", "RuntimeMaxUSec", "RuntimeMaxSec", "KillMode", "KillSignal"],
+  ...["SendSIGKILL", "SendSIGHUP", "CollectMode", "DefaultDependencies", "After", "Before", "Description"],
+];
 /** A time that is given in seconds; systemd has it in microseconds, as `...USec`. */
 const SECONDS = /^(.*[a-z])Sec$/;
 
 /**
  * Properties of the scope that annotations give, in runc's way: `org.systemd.property.TimeoutStopUSec: "uint64 10000000"`, or
  * `org.systemd.property.TimeoutStopSec: "10"`.
- * @throws KataError InvalidArgument for what is no name or no value (see {@link parseVariant}), and for those that are the runtime's
+ * @param allowed the names that may be given; undefined: all but the runtime's own
+ * @throws KataError InvalidArgument for what is no name or no value (see {@link parseVariant}), and for those that may not be given
  */
-export function annotatedProperties(annotations: Readonly<Record<string, string>> = {}): Property[] {
+export function annotatedProperties(
+  annotations: Readonly<Record<string, string>> = {},
+  allowed?: readonly string[],
+): Property[] {
   return Object.entries(annotations).flatMap(([key, text]) => {
     if (!key.startsWith(PROPERTY)) return [];
     const name = key.slice(PROPERTY.length);
     try {
-      return [annotatedProperty(name, text)];
+      return [annotatedProperty(name, text, allowed)];
     } catch (error) {
       throw KataError.from(error, `annotations: ${key}`);
     }
   });
 }
 
-function annotatedProperty(name: string, text: string): Property {
+function annotatedProperty(name: string, text: string, allowed: readonly string[] | undefined): Property {
   if (!/^[A-Za-z]{3,}$/.test(name))
     throw new KataError("InvalidArgument", `${JSON.stringify(name)} is no name of a property`);
   if (RESERVED.includes(name)) throw new KataError("InvalidArgument", "is the runtime's to set");
+  if (allowed?.includes(name) === false)
+    throw new KataError("InvalidArgument", `not of a sandbox's scope: only ${allowed.join(", ")}`);
   const variant = parseVariant(text);
   const inSeconds = SECONDS.exec(name)?.[1];
   return inSeconds === undefined ? [name, variant] : property(`${inSeconds}USec`, "t", microseconds(variant));

@@ -30,7 +30,7 @@ export function cgroupSteps(places: readonly CgroupPlace[], resources: Resources
     ...Object.keys(resources.unified ?? {}).map((name) => name.slice(0, name.indexOf("."))),
   ]);
   return [
-    ...places.flatMap((place) => makeSteps(place, rootless ? new Set() : needed)),
+    ...places.flatMap((place) => makeSteps(place, needed, rootless)),
     ...limitFiles(resources, places).map(limitStep),
     ...deviceSteps(resources, places).map((step) => (rootless ? { ...step, ignore: FORBIDDEN } : step)),
     ...joinSteps(places),
@@ -50,9 +50,9 @@ export function joinSteps(places: readonly CgroupPlace[], rootless = false): Ste
   return places.map((place) => ({ ...write(`${place.directory}/cgroup.procs`, "0"), ...ignore }));
 }
 
-function makeSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {
+function makeSteps(place: CgroupPlace, needed: ReadonlySet<string>, rootless = false): Step[] {
   const mkdir: Step = { op: "mkdir", path: place.directory, mode: 0o755 };
-  if (place.version === 2) return [mkdir, ...enableSteps(place, needed)];
+  if (place.version === 2) return [mkdir, ...enableSteps(place, needed, rootless)];
   if (!place.controllers.includes("cpuset")) return [mkdir];
   return [mkdir, { op: "inherit_cpuset", base: place.mountpoint, path: place.directory }];
 }
@@ -63,14 +63,14 @@ const COMMON = ["cpu", "cpuset", "io", "memory", "pids"];
 const NOT_HANDED_DOWN = [1, 2, 13, 16, 22, 30, 95];
 
 /** A v2 controller is there when every ancestor hands it down (cgroup-v2.rst, "Enabling and Disabling"). */
-function enableSteps(place: CgroupPlace, needed: ReadonlySet<string>): Step[] {
+function enableSteps(place: CgroupPlace, needed: ReadonlySet<string>, rootless: boolean): Step[] {
   const parts = place.path.split("/").filter((part) => part !== "");
   const ancestors = parts.map((_, depth) => [place.mountpoint, ...parts.slice(0, depth)].join("/"));
   const enabled = place.controllers.filter((name) => needed.has(name) || COMMON.includes(name));
   return ancestors.flatMap((directory) =>
     enabled.map((name) => ({
       ...write(`${directory}/cgroup.subtree_control`, `+${name}`),
-      ...(needed.has(name) ? {} : { ignore: NOT_HANDED_DOWN }),
+      ...(needed.has(name) && !rootless ? {} : { ignore: NOT_HANDED_DOWN }),
     })),
   );
 }

@@ -1,6 +1,7 @@
 import { isSysError, KataError, ops, readText } from "@kata-containers/sys";
 import {
   annotatedProperties,
+  HARMLESS_PROPERTIES,
   hostManager,
   type Property,
   parseScopeName,
@@ -36,7 +37,7 @@ export function wantedScope(
     return undefined;
   }
   hostManager();
-  const properties = annotatedProperties(spec.annotations);
+  const properties = annotatedProperties(spec.annotations, HARMLESS_PROPERTIES);
   return { ...parseScopeName(cgroupsPath, id, "kata"), properties };
 }
 

@@ -73,7 +73,7 @@ export function startContainerScope(
   pid: number,
   { linux = {}, annotations }: Spec,
 ): Promise<void> {
-  const properties = [...limitsOf(linux.resources ?? {}, cgroups), ...annotatedProperties(annotations)];
+  const properties = [...annotatedProperties(annotations), ...limitsOf(linux.resources ?? {}, cgroups)];
   return startScope(managerOf(ofUser), name, `runk container ${id}`, pid, properties);
 }
 

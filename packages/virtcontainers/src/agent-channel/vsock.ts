@@ -19,6 +19,8 @@ const RETRY_MS = 5;
 
 /** How long the agent may take to answer on the first connection: on each after it, twice as long. */
 const FIRST_ANSWER_MS = 250;
+/** And at most. */
+const LAST_ANSWER_MS = 4000;
 
 /** The guest's kernel is not there yet, or its agent does not listen yet. */
 const NOT_YET = ["ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENODEV"] as const;
@@ -91,7 +93,7 @@ async function dial(cid: number, dialling: Dialling): Promise<FrameTransport> {
     if (stream !== undefined) {
       dialling.stream = stream;
       const answered = !dialling.over && (await answers(stream, answerMs));
-      answerMs *= 2;
+      answerMs = Math.min(2 * answerMs, LAST_ANSWER_MS);
       delete dialling.stream;
       if (answered && !dialling.over) return stream;
       stream.close();

@@ -36,6 +36,10 @@ export function createAgent(channel: FrameTransport, timeoutMs: number, duration
       try {
         const { data } = await client.receive(method, { ...process, len: max }, READ_DATA);
         const { length } = data;
+        if (length > max) {
+          data.free();
+          throw new KataError("Internal", `the agent sent ${length} bytes for at most ${max}`);
+        }
         return { length, written: data.writeTo(sink) };
       } catch (error) {
         // How upstream's agent says that a stream is over.
