@@ -32,7 +32,8 @@ pub async fn idle(runtime: &AsyncRuntime, context: &AsyncContext) {
     std::future::poll_fn(|context| {
         let fired = armed && timer.as_mut().poll(context).is_ready();
         // The timer's own turn is none of the script's: an idle program sleeps, once there is nothing to look after.
-        let more = if fired { sweep.look() } else { sweep.turn() };
+        sweep.busy |= !fired;
+        let more = !fired || sweep.look();
         armed &= !fired;
         let polled = script.as_mut().poll(context);
         if polled.is_pending() && !armed && more {
@@ -51,10 +52,9 @@ struct Sweep {
     /// What the process had from the allocator after the last collection, or less.
     floor: usize,
     /// No look before that.
-    rest: Instant,
-    /// Of the script, and so many at the last look.
-    turns: u64,
-    seen: u64,
+    not_before: Instant,
+    /// The script has had a turn since the last look.
+    busy: bool,
 }
 
 impl Sweep {
@@ -66,31 +66,24 @@ impl Sweep {
         Self {
             heap,
             floor: used(),
-            rest: Instant::now() + QUIET_START,
-            turns: 0,
-            seen: 0,
+            not_before: Instant::now() + QUIET_START,
+            busy: false,
         }
     }
 
     fn next_look(&self) -> Instant {
-        self.rest.max(Instant::now() + REST)
-    }
-
-    /// The script has one. Returns true: there is something to look after.
-    fn turn(&mut self) -> bool {
-        self.turns += 1;
-        true
+        self.not_before.max(Instant::now() + REST)
     }
 
     /// Collects what is worth it. Returns whether to look again.
     fn look(&mut self) -> bool {
-        let busy = std::mem::replace(&mut self.seen, self.turns) != self.turns;
+        let busy = std::mem::take(&mut self.busy);
         self.floor = self.floor.min(used());
         if used() - self.floor >= if busy { BUSY_GROWTH } else { GROWTH } {
             let begun = Instant::now();
             // SAFETY: the runtime is alive, and no script runs: this thread is its only one, and is here.
             unsafe { qjs::JS_RunGC(self.heap) };
-            self.rest = Instant::now() + DELAY_FACTOR * begun.elapsed();
+            self.not_before = Instant::now() + DELAY_FACTOR * begun.elapsed();
             self.floor = used();
         }
         kata_sys::release_unused_buffers() || busy
